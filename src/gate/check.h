@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 The Weir authors */
+
+/* The one path from a core's question to its answer.
+ *
+ * Every interface decodes what one read brought into queries, calls check_answer once, and encodes the verdicts in order.
+ * Nothing in here waits, allocates, takes a clock or logs above debug.  Sightings are noted after the verdict and leave the
+ * process later, in batches; a full buffer drops and counts.
+ *
+ * Counters always close: received = white + grey + black + unknown + malformed + shed + failed, per interface and in all. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/policy.h"
+#include "core/verdict.h"
+
+struct weir_register;
+struct sightings;
+
+#define CHECK_BATCH 64 /* more are answered in several rounds by check_answer itself */
+
+struct check_counters {
+	uint64_t received;
+	uint64_t tally[WEIR_N_TALLIES];
+	uint64_t refused;    /* of those: answered with the protocol's own error */
+	uint64_t batches;
+};
+
+/* Time from a read to its write, per loop turn and interface: powers of two from 1 us. */
+#define CHECK_HISTOGRAM 24
+struct check_histogram {
+	uint64_t bucket[CHECK_HISTOGRAM], count, sum_us;
+};
+
+struct check {
+	struct weir_policy *policy;   /* never NULL once started */
+	struct weir_register *reg;    /* NULL: no register yet, every check is "failed" */
+	struct sightings *sightings;  /* NULL: nobody listens */
+	struct check_counters counters[WEIR_N_INTERFACES];
+	struct check_histogram histogram[WEIR_N_INTERFACES];
+	int store_error;              /* the last one, 0 while the store is well: the alarm's level */
+};
+
+/* Who asks: the same for a whole read. */
+struct check_peer {
+	const char *name;
+	uint16_t terms;               /* policy_terms() under the current policy */
+	uint16_t id;                  /* small number of the peer for the sightings table */
+};
+
+/* Decide n queries of one interface and peer. now_s: the turn's clock, for suppression of sightings. */
+void check_answer(struct check *check, enum weir_interface interface, const struct check_peer *peer,
+		  const struct weir_query *queries, struct weir_verdict *verdicts, unsigned n, uint32_t now_s);
+
+/* A query that never reached a decision because the peer may not ask or asks too much: counted as shed. */
+void check_shed(struct check *check, enum weir_interface interface, unsigned n);
+
+void check_histogram_add(struct check_histogram *histogram, uint64_t us, unsigned n);
+
+/* received equals the sum of its parts? */
+bool check_counters_close(const struct check_counters *counters);

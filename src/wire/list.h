@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 The Weir authors */
+
+/* A list as text: rows of CSV in, rows of CSV out, one definition for import, export and feed.
+ *
+ * The first line names the columns, in any order and case; unknown columns are ignored:
+ *
+ *   imei    a device: 14 to 17 digits, separators allowed; 16 and 17 digits list that software version only
+ *   tac     instead of imei: 8 digits, every device of that type
+ *   from,to instead of imei: 14 digits each, a range, both ends in it
+ *   list    white, grey or black (default: what the import says, else black)
+ *   imsi    with imei: a pair; then pair says allow, deny or fixed (default allow), and list must be empty
+ *   reason  a word of core/verdict.h (default: what the import says, else none)
+ *
+ * A first line that is an IMEI itself means: no header, one column.  Delimiter: comma, semicolon, tab or pipe, found in
+ * the header.  UTF-8 with or without BOM; LF or CRLF; quotes as RFC 4180; at most LIST_LINE_MAX octets a row.
+ * Parsing is libcsv's; this file turns cells into rows. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/verdict.h"
+#include "core/why.h"
+
+#define LIST_LINE_MAX 4096
+
+enum list_kind { LIST_DEVICE = 0, LIST_RANGE, LIST_PAIR };
+
+struct list_row {
+	enum list_kind kind;
+	uint64_t from, to;      /* device, pair: from == to == the key */
+	int8_t svn;             /* device: WEIR_NO_SVN, or the listed version */
+	struct weir_imsi imsi;  /* pair */
+	enum weir_colour colour;/* device, range */
+	enum weir_pair_rule rule; /* pair */
+	uint16_t reason;
+	uint64_t line;          /* where it stood, from 1 */
+};
+
+/* Why a row is not taken, or taken with a remark.  Codes are API words: never rename. */
+enum list_fault {
+	LIST_OK = 0,
+	LIST_EMPTY_CELL,    /* "empty": no imei, tac or range */
+	LIST_TOO_SHORT,     /* "too-short": 13 digits say that a leading zero may be lost */
+	LIST_TOO_LONG,
+	LIST_BAD_CHARACTER, /* letters, NUL */
+	LIST_BAD_TAC,
+	LIST_BAD_RANGE,     /* "negative-range" or not 14 digits */
+	LIST_BAD_IMSI,
+	LIST_BAD_LIST,
+	LIST_BAD_PAIR,
+	LIST_BAD_REASON,
+	LIST_CONFLICT,      /* the same key earlier in this file, with another value (importer) */
+	LIST_ROW_TOO_LONG,
+	LIST_BAD_QUOTES,    /* a quote that never closes, or a cut file */
+	LIST_CHECK_DIGIT,   /* remark only: taken; the check digit is neither right nor the spare 0 */
+	LIST_N_FAULTS
+};
+
+struct list_reject {
+	enum list_fault fault;
+	bool remark;           /* the row was taken */
+	uint64_t line;
+	unsigned column;       /* from 1; 0: the whole row */
+	const char *column_name;
+	char value[32];        /* as given, cut, non-printables replaced by '?' */
+	char text[120];        /* "has 13 digits, 14 to 17 are needed; was a leading zero lost?" */
+};
+
+const char *list_fault_name(enum list_fault fault);
+
+/* Return nonzero to stop the reading with that error. */
+typedef int list_row_fn(const struct list_row *row, void *data);
+typedef int list_reject_fn(const struct list_reject *reject, void *data);
+
+struct list_defaults {
+	enum weir_colour colour;
+	uint16_t reason;
+	bool strict_check_digit; /* a wrong check digit rejects the row */
+};
+
+struct list_reader;
+struct list_reader *list_reader_alloc(const struct list_defaults *defaults, list_row_fn *row_fn, list_reject_fn *reject_fn,
+				      void *data);
+/* Any chunking.  0, a callback's error, or -EINVAL with why (no usable header: nothing can be read). */
+int list_reader_feed(struct list_reader *reader, const void *bytes, size_t len, struct weir_why *why);
+/* The end of the file: the last row may lack its newline.  Rows and lines seen so far. */
+int list_reader_finish(struct list_reader *reader, struct weir_why *why);
+uint64_t list_reader_lines(const struct list_reader *reader);
+void list_reader_free(struct list_reader *reader);
+
+/* The mirror: "imei,tac,from,to,list,imsi,pair,reason,source\n" and one line a row; devices print 15 digits with check
+ * digit, or 16 with SVN.  source may be "". Returns octets or -ENOSPC. */
+#define LIST_ROW_TEXT 160
+extern const char list_header[];
+int list_row_print(const struct list_row *row, const char *source, char *buf, size_t size);
