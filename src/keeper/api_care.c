@@ -71,7 +71,7 @@ static void verify_end(struct verify *job, int rc)
 	json_t *value;
 
 	job->ended = true;
-	if (rc < 0)
+	if (rc < 0 && rc != -ECANCELED)
 		finding_cb("verification could not go on: the store failed", job);
 	if (job->streams) {
 		say(job, json_pack("{s:o}", "result", result_json(job, rc)));

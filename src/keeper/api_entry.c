@@ -179,6 +179,7 @@ static bool read_path(struct http_request *request, struct entry_request *entry)
 	if (strcmp(kind, "pairs") != 0)
 		return true;
 	row->kind = LIST_PAIR;
+	row->colour = WEIR_UNKNOWN;
 	row->svn = WEIR_NO_SVN; /* a pair is of the device, whatever its software */
 	row->rule = WEIR_PAIR_ALLOW;
 	return api_read_imsi(request, target->segment[SEGMENT_IMSI], &row->imsi);
