@@ -18,7 +18,11 @@
 
 struct lists;
 
-/* What turned black, after it is in force.  serial as in wire/sighting.h. */
+/* What turned black, after it is in force: by the events in (after_serial, serial], as in wire/sighting.h.  Where more turned
+ * black than can be named (a large import, a healed or rebuilt register, a range, a fixed SIM), n is 0 and after_serial is
+ * LISTS_SWEEP: no gate has seen that serial, so each notices the gap and looks at everybody. */
+#define LISTS_SWEEP UINT64_MAX
+#define LISTS_FLIPS_MAX 4096 /* named in one turn or slice */
 typedef void lists_flips_fn(uint64_t after_serial, uint64_t serial, const uint64_t *imeis, unsigned n, void *data);
 
 /* Opens ledger and register of the state directory; resumes and heals.  Long only after a crash or a lost register. */
@@ -26,7 +30,14 @@ int lists_open(const char *state_dir, int64_t now_ms, lists_flips_fn *flips, voi
 	       struct weir_why *why);
 void lists_close(struct lists *lists);
 struct ledger *lists_ledger(struct lists *lists);
-struct weir_register *lists_register(struct lists *lists);
+struct weir_register *lists_register(struct lists *lists); /* NULL while it could not be opened */
+
+/* How much is done in one call, and how much memory an import takes; zeros leave what is set. */
+struct lists_tuning {
+	unsigned slice_rows; /* of an import, a rebuild, a verify: 200000 */
+	unsigned run_rows;   /* rows sorted in memory at once: 1 Mi, 16 octets each, twice */
+};
+void lists_tune(struct lists *lists, const struct lists_tuning *tuning);
 
 /* --- single changes: begin, any number of change, commit; then everybody is told ------------------------------------ */
 
