@@ -179,17 +179,11 @@ json_t *api_json_source(const struct weir_source *source)
 
 static const char *event_name(const struct weir_event *event)
 {
-	switch (event->type) {
-	case LEDGER_SOURCE:
-		return "source";
-	case LEDGER_PUT:
-		return "put";
-	case LEDGER_REMOVE:
-		return "remove";
-	case LEDGER_BATCH:
-		return event->batch.replace ? "replace" : event->batch.remove ? "take-off" : "merge";
-	}
-	return "?";
+	if (event->type != LEDGER_BATCH)
+		return ledger_event_type_name(event->type);
+	if (event->batch.replace)
+		return "replace";
+	return event->batch.remove ? "take-off" : "merge";
 }
 
 json_t *api_json_event(const struct weir_event *event)
