@@ -50,7 +50,7 @@ static int refuse(struct vty *vty, const char *sentence)
 
 /* --- node api ----------------------------------------------------------------------------------------------------------- */
 
-static struct cmd_node api_node = {API_NODE, "%s(config-api)# ", 1};
+static struct cmd_node api_node = {.node = API_NODE, .prompt = "%s(config-api)# ", .vtysh = 1, .name = "api"};
 
 DEFUN(cfg_api, cfg_api_cmd, "api", "The HTTP API on STATE/keeper.sock\n")
 {
@@ -147,7 +147,7 @@ static int write_api(struct vty *vty)
 
 /* --- node seen ---------------------------------------------------------------------------------------------------------- */
 
-static struct cmd_node seen_node = {SEEN_NODE, "%s(config-seen)# ", 1};
+static struct cmd_node seen_node = {.node = SEEN_NODE, .prompt = "%s(config-seen)# ", .vtysh = 1, .name = "seen"};
 
 DEFUN(cfg_seen, cfg_seen_cmd, "seen", "Who was seen in which device\n")
 {
