@@ -3,6 +3,7 @@
 
 /* Peer credentials of UNIX sockets (unix(7)).  Reads what the kernel recorded when the peer connected; never trusts
  * a word the peer sent. */
+#define _GNU_SOURCE
 #include "keeper/http_peer.h"
 
 #include <errno.h>

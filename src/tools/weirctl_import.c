@@ -2,6 +2,7 @@
  * Copyright (C) 2026 The Weir authors */
 
 /* weirctl import: sends a file, shows how far it is, prints the receipt. */
+#define _GNU_SOURCE
 #include "weirctl.h"
 
 #include <errno.h>
