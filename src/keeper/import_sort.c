@@ -3,6 +3,7 @@
 
 /* Runs, their sorting and merging, and the spool: see the header.  Files are unlinked at birth, so a crash leaves nothing. */
 
+#define _GNU_SOURCE /* O_TMPFILE */
 #include "keeper/import_sort.h"
 
 #include <errno.h>

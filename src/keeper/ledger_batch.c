@@ -284,7 +284,7 @@ static void rows_load(struct ledger_rows *rows, struct store_val key, struct sto
 	rows->at = (const uint8_t *)value.data + sizeof(head);
 	rows->end = (const uint8_t *)value.data + value.len;
 	rows->imei = 0;
-	rows->ordinal = head.first;
+	rows->ordinal = head.first - 1;
 }
 
 static bool row_unpack(struct ledger_rows *rows)
@@ -318,6 +318,7 @@ static bool item_unpack(struct ledger_rows *rows)
 	memcpy(&rows->item.b, rows->at + 8, 8);
 	memcpy(&rows->item.reason, rows->at + 16, 2);
 	rows->at += CHUNK_ITEM;
+	rows->ordinal++;
 	return true;
 }
 
@@ -389,7 +390,7 @@ int ledger_rows_begin(struct ledger *ledger, struct store_txn *txn, uint64_t bat
 		return rows->err;
 	do
 		ledger_rows_next(rows);
-	while (rows->ok && kind == LEDGER_CHUNK_DEVICES && rows->row.key < key);
+	while (rows->ok && (kind == LEDGER_CHUNK_DEVICES ? rows->row.key : rows->ordinal) < key);
 	return rows->err;
 }
 

@@ -139,7 +139,7 @@ enum ledger_batch_state {
 
 enum ledger_batch_mode { LEDGER_MERGE = 1, LEDGER_REPLACE = 2, LEDGER_TAKE_OFF = 3 };
 
-enum ledger_batch_phase { LEDGER_DOING_DEVICES = 0, LEDGER_DOING_PAIRS = 1, LEDGER_DOING_RANGES = 2, LEDGER_DOING_NONE = 3 };
+enum ledger_batch_phase { LEDGER_DOING_DEVICES = 0, LEDGER_DOING_PAIRS = 1, LEDGER_DOING_RANGES = 2 };
 
 struct ledger_batch {
 	uint64_t id, serial;
@@ -150,10 +150,19 @@ struct ledger_batch {
 	uint64_t lines, rejected, remarks, duplicates;
 	uint64_t added, changed, removed, unchanged, turned_black, turned_from_black;
 	uint8_t digest[LEDGER_DIGEST];
-	/* How far: entries of the phase are done below place; the register may lack what lies between from and place. */
+	/* How far: entries of the phase are done below place (an imei; an ordinal for pairs), LEDGER_PLACE_END: all of them.
+	 * The register may lack what lies between from and place. */
 	uint8_t phase;
 	uint64_t from, place;
 };
+
+#define LEDGER_PLACE_END UINT64_MAX
+
+/* Every row is in the entries. */
+static inline bool ledger_batch_is_in(const struct ledger_batch *batch)
+{
+	return batch->phase == LEDGER_DOING_RANGES && batch->place == LEDGER_PLACE_END;
+}
 
 /* id 0: the next free one is given. */
 int ledger_batch_put(struct ledger *ledger, struct ledger_batch *batch);
@@ -208,8 +217,8 @@ struct ledger_rows {
 	const uint8_t *at, *end;
 	uint32_t left;
 	uint64_t imei, ordinal;
-	struct ledger_row row;
-	struct ledger_item item;
+	struct ledger_row row;   /* kind devices */
+	struct ledger_item item; /* pairs, ranges: a, b, what, reason; ordinal is its place */
 	bool open, ok;
 	int err;
 };

@@ -451,7 +451,7 @@ int lists_commit(struct lists *lists)
 		return 0;
 	}
 	lists->projected = head.serial;
-	rc = project_touched(lists, &lists->touched, project_serial(lists));
+	rc = project_touched(lists, &lists->touched, project_serial(lists, lists->projected));
 	if (rc == 0)
 		project_tell(lists, &lists->touched);
 	else

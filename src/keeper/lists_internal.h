@@ -109,8 +109,8 @@ void project_ranges(struct projection *projection);
 int project_commit(struct projection *projection, uint64_t serial);
 
 int project_touched(struct lists *lists, struct touched *touched, uint64_t serial);
-/* The serial to write for what is projected now. */
-uint64_t project_serial(struct lists *lists);
+/* The serial the register may claim when all up to this one is projected, the batch being applied aside. */
+uint64_t project_serial(const struct lists *lists, uint64_t serial);
 void project_tell(struct lists *lists, struct touched *touched);
 
 /* --- project_heal.c ------------------------------------------------------------------------------------------------------- */
@@ -118,7 +118,7 @@ void project_tell(struct lists *lists, struct touched *touched);
 int project_open(struct lists *lists, struct weir_why *why);
 int project_heal(struct lists *lists, struct weir_why *why);
 
-/* --- import_apply.c ------------------------------------------------------------------------------------------------------- */
+/* --- import*.c ------------------------------------------------------------------------------------------------------------ */
 
 /* At opening: forget what was being stored, take up what was being applied. */
 int import_resume(struct lists *lists, struct weir_why *why);
@@ -126,4 +126,5 @@ int import_resume(struct lists *lists, struct weir_why *why);
 bool import_holds(const struct lists *lists, const char *source);
 /* The batch being applied, or NULL. */
 const struct ledger_batch *import_batch(const struct lists *lists);
+/* At closing. */
 void import_forget(struct lists *lists);

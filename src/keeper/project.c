@@ -231,22 +231,22 @@ int project_touched(struct lists *lists, struct touched *touched, uint64_t seria
 	return project_commit(&projection, serial);
 }
 
-uint64_t project_serial(struct lists *lists)
+uint64_t project_serial(const struct lists *lists, uint64_t serial)
 {
 	const struct ledger_batch *batch = import_batch(lists);
 
 	/* A batch that is not wholly in must not be claimed by its serial. */
-	if (batch && batch->phase != LEDGER_DOING_NONE && batch->serial == lists->projected)
-		return lists->projected - 1;
-	return lists->projected;
+	if (batch && !ledger_batch_is_in(batch) && batch->serial == serial)
+		return serial - 1;
+	return serial;
 }
 
 void project_tell(struct lists *lists, struct touched *touched)
 {
 	uint64_t after = touched->sweep ? LISTS_SWEEP : lists->told;
 
-	lists->told = lists->projected;
+	lists->told = project_serial(lists, lists->projected);
 	if (!lists->flips)
 		return;
-	lists->flips(after, lists->projected, touched->flip, touched->sweep ? 0 : touched->n_flips, lists->data);
+	lists->flips(after, lists->told, touched->flip, touched->sweep ? 0 : touched->n_flips, lists->data);
 }

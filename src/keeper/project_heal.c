@@ -103,7 +103,7 @@ static int rebuild_slice(struct lists *lists)
 		more = rebuild_pairs(&next, &projection, lists->tuning.slice_rows);
 	else
 		project_ranges(&projection);
-	rc = project_commit(&projection, rebuild->serial);
+	rc = project_commit(&projection, project_serial(lists, rebuild->serial));
 	if (rc < 0)
 		return rc;
 	*rebuild = next;
@@ -214,7 +214,7 @@ static int replay(struct lists *lists, struct weir_why *why)
 	rc = replay_collect(lists, behind, head.serial, &touched);
 	if (rc == 0) {
 		lists->projected = head.serial;
-		rc = project_touched(lists, &touched, project_serial(lists));
+		rc = project_touched(lists, &touched, project_serial(lists, lists->projected));
 		if (rc < 0)
 			lists->projected = behind;
 		else
