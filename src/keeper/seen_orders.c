@@ -51,14 +51,26 @@ static int send_one(struct orders *orders, const struct weir_flips *flips)
 static void retry_cb(void *data)
 {
 	struct orders *orders = data;
-	const struct weir_flips flips = {.after_serial = orders->owed, .serial = orders->owed};
 
-	if (send_one(orders, &flips) == -EAGAIN) {
+	if (send_sweep(orders, orders->owed) == -EAGAIN) {
 		osmo_timer_schedule(&orders->retry, 1, 0);
 		return;
 	}
 	orders->told = orders->owed;
 	orders->owed = 0;
+}
+
+/* Make the gate look at everybody: (serial, serial] is a gap for every gate that is not there yet, and (serial - 1, serial]
+ * for those that are. */
+static int send_sweep(struct orders *orders, uint64_t serial)
+{
+	const struct weir_flips behind = {.after_serial = serial, .serial = serial};
+	const struct weir_flips there = {.after_serial = serial - 1, .serial = serial};
+	int rc = send_one(orders, &behind);
+
+	if (rc == 0 && serial && (orders->told == serial || !orders->told))
+		rc = send_one(orders, &there);
+	return rc;
 }
 
 static void fill(struct orders *orders, struct weir_flips *flips, const uint64_t *imeis, unsigned n)
@@ -74,16 +86,12 @@ static void fill(struct orders *orders, struct weir_flips *flips, const uint64_t
 	}
 }
 
-void orders_flips(uint64_t after_serial, uint64_t serial, const uint64_t *imeis, unsigned n, void *data)
+static int send_all(struct orders *orders, uint64_t after_serial, uint64_t serial, const uint64_t *imeis, unsigned n)
 {
-	struct orders *orders = data;
 	struct weir_flips flips;
 	unsigned some;
 	int rc;
 
-	if (!orders || orders->fd < 0)
-		return;
-	orders->stats.flips += n;
 	/* several calls for one change: what the gate was told already is not told as a gap */
 	after_serial = OSMO_MAX(after_serial, OSMO_MIN(orders->told, serial));
 	do {
@@ -96,6 +104,21 @@ void orders_flips(uint64_t after_serial, uint64_t serial, const uint64_t *imeis,
 		imeis += some;
 		n -= some;
 	} while (rc == 0 && n);
+	return rc;
+}
+
+void orders_flips(uint64_t after_serial, uint64_t serial, const uint64_t *imeis, unsigned n, void *data)
+{
+	struct orders *orders = data;
+	int rc;
+
+	if (!orders || orders->fd < 0)
+		return;
+	orders->stats.flips += n;
+	if (after_serial > serial) /* LISTS_SWEEP */
+		rc = send_sweep(orders, serial);
+	else
+		rc = send_all(orders, after_serial, serial, imeis, n);
 	if (rc == -EAGAIN) {
 		LOGP(DSEEN, LOGL_NOTICE, "the gate does not read its orders: it will look at everybody\n");
 		orders->owed = serial;

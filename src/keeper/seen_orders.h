@@ -6,7 +6,8 @@
  *
  * One change of the serial may need many datagrams: all but the last say "(after, after]", so that the gate's serial moves
  * when it has them all.  Where one could not be sent the rest is held back: the next one that arrives then shows the gate
- * a gap, and it looks at everybody.  Until one arrived, an empty one is tried each second. */
+ * a gap, and it looks at everybody.  Until one arrived, an empty one is tried each second.  A gate must take every
+ * after_serial that is not its own serial, also a lower one, for a gap. */
 #pragma once
 
 #include <stdint.h>
