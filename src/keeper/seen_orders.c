@@ -48,18 +48,6 @@ static int send_one(struct orders *orders, const struct weir_flips *flips)
 	return -EAGAIN;
 }
 
-static void retry_cb(void *data)
-{
-	struct orders *orders = data;
-
-	if (send_sweep(orders, orders->owed) == -EAGAIN) {
-		osmo_timer_schedule(&orders->retry, 1, 0);
-		return;
-	}
-	orders->told = orders->owed;
-	orders->owed = 0;
-}
-
 /* Make the gate look at everybody: (serial, serial] is a gap for every gate that is not there yet, and (serial - 1, serial]
  * for those that are. */
 static int send_sweep(struct orders *orders, uint64_t serial)
@@ -71,6 +59,18 @@ static int send_sweep(struct orders *orders, uint64_t serial)
 	if (rc == 0 && serial && (orders->told == serial || !orders->told))
 		rc = send_one(orders, &there);
 	return rc;
+}
+
+static void retry_cb(void *data)
+{
+	struct orders *orders = data;
+
+	if (send_sweep(orders, orders->owed) == -EAGAIN) {
+		osmo_timer_schedule(&orders->retry, 1, 0);
+		return;
+	}
+	orders->told = orders->owed;
+	orders->owed = 0;
 }
 
 static void fill(struct orders *orders, struct weir_flips *flips, const uint64_t *imeis, unsigned n)
