@@ -22,6 +22,11 @@ const struct ledger_batch *import_batch(const struct lists *lists)
 	return lists->import && lists->import->state == IMPORT_APPLYING ? &lists->import->batch : NULL;
 }
 
+bool import_register_is_behind(const struct lists *lists)
+{
+	return import_batch(lists) && lists->import->register_behind;
+}
+
 bool import_holds(const struct lists *lists, const char *source)
 {
 	return import_batch(lists) && !strcmp(lists->import->spec.source, source);

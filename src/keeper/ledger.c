@@ -431,6 +431,11 @@ bool ledger_is_writing(const struct ledger *ledger)
 	return ledger->writing;
 }
 
+void ledger_fault(struct ledger *ledger)
+{
+	ledger->broken = true;
+}
+
 struct store_txn *ledger_txn(struct ledger *ledger)
 {
 	return &ledger->txn;

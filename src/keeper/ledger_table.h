@@ -118,6 +118,8 @@ uint64_t ledger_item_digest(enum ledger_items table, const struct ledger_item *i
 /* --- transactions ----------------------------------------------------------------------------------------------------- */
 
 int ledger_read_begin(struct ledger *ledger, struct store_txn *txn);
+/* A guarded reading faulted (store_guard): the store is broken and opened again before the next transaction. */
+void ledger_fault(struct ledger *ledger);
 /* The writing transaction, while there is one. */
 struct store_txn *ledger_txn(struct ledger *ledger);
 

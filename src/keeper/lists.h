@@ -120,11 +120,14 @@ int lists_source_make(struct lists *lists, const char *name, const char *actor, 
 typedef int lists_entry_fn(const struct weir_entry *entry, const char *source, void *data);
 int lists_entries(struct lists *lists, uint64_t imei, lists_entry_fn *fn, void *data);
 
-/* What happened to one device: every event that named it, and every batch that held it, oldest first. */
+/* What happened to one device: every event that named it, and every batch that held it, oldest first.  A batch's event is
+ * told once for each row on the device, with that row; batch.remove then says that the row was taken off: by a batch that
+ * takes off, or by a replacing one that does not hold it (of pairs, what a replacing batch dropped is not told). */
 typedef int lists_event_fn(const struct weir_event *event, void *data);
 int lists_history(struct lists *lists, uint64_t imei, lists_event_fn *fn, void *data);
 
-/* Entries of one source (or NULL: of all) in key order, from a place on, at most max; for export. 0 at the end. */
+/* Entries of one source (or NULL: of all) in key order, from a place on (zeros: the start), at most max; for export.  1: call
+ * again (it may have told none this time), 0: the end; -ENOENT: no such source; -EUCLEAN: an entry is damaged, run verify. */
 struct lists_place {
 	uint8_t key[24];
 	uint8_t len, table;

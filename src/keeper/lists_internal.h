@@ -108,6 +108,9 @@ void project_ranges(struct projection *projection);
 /* 0: durable with this serial. Otherwise the register says what it said, and is marked broken where it must be reopened. */
 int project_commit(struct projection *projection, uint64_t serial);
 
+/* All sources' words on one and the same range become one; different ranges are the register's to flatten.  -EUCLEAN where
+ * one of them is damaged.  The caller frees. */
+int project_collect_ranges(struct lists *lists, struct store_txn *txn, struct register_range **out, unsigned *out_n);
 int project_touched(struct lists *lists, struct touched *touched, uint64_t serial);
 /* The serial the register may claim when all up to this one is projected, the batch being applied aside. */
 uint64_t project_serial(const struct lists *lists, uint64_t serial);
@@ -126,5 +129,7 @@ int import_resume(struct lists *lists, struct weir_why *why);
 bool import_holds(const struct lists *lists, const char *source);
 /* The batch being applied, or NULL. */
 const struct ledger_batch *import_batch(const struct lists *lists);
+/* A slice of it is in the entries and not yet in the register. */
+bool import_register_is_behind(const struct lists *lists);
 /* At closing. */
 void import_forget(struct lists *lists);

@@ -115,15 +115,13 @@ void project_pair(struct projection *projection, uint64_t imei, uint64_t imsi)
 						   merged.fixed_reason);
 }
 
-/* All sources' words on one and the same range become one; different ranges are the register's to flatten.  -EUCLEAN where
- * one of them is damaged. */
-static int ranges_collect(struct projection *projection, struct register_range **out, unsigned *out_n)
+int project_collect_ranges(struct lists *lists, struct store_txn *txn, struct register_range **out, unsigned *out_n)
 {
 	struct ledger_item_walk walk;
 	struct register_range *range = NULL;
 	unsigned n = 0, size = 0;
 	uint64_t serial = 0;
-	int rc = ledger_items_begin(projection->lists->ledger, &projection->txn, LEDGER_RANGES, NULL, &walk);
+	int rc = ledger_items_begin(lists->ledger, txn, LEDGER_RANGES, NULL, &walk);
 
 	for (; rc == 0 && walk.ok; ledger_items_next(&walk)) {
 		const struct ledger_item *item = &walk.item;
@@ -157,6 +155,11 @@ static int ranges_collect(struct projection *projection, struct register_range *
 	if (rc == 0)
 		rc = walk.err;
 	ledger_items_end(&walk);
+	if (rc < 0) {
+		free(range);
+		range = NULL;
+		n = 0;
+	}
 	*out = range;
 	*out_n = n;
 	return rc;
@@ -169,7 +172,7 @@ void project_ranges(struct projection *projection)
 
 	if (projection->err < 0)
 		return;
-	projection->err = ranges_collect(projection, &range, &n);
+	projection->err = project_collect_ranges(projection->lists, &projection->txn, &range, &n);
 	if (projection->err == 0)
 		projection->err = register_set_ranges(projection->lists->writer, range, n);
 	else if (projection->err == -EUCLEAN)

@@ -10,10 +10,11 @@
 #include "keeper/lists_internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #define HEAL_EVENTS_MAX 100000 /* more than this: a rebuild is faster */
 
@@ -244,37 +245,30 @@ static bool register_fits(struct lists *lists, struct ledger_head *head)
 	return meta.epoch == head->epoch && meta.serial <= head->serial;
 }
 
-/* Put a register that cannot be opened out of the way, for whoever wants to look at it. */
-static int set_aside(struct lists *lists, struct weir_why *why)
+static bool register_is_there(const struct lists *lists)
 {
-	size_t size = strlen(lists->state_dir) + sizeof("/register.damaged");
-	char *from = malloc(size), *to = malloc(size);
-	int rc = -ENOMEM;
+	char path[PATH_MAX];
+	struct stat st;
 
-	if (from && to) {
-		snprintf(from, size, "%s/register", lists->state_dir);
-		snprintf(to, size, "%s/register.damaged", lists->state_dir);
-		unlink(to);
-		rc = rename(from, to) < 0 && errno != ENOENT ? -errno : 0;
-	}
-	free(from);
-	free(to);
-	return rc < 0 ? why_set(why, rc, "a damaged register cannot be set aside: %s", strerror(-rc)) : 0;
+	return snprintf(path, sizeof(path), "%s/register", lists->state_dir) >= (int)sizeof(path) || lstat(path, &st) == 0;
 }
 
+/* 0, 1: it must be rebuilt before it can be used (gates keep what they have until then), or negative. */
 static int writer_open(struct lists *lists, struct weir_why *why)
 {
-	int rc;
+	struct ledger_head head;
+	int rc = -EUCLEAN;
 
 	register_writer_close(lists->writer);
 	lists->writer = NULL;
-	rc = register_writer_open(lists->state_dir, &lists->writer, why);
+	ledger_head(lists->ledger, &head);
+	if (head.serial == 0 || register_is_there(lists))
+		rc = register_writer_open(lists->state_dir, &lists->writer, why);
 	if (rc == -EUCLEAN) {
-		rc = set_aside(lists, why);
-		if (rc == 0)
-			rc = register_writer_open(lists->state_dir, &lists->writer, why);
+		rc = register_writer_open_to_rebuild(lists->state_dir, &lists->writer, why);
+		rc = rc == 0 ? 1 : rc;
 	}
-	if (rc == 0)
+	if (rc >= 0)
 		lists->register_broken = false;
 	return rc;
 }
@@ -286,7 +280,7 @@ int project_open(struct lists *lists, struct weir_why *why)
 
 	if (rc < 0)
 		return rc;
-	if (!register_fits(lists, &head))
+	if (rc == 1 || !register_fits(lists, &head))
 		return rebuild_all(lists, why);
 	return 0;
 }
