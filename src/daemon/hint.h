@@ -5,6 +5,8 @@
  * command. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "core/why.h"
 
 struct vty;

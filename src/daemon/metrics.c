@@ -16,6 +16,7 @@
 
 #include <osmocom/core/rate_ctr.h>
 #include <osmocom/core/stat_item.h>
+#include <osmocom/core/utils.h>
 
 #include "config.h"
 #include "daemon/metrics.h"
@@ -31,10 +32,10 @@ static unsigned n_hooks;
 
 struct walk {
 	struct daemon_text *out;
-	const void *kinds[MAX_KINDS]; /* descriptions of groups in order of appearance */
+	const void *kinds[MAX_KINDS]; /* one description of each kind, in order of appearance */
 	unsigned n_kinds;
 	unsigned n_groups;            /* of the kind that is being written */
-	const void *kind;
+	const char *kind;             /* its name */
 	unsigned item;
 	char name[METRICS_MAX_NAME];
 };
@@ -110,18 +111,19 @@ static void sample_head(const struct walk *walk, unsigned idx, const char *group
 	}
 }
 
-static void note_kind(struct walk *walk, const void *kind)
-{
-	for (unsigned i = 0; i < walk->n_kinds; i++)
-		if (walk->kinds[i] == kind)
-			return;
-	if (walk->n_kinds < MAX_KINDS)
-		walk->kinds[walk->n_kinds++] = kind;
-}
-
+/* Kinds are told apart by name: libosmocore copies a description whose names it has to change, once for each group. */
 static int note_counters(struct rate_ctr_group *group, void *data)
 {
-	note_kind(data, group->desc);
+	struct walk *walk = data;
+
+	for (unsigned i = 0; i < walk->n_kinds; i++) {
+		const struct rate_ctr_group_desc *known = walk->kinds[i];
+
+		if (!strcmp(known->group_name_prefix, group->desc->group_name_prefix))
+			return 0;
+	}
+	if (walk->n_kinds < MAX_KINDS)
+		walk->kinds[walk->n_kinds++] = group->desc;
 	return 0;
 }
 
@@ -129,7 +131,7 @@ static int count_counters(struct rate_ctr_group *group, void *data)
 {
 	struct walk *walk = data;
 
-	walk->n_groups += group->desc == walk->kind;
+	walk->n_groups += !strcmp(group->desc->group_name_prefix, walk->kind);
 	return 0;
 }
 
@@ -137,7 +139,7 @@ static int sample_counter(struct rate_ctr_group *group, void *data)
 {
 	struct walk *walk = data;
 
-	if (group->desc != walk->kind)
+	if (strcmp(group->desc->group_name_prefix, walk->kind) || walk->item >= group->desc->num_ctr)
 		return 0;
 	sample_head(walk, group->idx, group->name);
 	daemon_text_add(walk->out, " %" PRIu64 "\n", rate_ctr_group_get_ctr(group, walk->item)->current);
@@ -146,7 +148,7 @@ static int sample_counter(struct rate_ctr_group *group, void *data)
 
 static void write_counters(struct walk *walk, const struct rate_ctr_group_desc *desc)
 {
-	walk->kind = desc;
+	walk->kind = desc->group_name_prefix;
 	walk->n_groups = 0;
 	rate_ctr_for_each_group(count_counters, walk);
 	for (walk->item = 0; walk->item < desc->num_ctr; walk->item++) {
@@ -158,7 +160,16 @@ static void write_counters(struct walk *walk, const struct rate_ctr_group_desc *
 
 static int note_gauges(struct osmo_stat_item_group *group, void *data)
 {
-	note_kind(data, group->desc);
+	struct walk *walk = data;
+
+	for (unsigned i = 0; i < walk->n_kinds; i++) {
+		const struct osmo_stat_item_group_desc *known = walk->kinds[i];
+
+		if (!strcmp(known->group_name_prefix, group->desc->group_name_prefix))
+			return 0;
+	}
+	if (walk->n_kinds < MAX_KINDS)
+		walk->kinds[walk->n_kinds++] = group->desc;
 	return 0;
 }
 
@@ -166,7 +177,7 @@ static int count_gauges(struct osmo_stat_item_group *group, void *data)
 {
 	struct walk *walk = data;
 
-	walk->n_groups += group->desc == walk->kind;
+	walk->n_groups += !strcmp(group->desc->group_name_prefix, walk->kind);
 	return 0;
 }
 
@@ -174,7 +185,7 @@ static int sample_gauge(struct osmo_stat_item_group *group, void *data)
 {
 	struct walk *walk = data;
 
-	if (group->desc != walk->kind)
+	if (strcmp(group->desc->group_name_prefix, walk->kind) || walk->item >= group->desc->num_items)
 		return 0;
 	sample_head(walk, group->idx, group->name);
 	daemon_text_add(walk->out, " %" PRId32 "\n", osmo_stat_item_get_last(osmo_stat_item_group_get_item(group, walk->item)));
@@ -183,7 +194,7 @@ static int sample_gauge(struct osmo_stat_item_group *group, void *data)
 
 static void write_gauges(struct walk *walk, const struct osmo_stat_item_group_desc *desc)
 {
-	walk->kind = desc;
+	walk->kind = desc->group_name_prefix;
 	walk->n_groups = 0;
 	osmo_stat_item_for_each_group(count_gauges, walk);
 	for (walk->item = 0; walk->item < desc->num_items; walk->item++) {

@@ -36,7 +36,7 @@
 
 #include "config.h"
 #include "daemon/admin.h"
-#include "daemon/config.h"
+#include "daemon/config_text.h"
 #include "daemon/nodes.h"
 #include "daemon/options.h"
 

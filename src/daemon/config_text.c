@@ -9,7 +9,7 @@
  * indented (it would loop for ever), lines beyond its buffer (it would cut them in two), and the words of a terminal
  * ("write file" in a file would overwrite the file that is being read). */
 #define _GNU_SOURCE
-#include "daemon/config.h"
+#include "daemon/config_text.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -271,6 +271,14 @@ static void run(struct reader *reader, FILE *stream)
 		pass_remark(reader);
 }
 
+/* What is quoted from the text may be anything; a sentence is plain ASCII. */
+static void make_plain(char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}
+
 int config_read(const struct config_source *source, struct config_fault *fault)
 {
 	struct reader reader = {.source = source, .fault = fault};
@@ -298,5 +306,6 @@ int config_read(const struct config_source *source, struct config_fault *fault)
 	if (reader.file)
 		fclose(reader.file);
 	free(reader.raw);
+	make_plain(fault->why.text);
 	return reader.failed ? -EINVAL : 0;
 }
