@@ -210,7 +210,7 @@ void traffic_pause(struct traffic_conn *c)
 {
 	if (c->finishing)
 		return;
-	c->paused = true; /* the set is told at the end of consume: often it was resumed by then */
+	c->paused = true; /* the set is told at the end of consume, or by its next event: often it is resumed by then */
 }
 
 void traffic_resume(struct traffic_conn *c)
@@ -355,10 +355,12 @@ static void conn_event(struct traffic_conn *c, uint32_t events)
 	}
 	if (events & EPOLLOUT)
 		conn_mark_dirty(c);
-	if (c->paused && (events & (EPOLLERR | EPOLLHUP)))
-		traffic_close(c, TRAFFIC_END_ERROR); /* cannot be told apart from here; it is gone */
-	else if (!c->paused && (events & (EPOLLIN | EPOLLERR | EPOLLHUP)))
+	if (!c->paused && (events & (EPOLLIN | EPOLLERR | EPOLLHUP)))
 		conn_read(c);
+	else if (events & (EPOLLERR | EPOLLHUP))
+		traffic_close(c, TRAFFIC_END_ERROR); /* gone, as far as can be told without reading */
+	else
+		conn_events(c); /* paused outside of a turn: the set does not know it yet */
 }
 
 static void socket_options(int fd)

@@ -29,6 +29,8 @@ struct scene {
 	int64_t now_us;
 	int hlr_listen;             /* -1: no HLR */
 	struct gate_address hlr;
+	int fds[4096];              /* of the test, closed at its end */
+	unsigned n_fds;
 };
 
 /* cmocka setup and teardown: alone, or with an HLR that listens. */
@@ -46,7 +48,7 @@ int scene_configure(struct scene *scene, const struct gsup_config *config);
 /* Sockets of the test, non-blocking. */
 int scene_connect(struct scene *scene);
 int scene_hlr_accept(struct scene *scene); /* -1: nobody came */
-int scene_listen(struct gate_address *address);
+int scene_listen(struct scene *scene, struct gate_address *address);
 
 /* A peer past its handshake; with an HLR also the upstream leg past its own. */
 int scene_peer(struct scene *scene, const char *name, int *hlr_fd);

@@ -481,7 +481,7 @@ static void reload_opens_and_closes_addresses(void **state)
 	int peer = scene_peer(s, "MSC-1", NULL);
 	struct gate_address second, first = *gsup_listening(s->gsup, 0);
 	struct gsup_config *config = talloc_memdup(s, s->config, sizeof(*config));
-	int taken = scene_listen(&second);
+	int taken = scene_listen(s, &second);
 
 	config->listen[config->n_listen++] = second;
 	assert_int_equal(scene_configure(s, config), -EADDRINUSE);
