@@ -16,9 +16,12 @@
 #include "daemon/daemon.h"
 #include "gate/gsup.h"
 #include "gate/log.h"
+#include "gate/notify.h"
 #include "gate/peers.h"
 #include "gate/traffic.h"
 #include "register/register.h"
+
+#define STORE_CLEAR_S 10 /* no look-up failed for so long: the store is well again */
 
 struct gate *gate_alloc(void *ctx)
 {
@@ -110,15 +113,28 @@ static void clear_alarm(struct gate *gate)
 	LOGP(DGATE, LOGL_NOTICE, "register is well again\n");
 }
 
+/* The level of the alarm.  What keeps it from opening counts at once; a look-up that failed counts until none has for a
+ * while, so that one bad record that is asked for now and then does not ring again and again. */
+static int store_level(struct gate *gate, int follow)
+{
+	int err = gate->check.store_error;
+
+	if (follow < 0)
+		return follow;
+	if (follow == 1) {
+		gate->check.store_error = 0; /* another one: what the last one failed with says nothing about it */
+		return 0;
+	}
+	gate->check.store_error = 0; /* the next failure sets it again */
+	gate->store_well_s = err ? 0 : gate->store_well_s + 1;
+	return err || !gate->store_failed || gate->store_well_s >= STORE_CLEAR_S ? err : -EIO;
+}
+
 void gate_follow(struct gate *gate)
 {
 	struct weir_why why = { "" };
-	int rc = register_follow(daemon_state_dir(), &gate->check.reg, &why);
+	int rc = store_level(gate, register_follow(daemon_state_dir(), &gate->check.reg, &why));
 
-	if (rc == 1)
-		gate->check.store_error = 0; /* another one: what the last one failed with says nothing about it */
-	if (rc >= 0)
-		rc = gate->check.store_error;
 	if (rc && !gate->store_failed)
 		raise_alarm(gate, why.text[0] ? why.text : strerror(abs(rc)));
 	else if (!rc && gate->store_failed)
@@ -138,17 +154,24 @@ static void each_second(void *data)
 	gate_follow(gate);
 	set_clock(gate);
 	gsup_expire(gate->gsup, daemon_mono_us());
+	notify_flush(gate->notify, daemon_now_ms() / 1000);
+	notify_second(gate->notify);
 }
 
 /* --- start and stop ----------------------------------------------------------------------------------------------------------- */
 
+/* After the answers have left: how long it took, and what the keeper should know.  The second look at the clock is the
+ * last of the turn and no system call. */
 static void turned(void *data, int64_t start_us)
 {
 	struct gate *gate = data;
 	unsigned n = gsup_take_answered(gate->gsup);
 
-	if (n)
-		check_histogram_add(&gate->check.histogram[WEIR_IF_GSUP], daemon_mono_us() - start_us, n);
+	if (!n)
+		return;
+	check_histogram_add(&gate->check.histogram[WEIR_IF_GSUP], daemon_mono_us() - start_us, n);
+	if (gate->notify)
+		notify_flush(gate->notify, gsup_wall_s(gate->gsup));
 }
 
 static void idle(void *data)
@@ -171,6 +194,9 @@ static int open_interfaces(struct gate *gate, struct weir_why *why)
 	gate->gsup = gsup_alloc(gate, &gate->check, gate->traffic, gate->peers);
 	if (!gate->gsup)
 		return why_set(why, -ENOMEM, "out of memory");
+	gate->notify = notify_alloc(gate, &gate->check, gate->gsup, gate->peers, why);
+	if (!gate->notify)
+		return -EIO;
 	traffic_limit(gate->traffic, gate->current->max_connections);
 	set_clock(gate);
 	rc = gsup_configure(gate->gsup, &gate->current->gsup, why);
@@ -223,6 +249,7 @@ void gate_fini(void *root)
 	struct gate *gate = root;
 
 	osmo_timer_del(&gate->second);
+	notify_free(gate->notify);
 	gsup_free(gate->gsup);
 	traffic_free(gate->traffic);
 	register_close(gate->check.reg);

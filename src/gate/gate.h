@@ -20,10 +20,9 @@
 #include "gate/config.h"
 
 struct daemon_text;
-struct flips;
 struct gsup;
+struct notify;
 struct peers;
-struct sightings;
 struct traffic;
 
 struct gate {
@@ -33,11 +32,11 @@ struct gate {
 	struct peers *peers;
 	struct traffic *traffic;
 	struct gsup *gsup;
-	struct sightings *sightings;
-	struct flips *flips;
+	struct notify *notify;
 	struct osmo_timer_list second;
 	bool started, stopping;
 	bool store_failed;           /* the alarm is raised */
+	unsigned store_well_s;       /* how long no look-up has failed */
 	struct weir_why store_why;   /* what was said when it was raised */
 	uint64_t store_failures;     /* how often it was */
 };

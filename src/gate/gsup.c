@@ -197,6 +197,16 @@ int gsup_cancel(struct gsup *gsup, uint16_t peer_id, struct weir_imsi imsi, uint
 	return rc;
 }
 
+bool gsup_peer_ready(struct gsup *gsup, uint16_t peer_id, uint16_t *terms)
+{
+	const struct gsup_session *s = gsup_session_by_id(gsup, peer_id);
+
+	if (!s || !gsup_session_ready(s))
+		return false;
+	*terms = s->peer.terms;
+	return true;
+}
+
 /* --- time ------------------------------------------------------------------------------------------------------------------ */
 
 void gsup_expire(struct gsup *gsup, int64_t now_us)
@@ -208,6 +218,11 @@ void gsup_expire(struct gsup *gsup, int64_t now_us)
 void gsup_set_clock(struct gsup *gsup, int64_t wall_minus_mono_us)
 {
 	gsup->wall_minus_mono_us = wall_minus_mono_us;
+}
+
+uint32_t gsup_wall_s(const struct gsup *gsup)
+{
+	return (traffic_now_us(gsup->traffic) + gsup->wall_minus_mono_us) / 1000000;
 }
 
 /* --- what is shown ----------------------------------------------------------------------------------------------------------- */

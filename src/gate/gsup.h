@@ -28,6 +28,7 @@
  * that nobody asked for are dropped. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -74,10 +75,14 @@ void gsup_policy_changed(struct gsup *gsup);
 /* Throw a subscriber off a peer: Location Cancel.  0; -ENOTCONN (peer not there), -ENOBUFS (no room or no place). */
 int gsup_cancel(struct gsup *gsup, uint16_t peer_id, struct weir_imsi imsi, uint64_t imei);
 
+/* Is it connected and past its handshake?  *terms: under the current policy. */
+bool gsup_peer_ready(struct gsup *gsup, uint16_t peer_id, uint16_t *terms);
+
 /* Answer the checks whose wait is over, forget cancels that nobody answered. */
 void gsup_expire(struct gsup *gsup, int64_t now_us);
 /* Wall clock minus monotonic clock, for the stamps of sightings; set about once a second. */
 void gsup_set_clock(struct gsup *gsup, int64_t wall_minus_mono_us);
+uint32_t gsup_wall_s(const struct gsup *gsup); /* seconds since 1970 by the clock of the turn */
 
 /* SIGTERM: no new connections; every session says what it has to say and ends. */
 void gsup_stop(struct gsup *gsup);

@@ -417,8 +417,7 @@ ssize_t gsup_frames_from_peer(struct gsup_session *s, const uint8_t *octets, siz
 		if (!r.n)
 			break;
 		if (r.n_checks)
-			check_answer(gsup->check, WEIR_IF_GSUP, &s->peer, r.query, r.verdict, r.n_checks,
-				     (traffic_now_us(gsup->traffic) + gsup->wall_minus_mono_us) / 1000000);
+			check_answer(gsup->check, WEIR_IF_GSUP, &s->peer, r.query, r.verdict, r.n_checks, gsup_wall_s(gsup));
 		if (act(s, &r) < 0)
 			return -EPROTO;
 		taken += r.len; /* and again, even where not all fitted: the need was over-estimated */

@@ -7,9 +7,12 @@
 #include <osmocom/core/utils.h>
 
 #include "daemon/daemon.h"
+#include "gate/flips.h"
 #include "gate/gate.h"
 #include "gate/gsup.h"
+#include "gate/notify.h"
 #include "gate/peers.h"
+#include "gate/sightings.h"
 #include "gate/traffic.h"
 #include "register/register.h"
 
@@ -90,6 +93,25 @@ static void store(struct daemon_text *out, const struct gate *gate)
 	daemon_text_add(out, "weir_gate_register_age_seconds %.3f\n", (daemon_now_ms() - (long long)meta.changed_ms) / 1e3);
 }
 
+static void notify(struct daemon_text *out, const struct gate *gate)
+{
+	const struct sightings_counters *s = sightings_counters(gate->check.sightings);
+	const struct flips_counters *f = notify_flips(gate->notify);
+
+	one(out, "sightings_reported_total", "counter", "sightings that left for the keeper", s->reported);
+	one(out, "sightings_suppressed_total", "counter", "sightings told within the hour", s->suppressed);
+	one(out, "sightings_dropped_total", "counter", "sightings that did not fit into the buffer", s->dropped);
+	one(out, "sightings_evicted_total", "counter", "pairs that made room in the table", s->evicted);
+	one(out, "sightings_waiting", "gauge", "sightings that wait for the keeper", sightings_waiting(gate->check.sightings));
+	one(out, "flips_hints_total", "counter", "devices that the keeper said turned black", f->hints);
+	one(out, "flips_gaps_total", "counter", "gaps in the keeper's serials, each followed by a look at everybody", f->gaps);
+	one(out, "flips_looked_total", "counter", "attached pairs decided again", f->looked);
+	one(out, "flips_malformed_total", "counter", "datagrams from the keeper that could not be read", f->malformed);
+	if (notify_attached(gate->notify) >= 0)
+		one(out, "attached", "gauge", "subscribers attached whose device was checked here",
+		    notify_attached(gate->notify));
+}
+
 void gate_metrics(struct daemon_text *out, void *data)
 {
 	const struct gate *gate = data;
@@ -98,6 +120,7 @@ void gate_metrics(struct daemon_text *out, void *data)
 	histograms(out, &gate->check);
 	gsup(out, gate->gsup);
 	store(out, gate);
+	notify(out, gate);
 	one(out, "connections", "gauge", "connections that carry checks, to peers and to the HLR", traffic_count(gate->traffic));
 	one(out, "connections_refused_total", "counter", "connections closed at once: too many", traffic_refused(gate->traffic));
 	one(out, "peers", "gauge", "peers known by name since the start", peers_count(gate->peers));

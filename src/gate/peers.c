@@ -32,6 +32,22 @@ uint16_t peers_find(const struct peers *peers, enum weir_interface interface, co
 	return PEER_NONE;
 }
 
+uint16_t peers_find_cut(const struct peers *peers, const char *name, size_t len)
+{
+	bool cut = strnlen(name, len) == len;
+
+	for (unsigned i = 0; i < peers->n; i++) {
+		if (cut ? !strncmp(peers->peer[i].name, name, len) : !strcmp(peers->peer[i].name, name))
+			return i + 1;
+	}
+	return PEER_NONE;
+}
+
+enum weir_interface peers_interface(const struct peers *peers, uint16_t id)
+{
+	return id >= 1 && id <= peers->n ? peers->peer[id - 1].interface : WEIR_N_INTERFACES;
+}
+
 uint16_t peers_id(struct peers *peers, enum weir_interface interface, const char *name)
 {
 	uint16_t id = peers_find(peers, interface, name);

@@ -7,6 +7,7 @@
  * full, the peer's checks are answered, but it cannot be found again to cancel a subscriber. */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/verdict.h"
@@ -22,5 +23,8 @@ struct peers *peers_alloc(void *ctx);
 uint16_t peers_id(struct peers *peers, enum weir_interface interface, const char *name);
 /* The id where it is known, else PEER_NONE.  */
 uint16_t peers_find(const struct peers *peers, enum weir_interface interface, const char *name);
+/* By a name as sightings carry it: on any interface, and only the first len octets where it was cut there. */
+uint16_t peers_find_cut(const struct peers *peers, const char *name, size_t len);
+enum weir_interface peers_interface(const struct peers *peers, uint16_t id);
 const char *peers_name(const struct peers *peers, uint16_t id); /* NULL: no such id */
 unsigned peers_count(const struct peers *peers);

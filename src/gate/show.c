@@ -18,6 +18,7 @@
 #include "daemon/daemon.h"
 #include "gate/gate.h"
 #include "gate/gsup.h"
+#include "gate/notify.h"
 #include "gate/peers.h"
 #include "gate/traffic.h"
 #include "register/register.h"
@@ -103,7 +104,7 @@ static void show_one_histogram(struct vty *vty, enum weir_interface interface)
 	for (unsigned b = 0; b < CHECK_HISTOGRAM; b++) {
 		seen += h->bucket[b];
 		if (h->bucket[b])
-			OUT("  < %9u us %12" PRIu64 "  %6.2f %%", 1u << b, h->bucket[b], 100.0 * seen / h->count);
+			OUT(" <= %9u us %12" PRIu64 "  %6.2f %%", 1u << b, h->bucket[b], 100.0 * seen / h->count);
 	}
 }
 
@@ -134,6 +135,18 @@ DEFUN(show_register, show_register_cmd, "show register", SHOW_STR "What is asked
 	OUT("devices    %" PRIu64, m.devices);
 	OUT("ranges     %" PRIu64, m.ranges);
 	OUT("pairs      %" PRIu64 ", fixed SIMs %" PRIu64, m.pairs, m.sims);
+	return CMD_SUCCESS;
+}
+
+DEFUN(show_attached, show_attached_cmd, "show attached",
+      SHOW_STR "How many subscribers are attached whose device was checked here; only the number\n")
+{
+	int64_t n = the_gate->notify ? notify_attached(the_gate->notify) : -1;
+
+	if (n < 0)
+		OUT("not counted yet; the first count takes about a minute");
+	else
+		OUT("%" PRId64 " attached", n);
 	return CMD_SUCCESS;
 }
 
@@ -263,6 +276,7 @@ void gate_show_init(void)
 	install_element_ve(&show_counters_cmd);
 	install_element_ve(&show_histogram_cmd);
 	install_element_ve(&show_register_cmd);
+	install_element_ve(&show_attached_cmd);
 	install_element_ve(&explain_cmd);
 	install_element_ve(&explain_plain_cmd);
 }
