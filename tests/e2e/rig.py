@@ -17,8 +17,8 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TOP_SRCDIR = os.environ.get("TOP_SRCDIR", os.path.dirname(os.path.dirname(HERE)))
-TOP_BUILDDIR = os.environ.get("TOP_BUILDDIR", os.path.join(TOP_SRCDIR, "build"))
+TOP_SRCDIR = os.environ.get("TOP_SRCDIR") or os.environ.get("RIG_TOP_SRCDIR") or os.path.dirname(os.path.dirname(HERE))
+TOP_BUILDDIR = os.environ.get("TOP_BUILDDIR") or os.environ.get("RIG_TOP_BUILDDIR") or os.path.join(TOP_SRCDIR, "build")
 
 
 def program(name):

@@ -7,7 +7,7 @@ import urllib.request
 
 import rig
 
-GATE_VTY, KEEPER_VTY = 4279, 4281
+GATE_VTY, KEEPER_VTY, GATE_ADMIN, KEEPER_ADMIN = 4279, 4281, 0, 0
 GATE = ("127.0.0.1", 4222)
 HLR = ("127.0.0.2", 4222)
 
@@ -59,3 +59,9 @@ def metrics(port):
     with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % port, timeout=5) as answer:
         text = answer.read().decode()
     return {k: float(v) for k, v in re.findall(r"^([a-z_:][^ \n]*) ([-0-9.e+]+)$", text, re.M)}
+
+
+def check_counters():
+    """What became of the GSUP checks, as the gate's metrics tell it: {"received": n, "white": n, ...}."""
+    return {re.search(r'result="(\w+)"', k).group(1): v for k, v in metrics(GATE_ADMIN).items()
+            if k.startswith("weir_checks_total{") and 'interface="gsup"' in k}
