@@ -6,6 +6,7 @@ A test names what it needs, starts programs through a Rig, says ok(...) a number
 wrong in between is one failed line with the last lines of every program's log, and every program is ended by its id.
 """
 import ctypes
+import glob
 import os
 import re
 import shutil
@@ -145,11 +146,10 @@ class Running:
 
 class Rig:
     def __init__(self, name):
-        """Logs stay in NAME.logs of the current directory; state lives and ends in a temporary folder."""
-        self.tap = Tap()
-        self.logs = os.path.abspath(name + ".logs")
-        shutil.rmtree(self.logs, ignore_errors=True)
-        os.makedirs(self.logs)
+        """Logs stay in the current directory, e2e-NAME.PROGRAM.log; state lives and ends in a temporary folder."""
+        self.tap, self.name = Tap(), name
+        for old in glob.glob("e2e-%s.*.log" % name):
+            os.unlink(old)
         self.tmp = tempfile.mkdtemp(prefix="weir-%s." % name)
         self.running = []
 
@@ -159,7 +159,7 @@ class Rig:
     def start(self, name, *argv, **more):
         """Start a program; a second one of the same name writes on in the same log."""
         self.running = [r for r in self.running if r.name != name]
-        one = Running(name, [str(a) for a in argv], os.path.join(self.logs, name + ".log"), **more)
+        one = Running(name, [str(a) for a in argv], os.path.abspath("e2e-%s.%s.log" % (self.name, name)), **more)
         self.running.append(one)
         return one
 
