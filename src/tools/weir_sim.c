@@ -34,7 +34,7 @@ static int usage(FILE *out)
 		     "  -a HOST[:PORT]  whom to ask; [HOST]:PORT for IPv6\n"
 		     "  -n NAME         what to be called\n"
 		     "  -i IMSI         the subscriber asked for (" DEFAULT_IMSI ")\n"
-		     "  -d DIGITS       14, 15 or 16 digits of an IMEI on the wire (14, as osmo-msc sends)\n"
+		     "  -d DIGITS       send 14, 15 or 16 digits (what has an SVN 16, else 14, as osmo-msc does)\n"
 		     "  -t MS           how long to wait for an answer (%d)\n"
 		     "  -V, -h          version; this text\n\n"
 		     "exit status: 0 every question was answered, 1 not, 2 wrong use\n",
@@ -107,7 +107,7 @@ static int read_option(int option, char *value, struct sim_options *options)
 static int play(const struct sim_counterpart *counterpart, int argc, char **argv)
 {
 	struct sim_options options = {
-		.host = "127.0.0.1", .port = counterpart->port, .name = counterpart->called, .digits = 14,
+		.host = "127.0.0.1", .port = counterpart->port, .name = counterpart->called,
 		.timeout_ms = DEFAULT_TIMEOUT_MS,
 	};
 	int option, err;

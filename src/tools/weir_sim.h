@@ -26,7 +26,7 @@ struct sim_options {
 	const char *host, *port;
 	const char *name;       /* how the counterpart calls itself */
 	struct weir_imsi imsi;  /* the subscriber it asks for */
-	unsigned digits;        /* how many digits of an IMEI go on the wire */
+	unsigned digits;        /* how many digits of an IMEI go on the wire; 0: 16 where there is an SVN, else 14 */
 	int timeout_ms;         /* for each answer */
 };
 

@@ -176,7 +176,8 @@ static int turn(struct msc *msc, int timeout_ms)
 /* Append one question to a buffer; returns its octets. */
 static int add_question(struct msc *msc, const struct weir_imei *imei, int64_t now_us, uint8_t *buf, size_t size)
 {
-	int len = gsup_check_imei_request(msc->options->imsi, imei, msc->options->digits, buf, size);
+	unsigned digits = msc->options->digits ? msc->options->digits : imei->svn == WEIR_NO_SVN ? 14 : 16;
+	int len = gsup_check_imei_request(msc->options->imsi, imei, digits, buf, size);
 
 	if (len > 0) {
 		msc->asked[(msc->first + msc->n) % DEPTH_MAX] = (struct question){ .key = imei->key, .sent_us = now_us };

@@ -19,7 +19,7 @@ import rig
 import weir
 
 ALICE, BOB = "001010000000001", "001010000000002"
-PHONE_A, PHONE_B = "001000010000018", "001000020000025"         # 15 digits; what a phone sends as the last is up to it
+PHONE_A, PHONE_B = "001000010000015", "001000020000021"         # 15 digits; what a phone sends as the last is up to it
 STP_VTY, MSC_VTY, HLR_VTY, MGW_VTY = 4239, 4254, 4258, 4243
 ILLEGAL_ME = "reject:6"
 

@@ -214,6 +214,7 @@ class Vty:
         self.s.settimeout(seconds)
         self.read_prompt()
         self("enable")
+        self("terminal length 0")
 
     def read_prompt(self):
         text = b""

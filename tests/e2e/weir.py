@@ -7,7 +7,7 @@ import urllib.request
 
 import rig
 
-GATE_VTY, KEEPER_VTY, GATE_ADMIN, KEEPER_ADMIN = 4279, 4281, 0, 0
+GATE_VTY, KEEPER_VTY, GATE_ADMIN = 4279, 4281, 8483
 GATE = ("127.0.0.1", 4222)
 HLR = ("127.0.0.2", 4222)
 
@@ -63,5 +63,15 @@ def metrics(port):
 
 def check_counters():
     """What became of the GSUP checks, as the gate's metrics tell it: {"received": n, "white": n, ...}."""
-    return {re.search(r'result="(\w+)"', k).group(1): v for k, v in metrics(GATE_ADMIN).items()
-            if k.startswith("weir_checks_total{") and 'interface="gsup"' in k}
+    values = metrics(GATE_ADMIN)
+    counters = {"received": values['weir_gate_checks_received_total{interface="gsup"}']}
+    for name, value in values.items():
+        tally = re.fullmatch(r'weir_gate_checks_total{interface="gsup",tally="(.*)"}', name)
+        if tally:
+            counters[tally.group(1)] = value
+    return counters
+
+
+def connections(prefix):
+    """How many peers whose names begin so are connected, as the gate's VTY tells it."""
+    return len(re.findall(r"^ *\d+ +%s" % re.escape(prefix), rig.vty(GATE_VTY, "show peers"), re.M))
