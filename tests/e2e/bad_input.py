@@ -125,7 +125,7 @@ def after(bad, name):
     try:
         peer.send(gsup.check_request("001010000000042", LISTED))
         while True:
-            f = peer.next(0.3 if struct.unpack("!H", bad[:2])[0] != len(bad) - 3 else 3)
+            f = peer.next(0.1 if struct.unpack("!H", bad[:2])[0] != len(bad) - 3 else 3)
             if f is None:
                 return "silence"
             if f.kind in (gsup.CHECK_RES, gsup.CHECK_ERR) and gsup.unbcd(f.ies.get(gsup.IE_IMSI, b"")) == "001010000000042":

@@ -34,7 +34,7 @@ FILES = (
     ("the same row twice is one", HEAD + "%s,black\n" % A * 2, 1, [], []),
     ("the same device with another list is a conflict", HEAD + "%s,black\n%s,white\n" % (A, A), 1, [(3, "conflict")], []),
     ("a file cut in the middle of a quoted cell", HEAD + '%s,black\n"0010000' % A, 1, [(3, "bad-quotes")], []),
-    ("a file cut in the middle of a number", HEAD + "%s,black\n0010000" % A, 1, [(3, "too-short")], []),
+    ("a file cut in the middle of a number", HEAD + "%s,black\n0010000" % A, 1, [(3, "cut")], []),
     ("a last row without its newline", HEAD + "%s,black\n%s,black" % (A, B), 2, [], []),
 )
 # name, bytes: nothing can be read at all
@@ -115,8 +115,9 @@ def there_and_back(t, r, w):
 
 def nobody_elses(t, r, w):
     """Only the owning source removes its own entry."""
-    w.must("block", C, "--source", "operator")
-    w.must("block", C, "--source", "police")
+    for source in ("operator", "police"):
+        w.must("source", source)
+        w.must("block", C, "--source", source)
     w.must("unblock", C, "--source", "operator")
     t.equal(w.ctl("check", C)[0], 4, "a device that two sources block stays blocked when one takes it off")
     w.must("unblock", C, "--source", "police")
