@@ -63,9 +63,8 @@ static int say_result(const struct ctl_call *call, const struct ctl_answer *answ
 static void offer_correction(const struct ctl_call *call, const struct ctl_answer *answer)
 {
 	if (!strcmp(ctl_text(answer->json, "code"), "check-digit"))
-		fprintf(stderr, "weirctl: did you mean %s?  If the first 14 digits are right: weirctl %s %s\n"
-			"weirctl: to take the number as it was typed: --force\n",
-			ctl_text(answer->json, "correction"), call->verb->name, ctl_text(answer->json, "correction"));
+		fprintf(stderr, "weirctl: give %s if the rest is right; --force takes the number as it was typed\n",
+			ctl_text(answer->json, "correction"));
 }
 
 /* Takes path and body. */
