@@ -60,7 +60,7 @@ static int say_result(const struct ctl_call *call, const struct ctl_answer *answ
 	return CTL_OK;
 }
 
-static void offer_correction(const struct ctl_call *call, const struct ctl_answer *answer)
+static void offer_correction(const struct ctl_answer *answer)
 {
 	if (!strcmp(ctl_text(answer->json, "code"), "check-digit"))
 		fprintf(stderr, "weirctl: give %s if the rest is right; --force takes the number as it was typed\n",
@@ -80,7 +80,7 @@ static int change(const struct ctl_call *call, const char *method, char *path, j
 		rc = say_result(call, &answer, *ctl_text(answer.json, "imei") ? ctl_text(answer.json, "imei") : what,
 				*method == 'P');
 	else if (rc == CTL_REFUSED)
-		offer_correction(call, &answer);
+		offer_correction(&answer);
 	ctl_answer_free(&answer);
 	json_decref(body);
 	free(path);
