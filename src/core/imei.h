@@ -32,8 +32,8 @@ struct weir_imei {
 enum weir_imei_fault {
 	WEIR_IMEI_OK = 0,
 	WEIR_IMEI_EMPTY,   /* no digit at all */
-	WEIR_IMEI_SHORT,   /* fewer than 14 digits */
-	WEIR_IMEI_LONG,    /* more than 17 digits (text) or more octets than the form has */
+	WEIR_IMEI_SHORT,   /* fewer than 14 digits, or than a PEI of its kind has */
+	WEIR_IMEI_LONG,    /* more than 17 digits (text) or more digits or octets than the form has */
 	WEIR_IMEI_LETTER,  /* something that is neither a digit nor a separator, or a nibble above 9 */
 	WEIR_IMEI_SCHEME,  /* a PEI of another kind than imei- or imeisv- */
 	WEIR_IMEI_N_FAULTS
@@ -57,8 +57,8 @@ enum weir_imei_class {
 	WEIR_IMEI_N_CLASSES
 };
 
-/* Read text: 14 to 17 digits with any number of '-', ' ', '/' and '.' between them.  Not terminated by NUL: len counts.
- * *out is cleared on failure except for out->at. */
+/* Read text: 14 to 17 digits with any number of '-', ' ', '/' and '.' around and between them.  Not terminated by NUL: len
+ * counts.  *out is cleared on failure (no SVN, no check digit) except for out->at; an at above 255 says 255. */
 enum weir_imei_fault imei_from_text(const char *text, size_t len, struct weir_imei_reading *out);
 
 /* Read TBCD or BCD-number digits (TS 29.002 17.7.8; the contents of the GSUP IMEI IE after its length octet): low
@@ -90,7 +90,7 @@ const char *imei_print(char buf[static WEIR_IMEI_TEXT], uint64_t key);
 /* 15 digits with the right check digit: how people know it. */
 const char *imei_print_checked(char buf[static WEIR_IMEI_TEXT], uint64_t key);
 
-/* "has fewer than 14 digits" and so on; for messages. */
+/* "has too few digits" and so on; for messages. */
 const char *imei_fault_text(enum weir_imei_fault fault);
 /* "all-zero", "repeated", "counting", "test", "ordinary": configuration words. */
 const char *imei_class_name(enum weir_imei_class class);

@@ -10,7 +10,8 @@
  *  3 identity  unreadable, all-zero, repeated, counting and test identities
  *  4 imsi      the longest matching IMSI prefix rule: a fixed colour, or its own mode and default for steps 10 and 11
  *  5 store     the store could not answer: allow, deny or refuse, as configured; counted as failed, never silence
- *  6 pair      deny beats allow; a subscriber fixed to other devices is black; at home is no verdict of its own
+ *  6 pair      deny beats allow; a subscriber fixed to other devices is black, unless an allow pair names this one; at home
+ *              is no verdict of its own
  *  7 svn       this device with this software version is listed
  *  8 device    this device is listed
  *  9 range     the narrowest range or TAC that holds the device is listed
@@ -97,7 +98,8 @@ uint16_t policy_terms(const struct weir_policy *policy, enum weir_interface inte
 /* True where policy_decide would not look at facts: the caller may skip the look-up. */
 bool policy_needs_no_facts(const struct weir_policy *policy, const struct weir_query *query);
 
-/* Every step as it went, for `explain`.  text is a constant sentence; colour and reason where the step had one. */
+/* Every step as it went, for `explain`, up to and with the one that decided.  text is a constant sentence; colour and
+ * reason are in the verdict. */
 struct weir_trace {
 	struct {
 		enum weir_step step;
@@ -107,6 +109,13 @@ struct weir_trace {
 	unsigned n;
 };
 
-/* Decide.  trace may be NULL (the answer path).  Total: every input gives a verdict with exactly one tally. */
+/* Decide.  trace may be NULL (the answer path).  Total: every input gives a verdict with exactly one tally:
+ *
+ *   shed       a peer or an IMSI rule refuses: nothing was looked at
+ *   malformed  else, an identity that could not be read, whatever is answered, and a special one that is refused
+ *   failed     else, the store could not say and was needed (step 5), whatever is answered
+ *   colours    else, the one that is answered
+ *
+ * The colour of a refusal is unknown.  serial is 0 where the facts were not needed; facts may be NULL there. */
 void policy_decide(const struct weir_policy *policy, const struct weir_query *query, const struct weir_facts *facts,
 		   struct weir_verdict *verdict, struct weir_trace *trace);

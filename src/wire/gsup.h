@@ -59,10 +59,12 @@ extern const uint8_t ccm_id_get_frame[];
 extern const size_t ccm_id_get_frame_len;
 
 #define CCM_NAME_TEXT 128
-/* The routing name of an ID_RESP: the serial number (tag 0x00), as osmo-hlr takes it.  Printable ASCII only.
+/* The routing name of an ID_RESP: the serial number (tag 0x00), as osmo-hlr takes it.  Printable ASCII only; with or
+ * without its closing NUL.  A name given twice is malformed: osmo-hlr would take the other one.
  * 0, -ENOENT (no such tag), -EINVAL (malformed). */
 int ccm_id_resp_name(const struct ipa_frame *frame, char name[static CCM_NAME_TEXT]);
-/* Build an ID_RESP that carries name as serial number and unit name, with unit id 0/0/0 (tools and tests). */
+/* Build an ID_RESP that carries name as serial number and unit name, with unit id 0/0/0 (tools and tests).  Octets,
+ * -ENOSPC, or -EINVAL: a name that ccm_id_resp_name would not take. */
 int ccm_id_resp_encode(const char *name, uint8_t *buf, size_t size);
 
 enum gsup_type {
@@ -90,12 +92,11 @@ struct gsup_view {
 	struct weir_imsi imsi;          /* none where missing or unreadable */
 	bool has_imsi, has_imei;        /* the IE was there, readable or not */
 	struct weir_imei_reading imei;
-	enum weir_imei_fault imei_fault;
+	enum weir_imei_fault imei_fault; /* WEIR_IMEI_EMPTY where there is no IE */
 	enum gsup_cn_domain cn_domain;
-	const uint8_t *imsi_ie;         /* tag, length, value: to be copied into an answer; NULL where missing */
-	const uint8_t *class_ie, *source_ie, *session_ie;
-	uint8_t imsi_ie_len, class_ie_len, session_ie_len;
-	uint16_t source_ie_len;
+	/* Tag, length, value: to be copied into an answer; NULL where missing or of a size that the IE cannot have. */
+	const uint8_t *imsi_ie, *class_ie, *source_ie, *session_ie, *state_ie;
+	uint16_t imsi_ie_len, class_ie_len, source_ie_len, session_ie_len, state_ie_len;
 };
 
 enum gsup_fault {
@@ -108,13 +109,16 @@ enum gsup_fault {
  * that an error answer can still name the subscriber. */
 enum gsup_fault gsup_view(const struct ipa_frame *frame, struct gsup_view *view);
 
-/* Answers to a Check-IMEI request, whole frames, IEs copied as osmo-hlr does (class; source name returned as destination
- * name; session).  Return octets written or -ENOSPC. */
+/* Answers to a Check-IMEI request, whole frames, IEs copied as osmo-hlr does: class; source name returned as destination
+ * name; a session where both its id and its state came, ended.  A request without an IMSI is answered without one; no
+ * peer can match that (osmo-hlr keeps silent there).  Return octets written or -ENOSPC; GSUP_ANSWER_MAX always suffices. */
 #define GSUP_ANSWER_MAX 600
 int gsup_check_imei_result(const struct gsup_view *request, bool accept, uint8_t *buf, size_t size);
 int gsup_error(const struct gsup_view *request, uint8_t cause, uint8_t *buf, size_t size); /* type | 1 */
 
-/* What we send ourselves. */
+/* What we send ourselves.  digits is 14, 15 (with the right check digit) or 16 (with the SVN).  The cancel means "withdraw,
+ * illegal ME"; GSUP_CN_NONE leaves the domain out.  Octets, -ENOSPC, or -EINVAL: no IMSI, digits 16 without an SVN. */
 int gsup_check_imei_request(struct weir_imsi imsi, const struct weir_imei *imei, unsigned digits, uint8_t *buf, size_t size);
 int gsup_location_cancel(struct weir_imsi imsi, enum gsup_cn_domain domain, uint8_t *buf, size_t size);
+/* "check-imei request"; "?" for what libosmogsm 1.7 does not know either. */
 const char *gsup_type_name(uint8_t type);
