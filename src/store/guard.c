@@ -19,7 +19,6 @@
 static struct {
 	pthread_mutex_t lock; /* for the writers of the table; the handler only reads */
 	struct store *store[MAX_OPEN];
-	bool installed;
 	struct sigaction before_bus, before_segv;
 } process = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -55,14 +54,16 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 		raise(signal);
 }
 
-static void install(void)
+/* At each opening, in case somebody took the signal over since. */
+static void install(int signal, struct sigaction *before)
 {
-	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK};
+	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK}, now;
 
 	sigemptyset(&action.sa_mask);
-	sigaction(SIGBUS, &action, &process.before_bus);
-	sigaction(SIGSEGV, &action, &process.before_segv);
-	process.installed = true;
+	if (sigaction(signal, NULL, &now) < 0 || (now.sa_flags & SA_SIGINFO && now.sa_sigaction == on_fault))
+		return;
+	*before = now;
+	sigaction(signal, &action, NULL);
 }
 
 void store_on_assert(MDB_env *env, const char *message)
@@ -103,8 +104,8 @@ int store_register(struct store *store)
 	int err = -EMFILE;
 
 	pthread_mutex_lock(&process.lock);
-	if (!process.installed)
-		install();
+	install(SIGBUS, &process.before_bus);
+	install(SIGSEGV, &process.before_segv);
 	for (unsigned i = 0; i < MAX_OPEN && err; i++) {
 		if (process.store[i])
 			continue;
