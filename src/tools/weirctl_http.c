@@ -126,7 +126,11 @@ static int conclude(const struct ctl *ctl, CURL *curl, CURLcode rc, struct ctl_a
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
 	if (rc != CURLE_OK)
 		return quiet ? CTL_UNREACHABLE : unreachable(ctl, curl, rc);
-	if (answer->text)
+	if (!answer->text)
+		answer->text = strdup("");
+	if (!answer->text)
+		no_memory();
+	if (answer->len)
 		answer->json = json_loadb(answer->text, answer->len, JSON_REJECT_DUPLICATES, NULL);
 	if (answer->status >= 200 && answer->status < 300)
 		return CTL_OK;

@@ -308,6 +308,45 @@ def test_two_keepers_do_not_share_a_directory():
         equal(keeper.colour(A), "black")
 
 
+def test_a_full_disk_refuses_and_loses_nothing():
+    """507, nothing of it happened, and all goes on when there is room again."""
+    with tempfile.TemporaryDirectory() as top:
+        if not os.environ.get("WEIR_IN_NAMESPACE") or \
+                subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", top], capture_output=True).returncode:
+            return
+        with Keeper(state=top + "/state") as keeper:
+            equal(keeper.put(device(imei(0))).status, 200)
+            ballast = os.open(top + "/ballast", os.O_WRONLY | os.O_CREAT)
+            try:
+                while os.write(ballast, bytes(4096)):
+                    pass
+            except OSError:
+                os.close(ballast)
+            known, codes = {0}, set()
+            for number in range(1, 200):
+                answer = keeper.put(device(imei(number)))
+                assert answer.status in (200, 507), answer.text
+                if answer.status == 200:
+                    known.add(number)
+                else:
+                    codes.add(answer.code)
+            equal(codes, {"disk-full"})
+            serial = keeper.serial()
+            equal(serial, len(known) + 1)
+            answer = keeper.load("local", "imei\n" + "".join(imei(n) + "\n" for n in range(1000, 3000)))
+            equal((answer.status, answer.code, keeper.serial()), (507, "disk-full", serial))
+            os.unlink(top + "/ballast")
+            equal(keeper.put(device(imei(500))).json["serial"], serial + 1)
+            deadline = time.monotonic() + 5
+            while keeper.get("/readyz").status != 200:
+                assert time.monotonic() < deadline, keeper.get("/readyz").text
+                time.sleep(0.1)
+            for number in range(200):
+                equal((number, keeper.colour(imei(number))), (number, "black" if number in known else "unknown"))
+            equal(keeper.verify()["clean"], True)
+        subprocess.run(["umount", top], check=True)
+
+
 def test_a_phone_that_turns_black_is_told_to_the_gate():
     """With whom it was last seen in, as the gate reported a moment before."""
     with Keeper() as keeper:
