@@ -14,8 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STORE_SLICE (24u << 20) /* octets of chunks in one commit */
-#define FORGET_SLICE 4096       /* chunks removed in one commit */
+#define FORGET_SLICE 4096 /* chunks removed in one commit */
 
 const struct ledger_batch *import_batch(const struct lists *lists)
 {
@@ -61,7 +60,7 @@ static int store_chunks(struct lists_import *import)
 	uint32_t len;
 	int rc = 0;
 
-	while (rc == 0 && import->stored < spool_size(import->spool) && import->stored - from < STORE_SLICE) {
+	while (rc == 0 && import->stored < spool_size(import->spool) && import->stored - from < import->lists->tuning.store_bytes) {
 		rc = spool_read(import->spool, import->stored, &len, sizeof(len));
 		if (rc == 0 && len > sizeof(bytes))
 			rc = -EIO;
