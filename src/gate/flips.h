@@ -41,7 +41,7 @@ struct flips_calls {
 	 * is cut. */
 	bool (*peer_by_id)(uint16_t id, struct flips_peer *peer, void *data);
 	bool (*peer_by_name)(const char *name, struct flips_peer *peer, void *data);
-	/* Throw off.  0; -ENOBUFS: no room now, ask again later; another error: cannot be done, forget it. */
+	/* Throw off.  0; -ENOBUFS: no room now, ask again later; another error: the next sweep tries. */
 	int (*cancel)(struct weir_imsi imsi, uint64_t imei, const struct flips_peer *peer, void *data);
 	void *data;
 };
@@ -67,8 +67,8 @@ int flips_sweep_step(struct flips *flips);
 
 struct flips_counters {
 	uint64_t datagrams, malformed;
-	uint64_t hints;	    /* devices that the keeper named */
-	uint64_t gaps;	    /* serials missed, the first datagram counted as one */
+	uint64_t hints;     /* devices that the keeper named */
+	uint64_t gaps;      /* serials missed, the first datagram counted as one */
 	uint64_t sweeps;    /* finished */
 	uint64_t looked;    /* pairs decided again */
 	uint64_t undecided; /* of those: the store could not say */
