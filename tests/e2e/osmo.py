@@ -138,7 +138,8 @@ def dissected(t, capture, returned):
     sent = tshark(capture, "-Y", "gsup.msg_type == 0x1c && ip.src == 127.0.0.1 && tcp.srcport == 4222", "-T", "fields", "-e",
                   "frame.time_epoch")
     if t.ok(sent, "the cancel of the blocked phone is on record"):
-        t.note("the cancel left %.1f ms after weirctl returned" % (1e3 * (float(sent[0]) - returned)))
+        late = 1e3 * (float(sent[0]) - returned)
+        t.note("the cancel left %.1f ms %s weirctl returned" % (abs(late), "after" if late > 0 else "before"))
 
 
 def tshark(capture, *arguments):
