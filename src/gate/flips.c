@@ -46,8 +46,7 @@ struct slice {
 	bool full, failed; /* some could not be cancelled for want of room; the store could say nothing at all */
 };
 
-/* --- looking again ---------------------------------------------------------------------------------------------------
- */
+/* --- looking again ---------------------------------------------------------------------------- */
 
 static bool is_black_by_register(const struct weir_verdict *verdict)
 {
@@ -147,8 +146,7 @@ static void look_at_hints(struct flips *flips, const struct weir_flips *message)
 		flips_want_sweep(flips);
 }
 
-/* --- serials
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- serials ---------------------------------------------------------------------------------- */
 
 /* Is the register that we have open older than what the keeper spoke of? */
 static bool is_behind(const struct flips *flips)
@@ -177,8 +175,7 @@ void flips_handle(struct flips *flips, const struct weir_flips *message)
 	look_at_hints(flips, message);
 }
 
-/* --- the sweep
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- the sweep -------------------------------------------------------------------------------- */
 
 void flips_want_sweep(struct flips *flips)
 {
@@ -224,8 +221,7 @@ bool flips_sweeping(const struct flips *flips)
 	return flips->sweeping;
 }
 
-/* --- the socket
- * --------------------------------------------------------------------------------------------------------- */
+/* --- the socket ------------------------------------------------------------------------------- */
 
 /* Remove what a gate that is no more left behind. */
 static int remove_stale(int fd, const struct sockaddr_un *address, struct weir_why *why)
@@ -314,8 +310,7 @@ unsigned flips_read(struct flips *flips)
 	return n;
 }
 
-/* --- life
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct flips *flips_alloc(struct check *check, const struct flips_calls *calls)
 {

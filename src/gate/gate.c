@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <osmocom/core/logging.h>
 #include <osmocom/core/talloc.h>
@@ -21,6 +22,7 @@
 #include "gate/traffic.h"
 #include "register/register.h"
 
+#define OTHER_FILES 64   /* descriptors that are no traffic: store, VTY, log, listeners */
 #define STORE_CLEAR_S 10 /* no look-up failed for so long: the store is well again */
 
 struct gate *gate_alloc(void *ctx)
@@ -57,16 +59,36 @@ void gate_config_abort(void *root)
 	*gate->draft = *gate->current;
 }
 
+/* Connections need descriptors; the usual soft limit of 1024 is for programs that use select(). */
+static void raise_files(unsigned connections)
+{
+	struct rlimit files;
+	rlim_t need = connections + OTHER_FILES;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= need)
+		return;
+	files.rlim_cur = need < files.rlim_max ? need : files.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur < need)
+		LOGP(DGATE, LOGL_ERROR, "max-connections %u needs %llu open files, %llu are allowed; raise LimitNOFILE\n",
+		     connections, (unsigned long long)need, (unsigned long long)files.rlim_cur);
+}
+
+static void limit_connections(struct gate *gate, const struct gate_config *config)
+{
+	raise_files(config->max_connections);
+	traffic_limit(gate->traffic, config->max_connections);
+}
+
 /* The interfaces first: they can fail, for a port that is taken.  A policy that could be made is only swapped in. */
 static int put_in_force(struct gate *gate, struct gate_config *config, struct weir_policy *policy, struct weir_why *why)
 {
 	int rc;
 
 	if (gate->started) {
-		traffic_limit(gate->traffic, config->max_connections);
+		limit_connections(gate, config);
 		rc = gsup_configure(gate->gsup, &config->gsup, why);
 		if (rc) {
-			traffic_limit(gate->traffic, gate->current->max_connections);
+			limit_connections(gate, gate->current);
 			return rc;
 		}
 	}
@@ -197,7 +219,7 @@ static int open_interfaces(struct gate *gate, struct weir_why *why)
 	gate->notify = notify_alloc(gate, &gate->check, gate->gsup, gate->peers, why);
 	if (!gate->notify)
 		return -EIO;
-	traffic_limit(gate->traffic, gate->current->max_connections);
+	limit_connections(gate, gate->current);
 	set_clock(gate);
 	rc = gsup_configure(gate->gsup, &gate->current->gsup, why);
 	if (rc)

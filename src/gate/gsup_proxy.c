@@ -438,8 +438,7 @@ static void ccm_from_hlr(struct gsup_session *s, const struct ipa_frame *frame)
 		return;
 	/* What follows the identity on this connection is read after it, so there is nothing to wait for: osmo-hlr sends
 	 * no acknowledgement that could be waited for. */
-	s->state = GSUP_PROXY;
-	traffic_resume(s->down);
+	gsup_session_serve(s, GSUP_PROXY);
 }
 
 /* The HLR's word on a check: wanted only where somebody still waits for it. */

@@ -54,8 +54,8 @@ void gsup_session_end(struct gsup_session *s, enum traffic_end end)
 
 	if (s->ending)
 		return;
+	LOGSESSION(s, gsup_session_ready(s) ? LOGL_NOTICE : LOGL_INFO, "%s\n", traffic_end_name(end));
 	s->ending = true;
-	LOGSESSION(s, s->state == GSUP_IDENTITY ? LOGL_INFO : LOGL_NOTICE, "%s\n", traffic_end_name(end));
 	gsup_wait_release(s);
 	s->down = s->up = NULL;
 	if (down) {
@@ -94,6 +94,15 @@ static void upstream_fail(struct gsup_session *s, const char *what)
 	gsup_session_end(s, TRAFFIC_END_CONNECT);
 }
 
+/* From here on its frames are taken. */
+void gsup_session_serve(struct gsup_session *s, enum gsup_state state)
+{
+	if (!gsup_session_ready(s))
+		LOGSESSION(s, LOGL_NOTICE, "connected%s\n", state == GSUP_PROXY ? ", known to the HLR" : "");
+	s->state = state;
+	traffic_resume(s->down);
+}
+
 void gsup_session_upstream(struct gsup_session *s)
 {
 	const struct gate_address *hlr = &s->gsup->config->hlr;
@@ -102,8 +111,7 @@ void gsup_session_upstream(struct gsup_session *s)
 		return;
 	if (!hlr->family) {
 		upstream_forget(s);
-		s->state = GSUP_ALONE;
-		traffic_resume(s->down);
+		gsup_session_serve(s, GSUP_ALONE);
 		return;
 	}
 	if (s->up && address_equal(&s->up->remote, hlr))
@@ -162,7 +170,6 @@ static int take_identity(struct gsup_session *s, const struct ipa_frame *frame)
 	gsup->counters.connected++;
 	s->state = GSUP_UPSTREAM;
 	traffic_send(s->down, ccm_id_ack_frame, sizeof(ccm_id_ack_frame));
-	LOGSESSION(s, LOGL_NOTICE, "connected\n");
 	return 0;
 }
 

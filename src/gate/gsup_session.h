@@ -89,6 +89,7 @@ extern const struct traffic_kind gsup_down_kind, gsup_up_kind;
 void gsup_session_end(struct gsup_session *session, enum traffic_end end);
 /* Find the state that the configuration asks for: connect, move, or let go of the HLR. */
 void gsup_session_upstream(struct gsup_session *session);
+void gsup_session_serve(struct gsup_session *session, enum gsup_state state);
 bool gsup_session_ready(const struct gsup_session *session);
 struct gsup_session *gsup_session_by_id(struct gsup *gsup, uint16_t peer_id);
 

@@ -259,11 +259,12 @@ DEFUN(explain, explain_cmd, "explain imei IMEI .OPTIONS",
 		return CMD_WARNING;
 	}
 	q.query.terms = policy_terms(the_gate->check.policy, q.query.interface, q.peer ? q.peer : "");
-	if (!policy_needs_no_facts(the_gate->check.policy, &q.query))
+	if (!q.query.fault) /* also where an earlier step decides: who asks wants to see them */
 		register_lookup(the_gate->check.reg, &q.query, &facts, 1);
 	policy_decide(the_gate->check.policy, &q.query, &facts, &verdict, &trace);
 	print_question(vty, &q);
-	print_facts(vty, &facts);
+	if (!q.query.fault)
+		print_facts(vty, &facts);
 	print_decision(vty, &verdict, &trace);
 	return CMD_SUCCESS;
 }

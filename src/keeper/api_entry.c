@@ -291,8 +291,8 @@ static bool refuse_check_digit(struct entry_request *entry)
 	if (!entry->remark || (check && !strcmp(check, "ignore")))
 		return false;
 	imei_print_checked(right, entry->change.row.from);
-	snprintf(sentence, sizeof(sentence), "the check digit %d is wrong: %s would be right.  Was a digit mistyped? "
-		 "?check=ignore takes the first 14 digits as they are", entry->reading.given_check, right);
+	snprintf(sentence, sizeof(sentence), "the check digit %d is wrong: %s would be right; was a digit mistyped?",
+		 entry->reading.given_check, right);
 	api_answer_problem(entry->request, 422, "check-digit", sentence, json_pack("{s:s}", "correction", right));
 	return true;
 }

@@ -30,6 +30,7 @@
 
 #define RUNS_A_TURN    4    /* MHD_run calls before the turn's work is done */
 #define FLOOR_RATE     4096 /* octets a second that a transfer must make after its grace */
+#define PAUSE_GRACES   6    /* a transfer may pause for so many times the request's time-out */
 #define STREAM_BLOCK   32768
 #define DRAIN_MAX      (1u << 20) /* of a body that nobody wants: read so that the client gets to read our answer */
 #define CLOSING_RUNS   50
@@ -79,7 +80,7 @@ struct http {
 	struct http_access access;
 	struct http_stats stats;
 	int listener;
-	bool running, resumed, closing;
+	bool running, again, closing;
 };
 
 static const char *const method_names[HTTP_N_METHODS] = {
@@ -95,7 +96,7 @@ static void arm_run(struct http *http)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
 
-	if (http->resumed)
+	if (http->again)
 		osmo_timer_schedule(&http->run_timer, 0, 0);
 	else if (MHD_get_timeout(http->mhd, &ms) == MHD_YES)
 		osmo_timer_schedule(&http->run_timer, (int)(ms / 1000), (int)(ms % 1000) * 1000);
@@ -115,7 +116,7 @@ static void http_run(struct http *http)
 	unsigned runs = 0;
 
 	http->running = true;
-	http->resumed = false;
+	http->again = false;
 	do {
 		MHD_run(http->mhd);
 	} while (++runs < RUNS_A_TURN && has_more(http));
@@ -145,7 +146,7 @@ static void resume(struct http_request *request)
 		return;
 	request->suspended = false;
 	MHD_resume_connection(request->mhd);
-	http->resumed = true;
+	http->again = true;
 	if (!http->running)
 		arm_run(http);
 }
@@ -157,10 +158,15 @@ static int64_t grace_us(const struct http *http)
 	return (int64_t)http->spec.request_timeout_s * 1000000;
 }
 
-/* So many octets since since_us: when would even the slowest client we suffer have sent the next ones? */
+/* So many octets since since_us: when must the next ones have come, at the lowest rate and after the longest pause that
+ * we suffer? */
 static int64_t transfer_deadline(const struct http_request *request, uint64_t octets)
 {
-	return request->since_us + grace_us(request->http) + (int64_t)(octets * 1000000 / FLOOR_RATE);
+	int64_t grace = grace_us(request->http);
+	int64_t by_rate = request->since_us + grace + (int64_t)(octets * 1000000 / FLOOR_RATE);
+	int64_t by_pause = daemon_mono_us() + PAUSE_GRACES * grace;
+
+	return by_rate < by_pause ? by_rate : by_pause;
 }
 
 static void reaper_cb(void *data)
@@ -208,6 +214,7 @@ static void connection_cb(void *data, struct MHD_Connection *mhd, void **slot, e
 	} else if (connection) {
 		llist_del(&connection->entry);
 		http->stats.connections--;
+		http->again = true; /* at its limit the library looks at its listener again only when it runs */
 		free(connection);
 		*slot = NULL;
 	}

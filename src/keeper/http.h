@@ -14,9 +14,10 @@
  * - After all events of a loop turn were read, spec.turn is called once: the place where what was wanted together is done
  *   together.
  * - A connection that does not get on is cut: a request's head in request_timeout_s, a body or an answer at 4 kB/s at least
- *   after the same grace.  A connection whose request we are working on is never cut by us.
+ *   after the same grace, and a pause of six times that.  A connection whose request we are working on is never cut by us.
  *
- * Caveats.  One thread.  http_answer* once per request. */
+ * Caveats.  One thread.  http_answer* once per request.  The library reads lines as C strings before we see them: a line that
+ * begins with NUL is skipped like an empty one, and what follows a NUL in a value is not seen. */
 #pragma once
 
 #include <stdbool.h>

@@ -140,7 +140,7 @@ int lists_import_begin(struct lists *lists, const struct lists_import_spec *spec
 		return why_set(why, -ENOMEM, "out of memory");
 	import->lists = lists;
 	import->spec = *spec;
-	import->sort = sort_alloc(lists->state_dir, lists->tuning.run_rows);
+	import->sort = sort_alloc(lists->state_dir, lists->tuning.run_rows, lists->tuning.runs_in_memory);
 	import->reader = list_reader_alloc(&import->spec.defaults, take_row, take_reject, import);
 	if (!import->sort || !import->reader) {
 		import_release(import);

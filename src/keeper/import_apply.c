@@ -256,6 +256,7 @@ static int write_slice(struct lists_import *import)
 		else
 			rc = ledger_entry_remove(ledger, &before);
 	}
+	ledger_bulk_end(&bulk);
 	return rc;
 }
 

@@ -70,12 +70,14 @@ int ledger_entry_put(struct ledger *ledger, const struct ledger_entry *entry, co
 int ledger_entry_remove(struct ledger *ledger, const struct ledger_entry *before);
 /* Bulk: keys ascending.  Those above the table's last are appended. */
 struct ledger_bulk {
+	struct store_cursor cursor;
 	uint64_t last;
-	bool any;
+	bool any, open;
 };
 int ledger_bulk_begin(struct ledger *ledger, struct ledger_bulk *bulk);
 int ledger_bulk_put(struct ledger *ledger, struct ledger_bulk *bulk, const struct ledger_entry *entry,
 		    const struct ledger_entry *before);
+void ledger_bulk_end(struct ledger_bulk *bulk);
 
 /* --- items: ranges and pairs ------------------------------------------------------------------------------------------ */
 

@@ -13,7 +13,7 @@
 
 #include "core/mask.h"
 
-static const struct lists_tuning tuning_default = { .slice_rows = 200000, .run_rows = 1u << 20 };
+static const struct lists_tuning tuning_default = { .slice_rows = 200000, .run_rows = 1u << 20, .runs_in_memory = 12 };
 
 int lists_open(const char *state_dir, int64_t now_ms, lists_flips_fn *flips, void *data, struct lists **out,
 	       struct weir_why *why)
@@ -78,6 +78,8 @@ void lists_tune(struct lists *lists, const struct lists_tuning *tuning)
 		lists->tuning.slice_rows = tuning->slice_rows;
 	if (tuning->run_rows)
 		lists->tuning.run_rows = tuning->run_rows;
+	if (tuning->runs_in_memory)
+		lists->tuning.runs_in_memory = tuning->runs_in_memory;
 }
 
 /* --- checks ----------------------------------------------------------------------------------------------------------------- */

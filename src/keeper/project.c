@@ -39,7 +39,7 @@ static bool pairs_to(struct projection *projection, uint64_t imei)
 	struct ledger_item_walk *pairs = &projection->pairs;
 	const struct ledger_item from = { .a = imei };
 
-	if (pairs->ok && pairs->item.a > imei) {
+	if (!pairs->ok || pairs->item.a > imei) {
 		ledger_items_seek(pairs, &from);
 	} else {
 		while (pairs->ok && pairs->item.a < imei) {

@@ -60,12 +60,11 @@ static int say_result(const struct ctl_call *call, const struct ctl_answer *answ
 	return CTL_OK;
 }
 
-static void offer_correction(const struct ctl_call *call, const struct ctl_answer *answer)
+static void offer_correction(const struct ctl_answer *answer)
 {
 	if (!strcmp(ctl_text(answer->json, "code"), "check-digit"))
-		fprintf(stderr, "weirctl: did you mean %s?  If the first 14 digits are right: weirctl %s %s\n"
-			"weirctl: to take the number as it was typed: --force\n",
-			ctl_text(answer->json, "correction"), call->verb->name, ctl_text(answer->json, "correction"));
+		fprintf(stderr, "weirctl: give %s if the rest is right; --force takes the number as it was typed\n",
+			ctl_text(answer->json, "correction"));
 }
 
 /* Takes path and body. */
@@ -81,7 +80,7 @@ static int change(const struct ctl_call *call, const char *method, char *path, j
 		rc = say_result(call, &answer, *ctl_text(answer.json, "imei") ? ctl_text(answer.json, "imei") : what,
 				*method == 'P');
 	else if (rc == CTL_REFUSED)
-		offer_correction(call, &answer);
+		offer_correction(&answer);
 	ctl_answer_free(&answer);
 	json_decref(body);
 	free(path);

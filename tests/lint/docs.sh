@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright (C) 2026 The Weir authors
 #
-# What the documents name exists: paths of the tree, our programs, their options and weirctl's commands.  Looked at is what
-# stands in `code` and in fenced blocks of README.md and doc/*.md, and in the sources of the man pages.
+# What the documents name exists: paths of the tree, our programs and their options.  Looked at is what stands in `code`
+# and in fenced blocks of README.md and doc/*.md, and in the sources of the man pages.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -21,9 +21,11 @@ documents() { # TREE
 
 path_findings() { # FILE NAME TREE
 	local path
-	code "$1" | grep -oE '(^|[ "(=.])/?(src|tests|contrib|doc|debian|share)/[A-Za-z0-9_./*-]*[A-Za-z0-9_*]' |
-		grep -vE '^[ "(=]?/' | sed -E 's/^[ "(=.]*\/?//' | sort -u | while read -r path; do
-		compgen -G "$3/$path" >/dev/null || compgen -G "$build/$path" >/dev/null ||
+	local ours='(src|tests|contrib|doc|debian|share)/[A-Za-z0-9_./*-]*[A-Za-z0-9_*]'
+	code "$1" | grep -oE "(^|[ \"(=.])/?$ours" |
+		grep -vE '^[ "(=]?/|/(ROOM|NAME|FILE|DIR)' | sed -E 's/^[ "(=.]*\/?//' | sort -u | while read -r path; do
+		compgen -G "$3/$path" >/dev/null || compgen -G "$3/$path.c" >/dev/null ||
+			compgen -G "$build/$path" >/dev/null ||
 			echo "$2: there is no $path"
 	done
 }
@@ -43,7 +45,7 @@ option_findings() { # FILE NAME
 			continue
 		fi
 		code "$1" | grep -oE "(^|[ /])$program [^|;&#]*" | sed "s/'[^']*'//g" | while read -r line; do
-			for option in $(grep -oE '(^| )--?[A-Za-z][a-z-]*' <<<"$line"); do
+			grep -oE '(^| )--?[A-Za-z][a-z-]*' <<<"$line" | while read -r option; do
 				grep -qE -- "(^|[^A-Za-z-])$option([^A-Za-z-]|\$)" <<<"$help" ||
 					echo "$2: $program -h does not know $option ($line)"
 			done
@@ -59,6 +61,7 @@ findings() { # TREE
 	done < <(documents "$1")
 }
 
+# shellcheck disable=SC2016
 plant README.md 'See `src/core/imei.h`, `tests/lint/*.sh` and `/etc/doc/x`.
 ```sh
 ./contrib/demo.sh
