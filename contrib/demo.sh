@@ -11,12 +11,11 @@
 # State lives in a temporary folder; everything listens on loopback and unprivileged ports; all ends with the script.
 # Root is needed only to install packages.
 set -u
-top=$(cd "$(dirname "$0")/.." && pwd)
+# shellcheck source=contrib/lib.sh
+. "$(dirname "$0")/lib.sh"
 build=${BUILDDIR:-$top/build}
 bin=$build/src
 sample=$top/doc/examples/sample-list.csv
-# shellcheck source=contrib/lib.sh
-. "$top/contrib/lib.sh"
 once=
 case ${1-} in
 '') ;;
@@ -49,7 +48,7 @@ port_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 choose_ports() {
 	local offset port
 	for offset in 0 20000 21000 22000 23000; do
-		for port in 4222 4279 4280 4281 4282 8483 8484; do
+		for port in 4222 4279 4280 4281 4282 8483 9281; do
 			port_taken $((port + offset)) && continue 2
 		done
 		gsup=$((4222 + offset)) moved_by=$offset
@@ -87,7 +86,7 @@ start_weir() {
 	local lines
 	work=$(mktemp -d "${TMPDIR:-/tmp}/weir-demo.XXXXXX") || exit 1
 	choose_ports
-	mapfile -t lines < <(moved 4281 4282 8484)
+	mapfile -t lines < <(moved 4281 4282 9281)
 	"$bin/weir-keeper" -S "$work/state" -c "$top/doc/examples/weir-keeper.cfg" "${lines[@]}" >"$work/keeper.log" 2>&1 &
 	keeper=$!
 	until_true 20 weirctl status || fail "weir-keeper did not come up"

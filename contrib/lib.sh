@@ -3,8 +3,8 @@
 #
 # What demo.sh and check.sh share: install what is missing, configure and build.  Sourced, not run; it sets $top.
 #
-# Dependencies come from debian/control, the one list; whether they are there is asked of pkg-config with the modules that
-# configure.ac names, so that a machine that has them needs neither root nor network.
+# Dependencies come from debian/control, the one list; whether they are there is asked of pkg-config with the modules
+# that configure.ac names, so that a machine that has them needs neither root nor network.
 # shellcheck shell=bash
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

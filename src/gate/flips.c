@@ -19,14 +19,14 @@
 #include "gate/sightings.h"
 #include "register/register.h"
 
-#define SLICE	 64 /* pairs decided together */
+#define SLICE    64 /* pairs decided together */
 #define READ_MAX 64
 
 struct flips {
 	struct check *check;
 	struct flips_calls calls;
 
-	bool heard;	 /* serial is known */
+	bool heard;      /* serial is known */
 	uint64_t serial; /* of the last datagram */
 
 	bool sweeping, again; /* again: something came while the sweep was under way */
@@ -46,8 +46,7 @@ struct slice {
 	bool full, failed; /* some could not be cancelled for want of room; the store could say nothing at all */
 };
 
-/* --- looking again ---------------------------------------------------------------------------------------------------
- */
+/* --- looking again ---------------------------------------------------------------------------- */
 
 static bool is_black_by_register(const struct weir_verdict *verdict)
 {
@@ -65,10 +64,11 @@ static void throw_off(struct slice *slice, unsigned i)
 		slice->full = true;
 		return;
 	}
-	if (rc)
+	if (rc) {
 		flips->counters.cancel_failed++;
-	else
-		flips->counters.cancelled++;
+		return;
+	}
+	flips->counters.cancelled++;
 	if (flips->check->sightings)
 		sightings_gone(flips->check->sightings, query->imei.key, query->imsi, slice->peer[i].id);
 }
@@ -147,8 +147,7 @@ static void look_at_hints(struct flips *flips, const struct weir_flips *message)
 		flips_want_sweep(flips);
 }
 
-/* --- serials
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- serials ---------------------------------------------------------------------------------- */
 
 /* Is the register that we have open older than what the keeper spoke of? */
 static bool is_behind(const struct flips *flips)
@@ -177,8 +176,7 @@ void flips_handle(struct flips *flips, const struct weir_flips *message)
 	look_at_hints(flips, message);
 }
 
-/* --- the sweep
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- the sweep -------------------------------------------------------------------------------- */
 
 void flips_want_sweep(struct flips *flips)
 {
@@ -224,8 +222,7 @@ bool flips_sweeping(const struct flips *flips)
 	return flips->sweeping;
 }
 
-/* --- the socket
- * --------------------------------------------------------------------------------------------------------- */
+/* --- the socket ------------------------------------------------------------------------------- */
 
 /* Remove what a gate that is no more left behind. */
 static int remove_stale(int fd, const struct sockaddr_un *address, struct weir_why *why)
@@ -314,8 +311,7 @@ unsigned flips_read(struct flips *flips)
 	return n;
 }
 
-/* --- life
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct flips *flips_alloc(struct check *check, const struct flips_calls *calls)
 {

@@ -3,9 +3,9 @@
 
 /* "Block now": when a device turns black, whoever is attached with it is thrown off at once.
  *
- * The keeper says which devices turned black (wire/sighting.h, struct weir_flips) after the register says so too.  That is
- * a hint to look again: each subscriber who is attached with such a device, by our own table or by what the keeper last
- * saw, is decided anew, and who is black now is handed to cancel().  Nothing of this is counted as a check.
+ * The keeper says which devices turned black (wire/sighting.h, struct weir_flips) after the register says so too.  That
+ * is a hint to look again: each subscriber who is attached with such a device, by our own table or by what the keeper
+ * last saw, is decided anew, and who is black now is handed to cancel().  Nothing of this is counted as a check.
  *
  * A datagram that was missed shows as a gap between serials.  Then, and after the first datagram of our life, everybody
  * attached is looked at again: a sweep, in slices, beside the checks.  The same where a hint could not be acted on: the
@@ -13,8 +13,8 @@
  * room for more cancels.  A keeper with more to name than fits into a datagram sends several; from the second on their
  * after_serial is the serial of the one before.
  *
- * Only what the register says throws off (steps 6 to 11 of the policy): a switch in the configuration decides the next check,
- * not those who are attached.  A store that fails throws nobody off.
+ * Only what the register says throws off (steps 6 to 11 of the policy): a switch in the configuration decides the next
+ * check, not those who are attached.  A store that fails throws nobody off.
  *
  * No clock, no loop, no log: the caller watches flips_fd, calls flips_read when it is readable, and flips_sweep_step
  * while that says so. */
@@ -37,21 +37,22 @@ struct flips_peer {
 };
 
 struct flips_calls {
-	/* Fill *peer; false where there is no such peer now.  A name has at most SIGHTING_PEER_MAX octets; a longer one is
-	 * cut. */
+	/* Fill *peer; false where there is no such peer now.  A name has at most SIGHTING_PEER_MAX octets; a longer one
+	 * is cut. */
 	bool (*peer_by_id)(uint16_t id, struct flips_peer *peer, void *data);
 	bool (*peer_by_name)(const char *name, struct flips_peer *peer, void *data);
-	/* Throw off.  0; -ENOBUFS: no room now, ask again later; another error: cannot be done, forget it. */
+	/* Throw off.  0; -ENOBUFS: no room now, ask again later; another error: the next sweep tries. */
 	int (*cancel)(struct weir_imsi imsi, uint64_t imei, const struct flips_peer *peer, void *data);
 	void *data;
 };
 
-/* check outlives it and has the sightings; without them only the keeper's own sightings are looked at.  NULL: no memory. */
+/* check outlives it and has the sightings; without them only the keeper's own sightings are looked at.  NULL: no
+ * memory. */
 struct flips *flips_alloc(struct check *check, const struct flips_calls *calls);
 void flips_free(struct flips *flips);
 
-/* Bind STATE/gate.orders (mode 0660).  A socket that nobody listens to any more is replaced; -EADDRINUSE where another gate
- * works in this directory. */
+/* Bind STATE/gate.orders (mode 0660).  A socket that nobody listens to any more is replaced; -EADDRINUSE where another
+ * gate works in this directory. */
 int flips_open(struct flips *flips, const char *state_dir, struct weir_why *why);
 int flips_fd(const struct flips *flips); /* -1 while not open */
 /* Read and handle what has come, at most 64 datagrams.  Returns how many. */

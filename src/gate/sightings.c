@@ -54,16 +54,14 @@ struct sightings {
 
 	struct weir_sighting *waiting; /* a ring of SIGHTINGS_BUFFER */
 	unsigned first, n_waiting;
-	uint32_t away_s; /* when the keeper was found away */
-	bool is_away;
+	uint32_t away_s; /* when the keeper was last found away */
 
 	int fd;
 	struct sockaddr_un keeper;
 	struct sightings_counters counters;
 };
 
-/* --- the table
- * -------------------------------------------------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 /* The finaliser of splitmix64: every bit of the number moves every bit of the hash. */
 static uint64_t mix(uint64_t n)
@@ -198,8 +196,7 @@ void sightings_gone(struct sightings *s, uint64_t imei, struct weir_imsi imsi, u
 		entry->flags &= (uint8_t)~IS_ATTACHED;
 }
 
-/* --- noting
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- noting ----------------------------------------------------------------------------------- */
 
 void sightings_prefetch(const struct sightings *s, uint64_t imei, struct weir_imsi imsi, uint16_t peer_id)
 {
@@ -277,8 +274,7 @@ void sightings_note(struct sightings *s, enum weir_interface interface, const st
 		s->counters.suppressed++;
 }
 
-/* --- reports
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- reports ---------------------------------------------------------------------------------- */
 
 /* Is a datagram full, or did its first report wait for a second? */
 static bool is_due(const struct sightings *s, uint32_t now_s)
@@ -305,7 +301,6 @@ static void send_failed(struct sightings *s, int err, uint32_t now_s)
 		return;
 	}
 	s->counters.keeper_away++;
-	s->is_away = true;
 	s->away_s = now_s;
 }
 
@@ -318,9 +313,8 @@ unsigned sightings_flush(struct sightings *s, uint32_t now_s)
 {
 	unsigned sent = 0;
 
-	if (s->is_away && s->away_s == now_s)
+	if (s->away_s == now_s)
 		return 0;
-	s->is_away = false;
 	while (is_due(s, now_s)) {
 		/* up to the ring's end; the rest goes next */
 		unsigned n = at_most(at_most(s->n_waiting, SIGHTING_BATCH), SIGHTINGS_BUFFER - s->first);
@@ -338,8 +332,7 @@ unsigned sightings_flush(struct sightings *s, uint32_t now_s)
 	return sent;
 }
 
-/* --- life
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 /* Zeroed and touched now, so that no check pays for a page; in huge pages where the kernel has them. */
 static void *table_alloc(size_t size)

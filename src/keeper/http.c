@@ -3,9 +3,9 @@
 
 /* libmicrohttpd in the loop: the only file that includes microhttpd.h.
  *
- * The library runs without threads: its epoll descriptor is one osmo_fd of ours, and because that set is edge-triggered a
- * timer follows MHD_get_timeout() after each MHD_run().  Its own time-outs are not used (they restart with every octet):
- * the reaper below cuts by total deadlines. */
+ * The library runs without threads: its epoll descriptor is one osmo_fd of ours, and because that set is edge-triggered
+ * a timer follows MHD_get_timeout() after each MHD_run().  Its own time-outs are not used (they restart with every
+ * octet): the reaper below cuts by total deadlines. */
 #include "keeper/http.h"
 
 #include <microhttpd.h>
@@ -28,12 +28,13 @@
 #include "daemon/daemon.h"
 #include "keeper/main.h"
 
-#define RUNS_A_TURN    4    /* MHD_run calls before the turn's work is done */
-#define FLOOR_RATE     4096 /* octets a second that a transfer must make after its grace */
-#define STREAM_BLOCK   32768
-#define DRAIN_MAX      (1u << 20) /* of a body that nobody wants: read so that the client gets to read our answer */
-#define CLOSING_RUNS   50
-#define IDLE_S         60
+#define RUNS_A_TURN  4    /* MHD_run calls before the turn's work is done */
+#define FLOOR_RATE   4096 /* octets a second that a transfer must make after its grace */
+#define PAUSE_GRACES 6    /* a transfer may pause for so many times the request's time-out */
+#define STREAM_BLOCK 32768
+#define DRAIN_MAX    (1u << 20) /* of a body that nobody wants: read so that the client gets to read our answer */
+#define CLOSING_RUNS 50
+#define IDLE_S       60
 
 struct http_connection {
 	struct llist_head entry;
@@ -79,7 +80,7 @@ struct http {
 	struct http_access access;
 	struct http_stats stats;
 	int listener;
-	bool running, resumed, closing;
+	bool running, again, closing;
 };
 
 static const char *const method_names[HTTP_N_METHODS] = {
@@ -89,13 +90,13 @@ static const char *const method_names[HTTP_N_METHODS] = {
 	[HTTP_DELETE] = MHD_HTTP_METHOD_DELETE,
 };
 
-/* --- the loop --------------------------------------------------------------------------------------------------------- */
+/* --- the loop --------------------------------------------------------------------------------------------------- */
 
 static void arm_run(struct http *http)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
 
-	if (http->resumed)
+	if (http->again)
 		osmo_timer_schedule(&http->run_timer, 0, 0);
 	else if (MHD_get_timeout(http->mhd, &ms) == MHD_YES)
 		osmo_timer_schedule(&http->run_timer, (int)(ms / 1000), (int)(ms % 1000) * 1000);
@@ -115,7 +116,7 @@ static void http_run(struct http *http)
 	unsigned runs = 0;
 
 	http->running = true;
-	http->resumed = false;
+	http->again = false;
 	do {
 		MHD_run(http->mhd);
 	} while (++runs < RUNS_A_TURN && has_more(http));
@@ -145,22 +146,27 @@ static void resume(struct http_request *request)
 		return;
 	request->suspended = false;
 	MHD_resume_connection(request->mhd);
-	http->resumed = true;
+	http->again = true;
 	if (!http->running)
 		arm_run(http);
 }
 
-/* --- deadlines -------------------------------------------------------------------------------------------------------- */
+/* --- deadlines -------------------------------------------------------------------------------------------------- */
 
 static int64_t grace_us(const struct http *http)
 {
 	return (int64_t)http->spec.request_timeout_s * 1000000;
 }
 
-/* So many octets since since_us: when would even the slowest client we suffer have sent the next ones? */
+/* So many octets since since_us: when must the next ones have come, at the lowest rate and after the longest pause that
+ * we suffer? */
 static int64_t transfer_deadline(const struct http_request *request, uint64_t octets)
 {
-	return request->since_us + grace_us(request->http) + (int64_t)(octets * 1000000 / FLOOR_RATE);
+	int64_t grace = grace_us(request->http);
+	int64_t by_rate = request->since_us + grace + (int64_t)(octets * 1000000 / FLOOR_RATE);
+	int64_t by_pause = daemon_mono_us() + PAUSE_GRACES * grace;
+
+	return by_rate < by_pause ? by_rate : by_pause;
 }
 
 static void reaper_cb(void *data)
@@ -208,12 +214,13 @@ static void connection_cb(void *data, struct MHD_Connection *mhd, void **slot, e
 	} else if (connection) {
 		llist_del(&connection->entry);
 		http->stats.connections--;
+		http->again = true; /* at its limit the library looks at its listener again only when it runs */
 		free(connection);
 		*slot = NULL;
 	}
 }
 
-/* --- answers ---------------------------------------------------------------------------------------------------------- */
+/* --- answers ---------------------------------------------------------------------------------------------------- */
 
 static void add_headers(struct http_request *request, struct MHD_Response *response, const char *type)
 {
@@ -317,7 +324,7 @@ static void refuse_and_close(struct http_request *request, unsigned status, cons
 	refuse(request, status, code, sentence);
 }
 
-/* --- a request's life ------------------------------------------------------------------------------------------------- */
+/* --- a request's life ------------------------------------------------------------------------------------------- */
 
 static void *uri_cb(void *data, const char *uri, struct MHD_Connection *mhd)
 {
@@ -444,8 +451,8 @@ static void check_head(struct http_request *request, const char *method)
 		refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "too-large", "the body is larger than this path takes");
 }
 
-/* First call for a request: the head is in.  An answer that is ready goes out now where the client waits for a word before
- * it sends its body, or where the body is too long to be read for nothing; otherwise after the body. */
+/* First call for a request: the head is in.  An answer that is ready goes out now where the client waits for a word
+ * before it sends its body, or where the body is too long to be read for nothing; otherwise after the body. */
 static enum MHD_Result begin_request(struct http_request *request, const char *method)
 {
 	request->begun = true;
@@ -606,7 +613,7 @@ bool http_answered(const struct http_request *request)
 	return request->response;
 }
 
-/* --- the server ------------------------------------------------------------------------------------------------------- */
+/* --- the server ------------------------------------------------------------------------------------------------- */
 
 static void log_cb(void *data, const char *format, va_list args)
 {
@@ -665,6 +672,7 @@ static int start_library(struct http *http, struct weir_why *why)
 {
 	const union MHD_DaemonInfo *info;
 
+	/* clang-format off: a table */
 	http->mhd = MHD_start_daemon(
 		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, access_cb, http,
 		MHD_OPTION_EXTERNAL_LOGGER, log_cb, http,
@@ -677,6 +685,7 @@ static int start_library(struct http *http, struct weir_why *why)
 		MHD_OPTION_URI_LOG_CALLBACK, uri_cb, http,
 		MHD_OPTION_UNESCAPE_CALLBACK, no_unescape_cb, http,
 		MHD_OPTION_END);
+	/* clang-format on */
 	if (!http->mhd)
 		return why_set(why, -EIO, "libmicrohttpd did not start");
 	info = MHD_get_daemon_info(http->mhd, MHD_DAEMON_INFO_EPOLL_FD);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static int file_unlinked(const char *dir)
@@ -123,29 +124,28 @@ static struct sort_row *radix_sort(struct radix *radix, struct sort_row *rows, s
 struct run {
 	const struct sort_row *at, *end;
 	struct sort_row *window;
-	uint64_t next, last; /* rows of the file */
+	uint64_t next, last; /* rows of the file; a run in memory is its window */
 };
 
 #define RUN_WINDOW 4096 /* rows: 64 KiB */
 
 struct sort {
 	char *dir;
-	unsigned run_rows, filled;
-	struct sort_row *rows, *other;
+	unsigned run_rows, in_memory, filled;
+	struct sort_row *rows, *other; /* the run being filled; scratch */
 	struct radix *radix;
 	int fd;
-	uint64_t spilled; /* rows in the file */
-	uint64_t *run_end;/* of each run in the file, in rows */
+	uint64_t kept, spilled; /* rows in runs; of these, in the file */
+	struct run *run;
 	unsigned n_runs, size_runs;
 	int err;
 	/* merging: a tree of losers over the runs, leaf i plays at (i + n_leaves) / 2 */
-	struct run *run;
 	unsigned *loser;
 	unsigned n_leaves, winner;
 	bool sealed;
 };
 
-struct sort *sort_alloc(const char *dir, unsigned run_rows)
+struct sort *sort_alloc(const char *dir, unsigned run_rows, unsigned runs_in_memory)
 {
 	struct sort *sort = calloc(1, sizeof(*sort));
 
@@ -153,6 +153,7 @@ struct sort *sort_alloc(const char *dir, unsigned run_rows)
 		return NULL;
 	sort->fd = -1;
 	sort->run_rows = run_rows;
+	sort->in_memory = runs_in_memory;
 	sort->dir = strdup(dir);
 	if (!sort->dir) {
 		free(sort);
@@ -177,19 +178,31 @@ void sort_free(struct sort *sort)
 	if (sort->fd >= 0)
 		close(sort->fd);
 	runs_free(sort);
-	for (unsigned i = 0; sort->run && i < sort->n_leaves; i++)
+	for (unsigned i = 0; i < sort->n_runs; i++)
 		free(sort->run[i].window);
-	free(sort->run_end);
 	free(sort->run);
 	free(sort->loser);
 	free(sort->dir);
 	free(sort);
 }
 
+#define HUGE_PAGE (2u << 20)
+
+/* Scattering over two thousand places is slow through small pages. */
+static struct sort_row *rows_alloc(unsigned rows)
+{
+	size_t size = (rows * sizeof(struct sort_row) + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+	void *memory = aligned_alloc(HUGE_PAGE, size);
+
+	if (memory)
+		madvise(memory, size, MADV_HUGEPAGE); /* best effort */
+	return memory;
+}
+
 static int sort_prepare(struct sort *sort)
 {
-	sort->rows = malloc(sort->run_rows * sizeof(*sort->rows));
-	sort->other = malloc(sort->run_rows * sizeof(*sort->other));
+	sort->rows = rows_alloc(sort->run_rows);
+	sort->other = rows_alloc(sort->run_rows);
 	sort->radix = malloc(sizeof(*sort->radix));
 	return sort->rows && sort->other && sort->radix ? 0 : -ENOMEM;
 }
@@ -204,7 +217,7 @@ static void run_sort(struct sort *sort)
 	}
 }
 
-static int run_spill(struct sort *sort)
+static int run_spill(struct sort *sort, struct run *run)
 {
 	int rc;
 
@@ -212,23 +225,46 @@ static int run_spill(struct sort *sort)
 		sort->fd = file_unlinked(sort->dir);
 	if (sort->fd < 0)
 		return sort->fd;
-	if (sort->n_runs == sort->size_runs) {
-		unsigned size = sort->size_runs ? sort->size_runs * 2 : 16;
-		uint64_t *larger = reallocarray(sort->run_end, size, sizeof(*larger));
-
-		if (!larger)
-			return -ENOMEM;
-		sort->run_end = larger;
-		sort->size_runs = size;
-	}
-	run_sort(sort);
 	rc = write_all(sort->fd, sort->rows, sort->filled * sizeof(*sort->rows), sort->spilled * sizeof(*sort->rows));
 	if (rc < 0)
 		return rc;
+	run->next = sort->spilled;
 	sort->spilled += sort->filled;
-	sort->run_end[sort->n_runs++] = sort->spilled;
-	sort->filled = 0;
+	run->last = sort->spilled;
 	return 0;
+}
+
+/* The filled run is sorted and put by: as it lies in memory, or into the file. */
+static int run_keep(struct sort *sort)
+{
+	struct run *larger, run = { 0 };
+	int rc = 0;
+
+	if (sort->n_runs == sort->size_runs) {
+		unsigned size = sort->size_runs ? sort->size_runs * 2 : 16;
+
+		larger = reallocarray(sort->run, size, sizeof(*larger));
+		if (!larger)
+			return -ENOMEM;
+		sort->run = larger;
+		sort->size_runs = size;
+	}
+	run_sort(sort);
+	if (sort->n_runs < sort->in_memory) {
+		run.at = run.window = sort->rows;
+		run.end = run.at + sort->filled;
+		sort->rows = NULL;
+	} else {
+		rc = run_spill(sort, &run);
+	}
+	if (rc < 0)
+		return rc;
+	sort->run[sort->n_runs++] = run;
+	sort->kept += sort->filled;
+	sort->filled = 0;
+	if (!sort->rows)
+		sort->rows = rows_alloc(sort->run_rows);
+	return sort->rows ? 0 : -ENOMEM;
 }
 
 int sort_add(struct sort *sort, uint64_t key, uint64_t rest)
@@ -238,7 +274,7 @@ int sort_add(struct sort *sort, uint64_t key, uint64_t rest)
 	if (!sort->radix)
 		rc = sort_prepare(sort);
 	else if (sort->filled == sort->run_rows)
-		rc = run_spill(sort);
+		rc = run_keep(sort);
 	if (rc < 0)
 		return rc;
 	sort->rows[sort->filled++] = (struct sort_row){ key, rest };
@@ -247,7 +283,7 @@ int sort_add(struct sort *sort, uint64_t key, uint64_t rest)
 
 uint64_t sort_count(const struct sort *sort)
 {
-	return sort->spilled + sort->filled;
+	return sort->kept + sort->filled;
 }
 
 /* --- merging ------------------------------------------------------------------------------------------------------------------ */
@@ -299,49 +335,49 @@ static int run_refill(struct sort *sort, struct run *run)
 
 static int merge_prepare(struct sort *sort)
 {
-	uint64_t from = 0;
-
-	sort->n_leaves = sort->n_runs + 1;
-	sort->run = calloc(sort->n_leaves, sizeof(*sort->run));
+	sort->n_leaves = sort->n_runs;
 	sort->loser = calloc(sort->n_leaves, sizeof(*sort->loser));
-	if (!sort->run || !sort->loser)
+	if (!sort->loser)
 		return -ENOMEM;
 	for (unsigned i = 0; i < sort->n_runs; i++) {
 		struct run *run = &sort->run[i];
-		int rc;
+		int rc = 0;
 
-		run->next = from;
-		run->last = from = sort->run_end[i];
+		if (run->window)
+			continue;
 		run->window = malloc(RUN_WINDOW * sizeof(*run->window));
 		rc = run->window ? run_refill(sort, run) : -ENOMEM;
 		if (rc < 0)
 			return rc;
 	}
-	if (sort->filled)
-		sort->run[sort->n_runs] = (struct run){ .at = sort->rows, .end = sort->rows + sort->filled };
 	sort->winner = tree_build(sort, 1);
 	return 0;
 }
 
 int sort_seal(struct sort *sort)
 {
+	int rc;
+
 	if (sort->sealed)
 		return 0;
-	if (sort->filled)
-		run_sort(sort);
-	free(sort->other);
-	sort->other = NULL;
+	rc = sort->filled ? run_keep(sort) : 0;
+	if (rc < 0)
+		return rc;
+	runs_free(sort);
 	sort->sealed = true;
-	return merge_prepare(sort);
+	return sort->n_runs ? merge_prepare(sort) : 0;
 }
 
 int sort_next(struct sort *sort, struct sort_row *row)
 {
-	struct run *run = &sort->run[sort->winner];
 	unsigned winner = sort->winner;
+	struct run *run;
 
 	if (sort->err < 0)
 		return sort->err;
+	if (sort->n_runs == 0)
+		return 0;
+	run = &sort->run[winner];
 	if (run->at == run->end)
 		return 0;
 	*row = *run->at++;

@@ -3,9 +3,9 @@
 
 /* Sorting more rows than memory should hold.
  *
- * Rows of 16 octets are collected in runs; a full run is radix-sorted (stable) and, once there is more than one, kept in an
- * unlinked file in the state directory.  A merge then gives all rows in order of key, equal keys in order of arrival.
- * Memory: two runs, whatever the number of rows. */
+ * Rows of 16 octets are collected in runs; a full run is radix-sorted (stable) and kept: the first ones in memory, those
+ * beyond in an unlinked file in the state directory.  A merge then gives all rows in order of key, equal keys in order of
+ * arrival.  Memory: the runs kept in it and two more, whatever the number of rows. */
 #pragma once
 
 #include <stdbool.h>
@@ -20,7 +20,7 @@ struct sort_row {
 struct sort;
 
 /* Nothing is allocated before the first row. NULL: out of memory. */
-struct sort *sort_alloc(const char *dir, unsigned run_rows);
+struct sort *sort_alloc(const char *dir, unsigned run_rows, unsigned runs_in_memory);
 void sort_free(struct sort *sort);
 /* 0, -ENOMEM, -ENOSPC or -EIO. */
 int sort_add(struct sort *sort, uint64_t key, uint64_t rest);

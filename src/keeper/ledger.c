@@ -254,18 +254,11 @@ static int ledger_found(struct ledger *ledger, struct weir_why *why)
 	return 0;
 }
 
-static int ledger_load(struct ledger *ledger, struct weir_why *why)
+static int ledger_read(struct ledger *ledger, struct weir_why *why)
 {
-	const struct store_spec spec = { .dir = ledger->dir, .writer = true, .create = true,
-		.map_bytes = (uint64_t)256 << 30 };
 	struct store_txn txn;
-	int rc = store_open(&spec, &ledger->store, why);
+	int rc = store_read_begin(ledger->store, &txn);
 
-	if (rc == 0)
-		rc = ledger_found(ledger, why);
-	if (rc < 0)
-		return rc;
-	rc = store_read_begin(ledger->store, &txn);
 	if (rc < 0)
 		return why_set(why, rc, "%s: the ledger cannot be read: %s", ledger->dir, strerror(-rc));
 	rc = meta_load(ledger, &txn, why);
@@ -275,8 +268,26 @@ static int ledger_load(struct ledger *ledger, struct weir_why *why)
 		rc = head_check(ledger, &txn, why);
 	store_read_end(&txn);
 	ledger->committed = ledger->meta;
-	ledger->broken = false;
 	return rc;
+}
+
+static int ledger_load(struct ledger *ledger, struct weir_why *why)
+{
+	const struct store_spec spec = { .dir = ledger->dir, .writer = true, .create = true,
+		.map_bytes = (uint64_t)256 << 30 };
+	int rc = store_open(&spec, &ledger->store, why);
+
+	if (rc < 0)
+		return rc;
+	if (why)
+		why->text[0] = '\0';
+	ledger->broken = false;
+	rc = LEDGER_GUARDED(ledger, ledger_found(ledger, why));
+	if (rc == 0)
+		rc = LEDGER_GUARDED(ledger, ledger_read(ledger, why));
+	if (rc < 0 && why && !why->text[0])
+		why_set(why, -EUCLEAN, "%s: the ledger is damaged: a page cannot be read", ledger->dir);
+	return ledger->broken ? -EUCLEAN : rc;
 }
 
 int ledger_open(const char *state_dir, int64_t now_ms, struct ledger **out, struct weir_why *why)
@@ -402,9 +413,9 @@ void ledger_abort(struct ledger *ledger)
 	sources_settle(ledger, false);
 }
 
-int ledger_commit(struct ledger *ledger)
+static int commit_all(struct ledger *ledger)
 {
-	int rc = ledger->writing ? 0 : -EINVAL;
+	int rc = 0;
 
 	for (unsigned i = 1; rc == 0 && i <= ledger->n_sources; i++) {
 		if (ledger->source[i].dirty)
@@ -412,8 +423,13 @@ int ledger_commit(struct ledger *ledger)
 	}
 	if (rc == 0)
 		rc = meta_write(ledger);
-	if (rc == 0)
-		rc = store_commit(&ledger->txn);
+	return rc < 0 ? rc : store_commit(&ledger->txn);
+}
+
+int ledger_commit(struct ledger *ledger)
+{
+	int rc = ledger->writing ? LEDGER_GUARDED(ledger, commit_all(ledger)) : -EINVAL;
+
 	if (rc < 0) {
 		/* Nobody can say whether a commit that met -EIO reached the disk: read again what is there. */
 		ledger->broken = ledger->writing && rc != -ENOMEM;
@@ -431,9 +447,10 @@ bool ledger_is_writing(const struct ledger *ledger)
 	return ledger->writing;
 }
 
-void ledger_fault(struct ledger *ledger)
+int ledger_fault(struct ledger *ledger)
 {
 	ledger->broken = true;
+	return -EIO;
 }
 
 struct store_txn *ledger_txn(struct ledger *ledger)

@@ -203,20 +203,27 @@ int ledger_entry_remove(struct ledger *ledger, const struct ledger_entry *before
 
 int ledger_bulk_begin(struct ledger *ledger, struct ledger_bulk *bulk)
 {
-	struct store_cursor cursor;
 	struct store_val key, value;
-	int rc = store_cursor_open(&ledger->txn, ledger->table[LEDGER_T_ENTRY], &cursor);
+	int rc;
 
 	*bulk = (struct ledger_bulk){ 0 };
+	rc = store_cursor_open(&ledger->txn, ledger->table[LEDGER_T_ENTRY], &bulk->cursor);
 	if (rc < 0)
 		return rc;
-	rc = store_cursor_move(&cursor, STORE_LAST, &key, &value);
+	bulk->open = true;
+	rc = store_cursor_move(&bulk->cursor, STORE_LAST, &key, &value);
 	if (rc == 0 && key.len == sizeof(bulk->last)) {
 		memcpy(&bulk->last, key.data, sizeof(bulk->last));
 		bulk->any = true;
 	}
-	store_cursor_close(&cursor);
 	return rc == -ENOENT ? 0 : rc;
+}
+
+void ledger_bulk_end(struct ledger_bulk *bulk)
+{
+	if (bulk->open)
+		store_cursor_close(&bulk->cursor);
+	bulk->open = false;
 }
 
 int ledger_bulk_put(struct ledger *ledger, struct ledger_bulk *bulk, const struct ledger_entry *entry,
@@ -230,8 +237,7 @@ int ledger_bulk_put(struct ledger *ledger, struct ledger_bulk *bulk, const struc
 	entry_sum(ledger, entry, before);
 	bulk->last = entry->key;
 	bulk->any = true;
-	return store_append(&ledger->txn, ledger->table[LEDGER_T_ENTRY], ledger_val(&entry->key, sizeof(entry->key)),
-			    ledger_val(&disk, sizeof(disk)));
+	return store_cursor_append(&bulk->cursor, ledger_val(&entry->key, sizeof(entry->key)), ledger_val(&disk, sizeof(disk)));
 }
 
 /* --- items -------------------------------------------------------------------------------------------------------------- */

@@ -13,7 +13,7 @@
 
 #include "core/mask.h"
 
-static const struct lists_tuning tuning_default = { .slice_rows = 200000, .run_rows = 1u << 20 };
+static const struct lists_tuning tuning_default = { .slice_rows = 200000, .run_rows = 1u << 20, .runs_in_memory = 12 };
 
 int lists_open(const char *state_dir, int64_t now_ms, lists_flips_fn *flips, void *data, struct lists **out,
 	       struct weir_why *why)
@@ -78,6 +78,8 @@ void lists_tune(struct lists *lists, const struct lists_tuning *tuning)
 		lists->tuning.slice_rows = tuning->slice_rows;
 	if (tuning->run_rows)
 		lists->tuning.run_rows = tuning->run_rows;
+	if (tuning->runs_in_memory)
+		lists->tuning.runs_in_memory = tuning->runs_in_memory;
 }
 
 /* --- checks ----------------------------------------------------------------------------------------------------------------- */
@@ -424,7 +426,8 @@ int lists_change(struct lists *lists, const struct lists_change *change, struct 
 		return why_set(why, -EBUSY, "an import of source %s is being applied; try again when it is done", change->source);
 	source = ledger_source_find(lists->ledger, change->source);
 	step.source = source ? source->id : 0;
-	return change->row.kind == LIST_DEVICE ? change_device(&step) : change_item(&step);
+	rc = LEDGER_GUARDED(lists->ledger, change->row.kind == LIST_DEVICE ? change_device(&step) : change_item(&step));
+	return rc == -EIO ? store_failed(lists, rc, why) : rc;
 }
 
 int lists_commit(struct lists *lists)

@@ -35,7 +35,8 @@ struct weir_register *lists_register(struct lists *lists); /* NULL while it coul
 /* How much is done in one call, and how much memory an import takes; zeros leave what is set. */
 struct lists_tuning {
 	unsigned slice_rows; /* of an import, a rebuild, a verify: 200000 */
-	unsigned run_rows;   /* rows sorted in memory at once: 1 Mi, 16 octets each, twice */
+	unsigned run_rows;   /* of an import, sorted at once: 1 Mi, 16 octets each, twice */
+	unsigned runs_in_memory; /* so many sorted runs stay in memory, others go to an unlinked file: 12 */
 };
 void lists_tune(struct lists *lists, const struct lists_tuning *tuning);
 

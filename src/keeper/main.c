@@ -29,7 +29,10 @@
 static const struct log_info_cat log_categories[] = {
 	[DMAIN] = {.name = "DMAIN", .description = "Start, end, configuration", .enabled = 1, .loglevel = LOGL_NOTICE},
 	[DHTTP] = {.name = "DHTTP", .description = "The HTTP server", .enabled = 1, .loglevel = LOGL_NOTICE},
-	[DLISTS] = {.name = "DLISTS", .description = "Ledger, register, imports", .enabled = 1, .loglevel = LOGL_NOTICE},
+	[DLISTS] = {.name = "DLISTS",
+		    .description = "Ledger, register, imports",
+		    .enabled = 1,
+		    .loglevel = LOGL_NOTICE},
 	[DSEEN] = {.name = "DSEEN", .description = "Sightings and orders", .enabled = 1, .loglevel = LOGL_NOTICE},
 };
 
@@ -51,7 +54,7 @@ bool keeper_is_ready(struct keeper *keeper, struct weir_why *why)
 	return true;
 }
 
-/* --- configuration ------------------------------------------------------------------------------------------------------ */
+/* --- configuration ---------------------------------------------------------------------------------------------- */
 
 static int config_begin(void *root)
 {
@@ -90,7 +93,7 @@ static void config_abort(void *root)
 	keeper->draft = keeper->config;
 }
 
-/* --- start -------------------------------------------------------------------------------------------------------------- */
+/* --- start ------------------------------------------------------------------------------------------------------ */
 
 static void turn_cb(void *root)
 {
@@ -205,7 +208,7 @@ static bool ready(void *root, struct weir_why *why)
 	return keeper_is_ready(root, why);
 }
 
-/* --- end ---------------------------------------------------------------------------------------------------------------- */
+/* --- end -------------------------------------------------------------------------------------------------------- */
 
 /* Nobody new, who waits is answered, then the loop ends; what is open is closed in fini. */
 static void stop(void *root)
@@ -242,7 +245,8 @@ int main(int argc, char **argv)
 	static struct keeper keeper;
 	static const struct daemon_spec spec = {
 		.name = "weir-keeper",
-		.sentence = "Weir's keeper: the ledger, the lists and the register, with an HTTP API on STATE/keeper.sock.",
+		.sentence =
+			"Weir's keeper: the ledger, the lists and the register, with an HTTP API on STATE/keeper.sock.",
 		.log_info = &log_info,
 		.log_category = DMAIN,
 		.vty_port = VTY_PORT,

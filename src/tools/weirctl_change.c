@@ -2,13 +2,13 @@
  * Copyright (C) 2026 The Weir authors */
 
 /* weirctl block, unblock, pair, tac, range, source: one change each. */
-#include "weirctl.h"
+#include "tools/weirctl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "weirctl_http.h"
+#include "tools/weirctl_http.h"
 
 static const char *source_of(const struct ctl_call *call)
 {
@@ -55,17 +55,16 @@ static int say_result(const struct ctl_call *call, const struct ctl_answer *answ
 		printf("; %s%s%s", before, strcmp(before, after) ? " -> " : "", strcmp(before, after) ? after : "");
 	putchar('\n');
 	if (!put && others)
-		printf("%lld other source%s it: weirctl show %s\n", (long long)others, others == 1 ? " still lists" :
-		       "s still list", what);
+		printf("%lld other source%s it: weirctl show %s\n", (long long)others,
+		       others == 1 ? " still lists" : "s still list", what);
 	return CTL_OK;
 }
 
-static void offer_correction(const struct ctl_call *call, const struct ctl_answer *answer)
+static void offer_correction(const struct ctl_answer *answer)
 {
 	if (!strcmp(ctl_text(answer->json, "code"), "check-digit"))
-		fprintf(stderr, "weirctl: did you mean %s?  If the first 14 digits are right: weirctl %s %s\n"
-			"weirctl: to take the number as it was typed: --force\n",
-			ctl_text(answer->json, "correction"), call->verb->name, ctl_text(answer->json, "correction"));
+		fprintf(stderr, "weirctl: give %s if the rest is right; --force takes the number as it was typed\n",
+			ctl_text(answer->json, "correction"));
 }
 
 /* Takes path and body. */
@@ -81,7 +80,7 @@ static int change(const struct ctl_call *call, const char *method, char *path, j
 		rc = say_result(call, &answer, *ctl_text(answer.json, "imei") ? ctl_text(answer.json, "imei") : what,
 				*method == 'P');
 	else if (rc == CTL_REFUSED)
-		offer_correction(call, &answer);
+		offer_correction(&answer);
 	ctl_answer_free(&answer);
 	json_decref(body);
 	free(path);
@@ -156,7 +155,8 @@ int ctl_source(const struct ctl_call *call)
 	if (rc == CTL_OK && call->ctl->json)
 		puts(answer.text);
 	else if (rc == CTL_OK)
-		printf("source %s: %s\n", call->arg[0], json_is_true(ctl_at(answer.json, "made")) ? "made" : "was there already");
+		printf("source %s: %s\n", call->arg[0],
+		       json_is_true(ctl_at(answer.json, "made")) ? "made" : "was there already");
 	ctl_answer_free(&answer);
 	free(path);
 	return rc;

@@ -114,7 +114,7 @@ def keeper_dies(t, w, msc):
     w.must("unblock", LATER)
 
 
-def keeper_away_while_blocked_seen(t, w, msc):
+def gate_sleeps(t, w, msc):
     """A gate that was not there when a device turned black looks again."""
     t.equal(attach(msc, ALICE, LATER), "ack", "Alice attaches once more")
     w.gate.process.send_signal(signal.SIGSTOP)
@@ -207,7 +207,7 @@ def body(r):
     blocks_now(t, w, msc)
     msc.cancels.clear()
     keeper_dies(t, w, msc)
-    keeper_away_while_blocked_seen(t, w, msc)
+    gate_sleeps(t, w, msc)
     msc = hlr_dies(t, w, msc, hlr, r)
     msc = gate_dies(t, w, msc)
     counters_close(t)

@@ -26,6 +26,11 @@ def program(name):
     return os.path.join(TOP_BUILDDIR, "src", name)
 
 
+def is_sanitized(name):
+    with open(program(name), "rb") as f:
+        return b"__asan_init" in f.read()
+
+
 def example(name):
     return os.path.join(TOP_SRCDIR, "doc", "examples", name)
 

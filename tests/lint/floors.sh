@@ -42,8 +42,9 @@ check_include() {
 	local room=$1 place=$2 form=$3 path=$4 other prefix
 	other=${path%%/*}
 	if [ "$form" = quote ] && [ "$path" != config.h ]; then
-		if [ "$other" = "$path" ]; then
-			echo "$place: \"$path\" has no room; \"$room/$path\" would be right"
+		if [ "$other" = "$path" ]; then # no room: of the same folder, or of none
+			[ -f "$tree/src/$room/$path" ] ||
+				echo "$place: \"$path\" has no room; \"$room/$path\" would be right"
 		elif [ "$other" != "$room" ] && ! holds "$other" "${may[$room]}"; then
 			echo "$place: $room may not include $path; it may include: ${may[$room]:-nothing but itself}"
 		fi
@@ -58,7 +59,7 @@ check_include() {
 include='^[[:space:]]*#[[:space:]]*include[[:space:]]*["<]'
 
 findings() { # TREE
-	local dir room file line text path form
+	local dir room file line text path form tree=$1
 	for dir in "$1"/src/*/; do
 		room=$(basename "$dir")
 		if [ -z "${may[$room]+known}" ]; then
@@ -81,7 +82,8 @@ plant src/gate/a.c '#include "core/imei.h"
 #include "store/store.h"
 # include <lmdb.h>
 '
-plant src/keeper/a.c '#include "gate/check.h"\n#include "near.h"\n#include <csv.h>\n'
+plant src/keeper/here.h '\n'
+plant src/keeper/a.c '#include "gate/check.h"\n#include "near.h"\n#include <csv.h>\n#include "here.h"\n'
 plant src/tools/a.c '#include "keeper/ledger.h"\n#include <microhttpd.h>\n'
 plant src/register/a.c '#include <stdio.h>\n#include "daemon/daemon.h"\n'
 plant src/attic/a.c '\n'

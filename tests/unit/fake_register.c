@@ -23,7 +23,8 @@ void fake_list(struct weir_register *reg, uint64_t imei, uint8_t lists)
 
 static struct weir_facts facts_of(const struct weir_register *reg, uint64_t imei)
 {
-	struct weir_facts facts = {.serial = reg->serial, .failed = reg->error || (reg->bad && reg->bad == imei)};
+	struct weir_facts facts = {.serial = reg->serial,
+				   .failed = reg->error || reg->lookup_error || (reg->bad && reg->bad == imei)};
 
 	for (unsigned i = 0; i < reg->n && !facts.failed; i++)
 		if (reg->device[i].imei == imei)
@@ -33,7 +34,7 @@ static struct weir_facts facts_of(const struct weir_register *reg, uint64_t imei
 
 int register_lookup(struct weir_register *reg, const struct weir_query *queries, struct weir_facts *facts, unsigned n)
 {
-	int rc = reg ? reg->error : -ENODEV;
+	int rc = !reg ? -ENODEV : reg->error ? reg->error : reg->lookup_error;
 
 	for (unsigned i = 0; i < n; i++) {
 		facts[i] = reg ? facts_of(reg, queries[i].imei.key) : (struct weir_facts){.failed = true};
@@ -43,6 +44,8 @@ int register_lookup(struct weir_register *reg, const struct weir_query *queries,
 	if (reg) {
 		reg->calls++;
 		reg->asked += n;
+		if (n)
+			reg->last = queries[n - 1];
 	}
 	return rc;
 }

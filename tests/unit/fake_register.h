@@ -15,10 +15,12 @@ struct weir_register {
 		uint64_t imei;
 		uint8_t lists;
 	} device[FAKE_DEVICES];
-	int error;	/* of every look-up and of the meta */
-	uint64_t bad;	/* a look-up of this device fails: a damaged record */
-	unsigned calls; /* of register_lookup */
-	unsigned asked; /* queries handed to it */
+	int error;		/* of every look-up and of the meta */
+	int lookup_error;	/* of every look-up only */
+	uint64_t bad;		/* a look-up of this device fails: a damaged record */
+	unsigned calls;		/* of register_lookup */
+	unsigned asked;		/* queries handed to it */
+	struct weir_query last; /* of them */
 };
 
 void fake_list(struct weir_register *reg, uint64_t imei, uint8_t lists);

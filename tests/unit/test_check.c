@@ -9,6 +9,7 @@
 #include "gate/sightings.h"
 
 #include "fake_register.h"
+#include "policy_rows.h"
 #include "state_dir.h"
 
 #define N_DEVICES 16
@@ -163,6 +164,9 @@ static void test_interface_and_terms_are_those_of_the_caller(void **state)
 	assert_int_equal(verdict.tally, WEIR_TALLY_WHITE);
 	assert_int_equal(scene->check.counters[WEIR_IF_S13].received, 1);
 	assert_int_equal(scene->check.counters[WEIR_IF_MAP].received, 0);
+	/* terms of a policy that is no more: those of the interface */
+	check_answer(&scene->check, WEIR_IF_S13, &(struct check_peer){"mme", 60000, 3}, &query, &verdict, 1, 1000);
+	assert_int_equal(verdict.tally, WEIR_TALLY_WHITE);
 }
 
 static void test_a_failed_store_is_answered_counted_and_remembered(void **state)
@@ -247,6 +251,9 @@ static void test_looking_again_counts_and_notes_nothing(void **state)
 	for (unsigned i = 0; i < WEIR_N_INTERFACES; i++)
 		assert_int_equal(scene->check.counters[i].received, 0);
 	assert_int_equal(sightings_waiting(scene->check.sightings), 0);
+	scene->reg.bad = queries[1].imei.key;
+	queries[CHECK_BATCH] = queries[CHECK_BATCH + 1]; /* the second round is well */
+	assert_int_equal(check_decide(&scene->check, queries, verdicts, N_ROWS(queries)), -EUCLEAN);
 	scene->reg.error = -EIO;
 	assert_int_equal(check_decide(&scene->check, queries, verdicts, N_ROWS(queries)), -EIO);
 	assert_int_equal(scene->check.store_error, -EIO);
@@ -311,7 +318,7 @@ static void test_counters_always_close(void **state)
 			queries[i].terms = peer.terms;
 			register_lookup(&scene->reg, &queries[i], &facts, 1);
 			policy_decide(check->policy, &queries[i], &facts, &expected, NULL);
-			assert_memory_equal(&verdicts[i], &expected, sizeof(expected));
+			assert_same_verdict(&verdicts[i], &expected);
 			tally[expected.tally]++;
 			refused += expected.answer == WEIR_ANSWER_REFUSE;
 		}

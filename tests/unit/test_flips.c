@@ -12,11 +12,12 @@
 
 #define DEVICE(i)     (UINT64_C(35209900000000) + (i))
 #define SUBSCRIBER(i) (UINT64_C(1001010000000000) + (i))
-#define BLACK	      WEIR_ON(WEIR_BLACK)
-#define NOW	      1000000u
-#define MSC	      1
-#define SGSN	      2
+#define BLACK         WEIR_ON(WEIR_BLACK)
+#define NOW           1000000u
+#define MSC           1
+#define SGSN          2
 #define AWAY_PEER     3
+#define KIND          4 /* always told white */
 
 struct cancel {
 	uint64_t imei, imsi;
@@ -38,10 +39,10 @@ static bool peer_by_id(uint16_t id, struct flips_peer *peer, void *data)
 {
 	struct scene *scene = data;
 
-	if (id != MSC && id != SGSN)
+	if (id != MSC && id != SGSN && id != KIND)
 		return false;
 	*peer = (struct flips_peer){id, WEIR_IF_GSUP,
-				    policy_terms(scene->check.policy, WEIR_IF_GSUP, id == MSC ? "msc" : "sgsn")};
+				    policy_terms(scene->check.policy, WEIR_IF_GSUP, id == KIND ? "kind" : "")};
 	return true;
 }
 
@@ -67,8 +68,15 @@ static int cancel(struct weir_imsi imsi, uint64_t imei, const struct flips_peer 
 static void set_policy(struct scene *scene, enum weir_action override, enum weir_action store_failure)
 {
 	struct weir_policy_draft draft;
+	const struct weir_peer_rule kind = {
+		"kind",
+		WEIR_IF_GSUP,
+		{WEIR_DO_WHITE, WEIR_DO_INHERIT, WEIR_DO_INHERIT, WEIR_DO_INHERIT, WEIR_DO_INHERIT},
+	};
 
 	policy_draft_init(&draft);
+	draft.peer_rules = &kind;
+	draft.n_peer_rules = 1;
 	draft.override = override;
 	draft.defaults.store_failure = store_failure;
 	policy_free(scene->check.policy);
@@ -87,7 +95,7 @@ static int setup(void **state)
 	scene->reg.serial = 100;
 	scene->check.reg = &scene->reg;
 	set_policy(scene, WEIR_DO_CONTINUE, WEIR_DO_BLACK);
-	scene->check.sightings = sightings_alloc(scene->dir, 4096, 1, NULL);
+	scene->check.sightings = sightings_alloc(scene->dir, 1 << 16, 1, NULL);
 	scene->flips = flips_alloc(&scene->check, &(struct flips_calls){peer_by_id, peer_by_name, cancel, scene});
 	*state = scene;
 	return scene->check.sightings && scene->flips ? 0 : -1;
@@ -156,8 +164,7 @@ static int sweep_to_the_end(struct scene *scene)
 	return rc;
 }
 
-/* --- hints
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- hints ------------------------------------------------------------------------------------ */
 
 static void test_who_is_attached_with_it_is_thrown_off(void **state)
 {
@@ -214,11 +221,11 @@ static void test_whom_the_keeper_remembers_is_thrown_off_too(void **state)
 		.n = 5,
 		.flip =
 			{
-				{DEVICE(1), {SUBSCRIBER(1)}, "msc"},	   /* seen before our start */
-				{DEVICE(2), {SUBSCRIBER(2)}, "msc"},	   /* ours too */
-				{DEVICE(3), {SUBSCRIBER(3)}, "msc"},	   /* since then in another phone */
+				{DEVICE(1), {SUBSCRIBER(1)}, "msc"},       /* seen before our start */
+				{DEVICE(2), {SUBSCRIBER(2)}, "msc"},       /* ours too */
+				{DEVICE(3), {SUBSCRIBER(3)}, "msc"},       /* since then in another phone */
 				{DEVICE(4), {SUBSCRIBER(4)}, "elsewhere"}, /* not our peer */
-				{DEVICE(5), {0}, ""},			   /* nobody known */
+				{DEVICE(5), {0}, "msc"},                   /* nobody known */
 			},
 	};
 
@@ -280,21 +287,25 @@ static void test_a_peer_that_is_not_there_is_left_alone(void **state)
 	assert_int_equal(flips_counters(scene->flips)->looked, 0);
 }
 
-static void test_what_cannot_be_cancelled_is_counted_and_forgotten(void **state)
+static void test_what_cannot_be_cancelled_is_tried_by_the_next_sweep(void **state)
 {
 	struct scene *scene = *state;
 
 	scene->cancel_rc = -ENOTCONN;
 	attach(scene, 1);
 	turn_black(scene, 1);
-	turn_black(scene, 1);
 	assert_int_equal(scene->n_cancels, 1);
 	assert_int_equal(flips_counters(scene->flips)->cancel_failed, 1);
-	assert_false(flips_sweeping(scene->flips));
+	assert_int_equal(flips_counters(scene->flips)->cancelled, 0);
+	assert_false(flips_sweeping(scene->flips)); /* nobody waits for a peer that is gone */
+	scene->cancel_rc = 0;
+	flips_want_sweep(scene->flips);
+	assert_int_equal(sweep_to_the_end(scene), 0);
+	assert_int_equal(scene->n_cancels, 2);
+	assert_int_equal(flips_counters(scene->flips)->cancelled, 1);
 }
 
-/* --- only the register throws off
- * ---------------------------------------------------------------------------------------- */
+/* --- only the register throws off ------------------------------------------------------------- */
 
 static void test_a_failed_store_throws_nobody_off(void **state)
 {
@@ -311,6 +322,44 @@ static void test_a_failed_store_throws_nobody_off(void **state)
 	assert_int_equal(sweep_to_the_end(scene), 0);
 	assert_int_equal(scene->n_cancels, 1);
 	assert_true(scene->cancel[0].imei == DEVICE(1));
+}
+
+static void test_a_store_that_can_say_nothing_is_asked_again(void **state)
+{
+	struct scene *scene = *state;
+
+	attach(scene, 1);
+	attach(scene, 2);
+	scene->reg.lookup_error = -EAGAIN; /* no reader slot, while the rest of the register is well */
+	turn_black(scene, 1);
+	assert_true(flips_sweeping(scene->flips));
+	assert_int_equal(sweep_to_the_end(scene), -EAGAIN);
+	assert_int_equal(scene->n_cancels, 0);
+	scene->reg.lookup_error = 0;
+	assert_int_equal(sweep_to_the_end(scene), 0);
+	assert_int_equal(scene->n_cancels, 1);
+}
+
+static void test_the_version_is_the_one_that_was_seen(void **state)
+{
+	struct scene *scene = *state;
+
+	attach_as(scene, DEVICE(1), 23, SUBSCRIBER(1), MSC);
+	turn_black(scene, 1);
+	assert_true(scene->reg.last.imei.key == DEVICE(1));
+	assert_int_equal(scene->reg.last.imei.svn, 23);
+	assert_int_equal(scene->reg.last.interface, WEIR_IF_GSUP);
+}
+
+static void test_the_terms_are_those_of_the_peer(void **state)
+{
+	struct scene *scene = *state;
+
+	attach_as(scene, DEVICE(1), WEIR_NO_SVN, SUBSCRIBER(1), KIND);
+	attach_as(scene, DEVICE(1), WEIR_NO_SVN, SUBSCRIBER(1), MSC);
+	turn_black(scene, 1);
+	assert_int_equal(scene->n_cancels, 1);
+	assert_int_equal(scene->cancel[0].peer_id, MSC);
 }
 
 static void test_one_damaged_record_does_not_stop_the_sweep(void **state)
@@ -339,8 +388,15 @@ static void test_an_override_throws_nobody_off(void **state)
 	assert_int_equal(scene->n_cancels, 0);
 }
 
-/* --- serials and sweeps
- * ---------------------------------------------------------------------------------------------------- */
+/* --- serials and sweeps ----------------------------------------------------------------------- */
+
+static void test_the_first_datagram_of_a_new_ledger_sweeps_too(void **state)
+{
+	struct scene *scene = *state;
+
+	flips_handle(scene->flips, &(struct weir_flips){.after_serial = 0, .serial = 1});
+	assert_true(flips_sweeping(scene->flips));
+}
 
 static void test_the_first_datagram_sweeps(void **state)
 {
@@ -478,8 +534,7 @@ static void test_a_hint_without_room_becomes_a_sweep(void **state)
 	assert_int_equal(scene->n_cancels, 1);
 }
 
-/* --- the socket
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- the socket ------------------------------------------------------------------------------- */
 
 static void send_octets(struct scene *scene, const void *octets, size_t len)
 {
@@ -603,10 +658,14 @@ int main(void)
 		SCENE_TEST(test_without_sightings_the_keeper_remembers),
 		SCENE_TEST(test_more_than_a_slice_at_once),
 		SCENE_TEST(test_a_peer_that_is_not_there_is_left_alone),
-		SCENE_TEST(test_what_cannot_be_cancelled_is_counted_and_forgotten),
+		SCENE_TEST(test_what_cannot_be_cancelled_is_tried_by_the_next_sweep),
 		SCENE_TEST(test_a_failed_store_throws_nobody_off),
+		SCENE_TEST(test_a_store_that_can_say_nothing_is_asked_again),
+		SCENE_TEST(test_the_version_is_the_one_that_was_seen),
+		SCENE_TEST(test_the_terms_are_those_of_the_peer),
 		SCENE_TEST(test_one_damaged_record_does_not_stop_the_sweep),
 		SCENE_TEST(test_an_override_throws_nobody_off),
+		cmocka_unit_test_setup_teardown(test_the_first_datagram_of_a_new_ledger_sweeps_too, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_first_datagram_sweeps, setup, teardown),
 		SCENE_TEST(test_a_sweep_waits_for_the_register),
 		SCENE_TEST(test_a_sweep_looks_at_everybody_once),

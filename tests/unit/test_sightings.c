@@ -90,8 +90,7 @@ static unsigned keeper_reads(const struct scene *scene, struct weir_sighting *ou
 	return n;
 }
 
-/* --- reports
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- reports ---------------------------------------------------------------------------------- */
 
 static void test_a_report_says_what_was_seen(void **state)
 {
@@ -279,8 +278,41 @@ static void test_what_was_dropped_is_reported_at_the_next_check(void **state)
 	assert_int_equal(sightings_waiting(scene->s), 0);
 }
 
-/* --- who is attached
- * ------------------------------------------------------------------------------------------------------ */
+static void test_a_dropped_change_is_reported_at_the_next_check(void **state)
+{
+	struct scene *scene = *state;
+
+	for (unsigned i = 0; i < SIGHTINGS_BUFFER; i++)
+		note(scene->s, DEVICE + i, SUBSCRIBER + i, WEIR_WHITE, NOW);
+	note(scene->s, DEVICE + 4000, SUBSCRIBER + 4000, WEIR_BLACK, NOW + 1);
+	note(scene->s, DEVICE + 4000, SUBSCRIBER + 4000, WEIR_BLACK, NOW + 2);
+	assert_int_equal(sightings_counters(scene->s)->dropped, 2);
+}
+
+/* The ring's end in the middle of a datagram. */
+static void test_the_buffer_goes_round(void **state)
+{
+	struct scene *scene = *state;
+	struct weir_sighting *got = calloc(SIGHTINGS_BUFFER, sizeof(*got));
+	unsigned n = 0;
+
+	assert_non_null(got);
+	note(scene->s, OTHER, SUBSCRIBER, WEIR_WHITE, NOW);
+	sightings_flush(scene->s, NOW + 1);
+	assert_int_equal(keeper_reads(scene, got, 1), 1);
+	for (unsigned i = 0; i < SIGHTINGS_BUFFER; i++)
+		note(scene->s, DEVICE + 2 + i, SUBSCRIBER + i, WEIR_WHITE, NOW + 1);
+	for (unsigned turn = 0; turn < 1000 && n < SIGHTINGS_BUFFER; turn++) {
+		sightings_flush(scene->s, NOW + 2);
+		n += keeper_reads(scene, got + n, SIGHTINGS_BUFFER - n);
+	}
+	assert_int_equal(n, SIGHTINGS_BUFFER);
+	for (unsigned i = 0; i < n; i++)
+		assert_true(got[i].imei == DEVICE + 2 + i);
+	free(got);
+}
+
+/* --- who is attached -------------------------------------------------------------------------- */
 
 struct found {
 	struct sightings_pair pair[8];
@@ -298,8 +330,9 @@ static void find(const struct sightings_pair *pair, void *data)
 static unsigned attached(struct scene *scene, uint64_t imei)
 {
 	struct found found = {.n = 0};
+	unsigned n = sightings_attached(scene->s, imei, find, &found);
 
-	assert_int_equal(sightings_attached(scene->s, imei, find, &found), found.n);
+	assert_int_equal(n, found.n);
 	for (unsigned i = 0; i < found.n; i++)
 		assert_true(found.pair[i].imei == imei);
 	return found.n;
@@ -404,6 +437,20 @@ static void test_a_fifth_subscriber_of_a_device_evicts_the_oldest(void **state)
 		assert_true(found.pair[i].imsi.packed != SUBSCRIBER + 1);
 }
 
+static void test_devices_that_share_a_place_are_told_apart(void **state)
+{
+	struct scene *scene = *state;
+	struct sightings *smallest = sightings_alloc(scene->dir, 4, 1, NULL);
+	struct found found = {.n = 0};
+
+	assert_non_null(smallest);
+	note(smallest, DEVICE, SUBSCRIBER, WEIR_WHITE, NOW);
+	note(smallest, OTHER, SUBSCRIBER + 1, WEIR_WHITE, NOW);
+	assert_int_equal(sightings_attached(smallest, OTHER, find, &found), 1);
+	assert_true(found.pair[0].imei == OTHER);
+	sightings_free(smallest);
+}
+
 /* A plain list as the model: no table, no hash. */
 #define MODEL 200
 struct model {
@@ -496,14 +543,13 @@ static void test_a_walk_stops_after_so_many_entries(void **state)
 	sightings_free(large);
 }
 
-/* --- life
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void test_sizes_and_places_that_are_refused(void **state)
 {
 	static const unsigned sizes[] = {0, 1, 2, 3, 5, 1000, (1u << 28) + 1, 1u << 29, UINT32_MAX};
 	struct weir_why why;
-	char dir[200];
+	char dir[150];
 
 	(void)state;
 	for (unsigned i = 0; i < N_ROWS(sizes); i++) {
@@ -537,7 +583,10 @@ int main(void)
 		SCENE_TEST(test_a_missing_keeper_is_tried_once_a_second),
 		KEEPER_TEST(test_a_killed_keeper_is_away),
 		SCENE_TEST(test_what_was_dropped_is_reported_at_the_next_check),
+		SCENE_TEST(test_a_dropped_change_is_reported_at_the_next_check),
+		KEEPER_TEST(test_the_buffer_goes_round),
 		SCENE_TEST(test_attached_is_who_was_let_through),
+		SCENE_TEST(test_devices_that_share_a_place_are_told_apart),
 		SCENE_TEST(test_who_was_refused_is_not_attached),
 		SCENE_TEST(test_nobody_is_attached_without_imsi_or_peer),
 		SCENE_TEST(test_who_changed_the_phone_is_attached_with_the_new_one),
