@@ -114,8 +114,9 @@ static void answer_write(struct daemon_text *out, int status, const char *type, 
 {
 	if (page->failed)
 		status = 500;
-	daemon_text_add(out, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n%s"
-			     "Connection: close\r\n\r\n%s",
+	daemon_text_add(out,
+			"HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n%s"
+			"Connection: close\r\n\r\n%s",
 			status, status_phrase(status), type, page->len, status == 405 ? "Allow: GET\r\n" : "",
 			page->text ? page->text : "");
 }
@@ -165,7 +166,8 @@ static void connection_read(struct connection *connection)
 	ssize_t n;
 	int status;
 
-	n = read(connection->ofd.fd, connection->request + connection->len, sizeof(connection->request) - connection->len);
+	n = read(connection->ofd.fd, connection->request + connection->len,
+		 sizeof(connection->request) - connection->len);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
@@ -181,7 +183,8 @@ static void connection_read(struct connection *connection)
 static void connection_write(struct connection *connection)
 {
 	const struct daemon_text *answer = &connection->answer;
-	ssize_t n = send(connection->ofd.fd, answer->text + connection->sent, answer->len - connection->sent, MSG_NOSIGNAL);
+	ssize_t n =
+		send(connection->ofd.fd, answer->text + connection->sent, answer->len - connection->sent, MSG_NOSIGNAL);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -287,8 +290,8 @@ static int listen_at(const char *addr, uint16_t port)
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	if (!setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) && !bind(fd, (struct sockaddr *)&at, sizeof(at)) &&
-	    !listen(fd, ADMIN_MAX_CONNECTIONS))
+	if (!setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) &&
+	    !bind(fd, (struct sockaddr *)&at, sizeof(at)) && !listen(fd, ADMIN_MAX_CONNECTIONS))
 		return fd;
 	err = -errno;
 	close(fd);
@@ -329,7 +332,7 @@ void admin_free(struct admin *admin)
 
 	if (!admin)
 		return;
-	llist_for_each_entry_safe (connection, next, &admin->connections, entry)
+	llist_for_each_entry_safe(connection, next, &admin->connections, entry)
 		connection_free(connection);
 	osmo_fd_unregister(&admin->listener);
 	close(admin->listener.fd);

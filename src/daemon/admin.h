@@ -3,8 +3,8 @@
 
 /* The admin listener: a few pages over HTTP/1.1 for machines on this host (Prometheus, a supervisor, curl).
  *
- * GET only, one request a connection.  Everything is bounded: connections (the next one is told 503), octets of a request,
- * time for request and answer.  It works inside the loop and never waits. */
+ * GET only, one request a connection.  Everything is bounded: connections (the next one is told 503), octets of a
+ * request, time for request and answer.  It works inside the loop and never waits. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,8 +16,8 @@ struct daemon_text;
 struct admin;
 
 #define ADMIN_MAX_CONNECTIONS 16
-#define ADMIN_REQUEST_MS 2000 /* from connecting to the end of the request */
-#define ADMIN_ANSWER_MS 5000  /* from then to the last octet taken */
+#define ADMIN_REQUEST_MS      2000 /* from connecting to the end of the request */
+#define ADMIN_ANSWER_MS       5000 /* from then to the last octet taken */
 
 struct admin_page {
 	const char *path;

@@ -3,9 +3,9 @@
 
 /* Reading configuration text.
  *
- * libosmovty's config_from_file() keeps the rules of indentation and nodes, but its errors give neither file nor line.  So
- * it is fed through a stream of our own that hands out one line a call: the line it stopped at is then the last one handed
- * out.  The same stream turns -C into lines, and refuses what libosmovty would take badly: a first line that is
+ * libosmovty's config_from_file() keeps the rules of indentation and nodes, but its errors give neither file nor line.
+ * So it is fed through a stream of our own that hands out one line a call: the line it stopped at is then the last one
+ * handed out.  The same stream turns -C into lines, and refuses what libosmovty would take badly: a first line that is
  * indented (it would loop for ever), lines beyond its buffer (it would cut them in two), and the words of a terminal
  * ("write file" in a file would overwrite the file that is being read). */
 #define _GNU_SOURCE
@@ -30,13 +30,13 @@ struct reader {
 	struct config_fault *fault;
 	struct vty *vty;
 	bool failed;
-	bool past_first;     /* a command was handed out */
-	FILE *file;          /* NULL when it is read to its end */
-	char *raw;           /* getline's */
+	bool past_first; /* a command was handed out */
+	FILE *file;      /* NULL when it is read to its end */
+	char *raw;       /* getline's */
 	size_t raw_size;
 	unsigned line_no;
-	unsigned option;     /* which -C, from 0 */
-	const char *rest;    /* of that -C, or NULL where it begins */
+	unsigned option;  /* which -C, from 0 */
+	const char *rest; /* of that -C, or NULL where it begins */
 	unsigned depth;
 	char text[VTY_BUFSIZ]; /* the line handed out, with its end */
 	size_t len, at;

@@ -16,8 +16,8 @@ struct config_source {
 };
 
 struct config_fault {
-	char place[300];      /* "/etc/weir/weir-gate.cfg:12" or "-C 2" */
-	struct weir_why why;  /* "what is wrong; what would be right" */
+	char place[300];     /* "/etc/weir/weir-gate.cfg:12" or "-C 2" */
+	struct weir_why why; /* "what is wrong; what would be right" */
 };
 
 /* Longest line, without its end. */

@@ -3,9 +3,9 @@
 
 /* The sentence for a configuration line that was refused: which word is the first wrong one, and which would be right.
  *
- * It walks the command tree with cmd_describe_command(), which lists what may follow some words, and never executes.  Traps
- * of libosmovty 1.7.0: the status is not set in every case, and with CMD_ERR_NO_MATCH the returned vector is freed
- * already; it accepts abbreviations that a file may not use, so each word is compared here, exactly. */
+ * It walks the command tree with cmd_describe_command(), which lists what may follow some words, and never executes.
+ * Traps of libosmovty 1.7.0: the status is not set in every case, and with CMD_ERR_NO_MATCH the returned vector is
+ * freed already; it accepts abbreviations that a file may not use, so each word is compared here, exactly. */
 #include "daemon/hint.h"
 
 #include <arpa/inet.h>
@@ -18,8 +18,8 @@
 #include <osmocom/vty/command.h>
 #include <osmocom/vty/vty.h>
 
-#define MAX_WORD 64     /* longer words have no near ones */
-#define MAX_NEAR 3      /* near words told */
+#define MAX_WORD    64  /* longer words have no near ones */
+#define MAX_NEAR    3   /* near words told */
 #define MAX_CHOICES 160 /* characters of choices told */
 
 static bool is_address(const char *pattern, const char *word)
@@ -84,7 +84,8 @@ static const struct desc *choice(vector choices, unsigned i)
 static bool any_fits(vector choices, const char *word)
 {
 	for (unsigned i = 0; choices && i < vector_active(choices); i++)
-		if (choice(choices, i) && strcmp(choice(choices, i)->cmd, "<cr>") && fits(choice(choices, i)->cmd, word))
+		if (choice(choices, i) && strcmp(choice(choices, i)->cmd, "<cr>") &&
+		    fits(choice(choices, i)->cmd, word))
 			return true;
 	return false;
 }
@@ -200,7 +201,7 @@ static int node_above(struct vty *vty, vector words)
 	struct vty_parent_node *parent;
 	int node = vty->node, found = -1;
 
-	llist_for_each_entry (parent, &vty->parent_nodes, entry) {
+	llist_for_each_entry(parent, &vty->parent_nodes, entry) {
 		vector choices;
 
 		vty->node = parent->node;
@@ -225,7 +226,8 @@ static void explain_first(struct vty *vty, vector words, vector choices, struct 
 	print_node(node, sizeof(node), vty->node);
 	if (parent >= 0) {
 		print_node(above, sizeof(above), parent);
-		why_set(why, 0, "\"%.40s\" is not known %s; with less indentation it would be right, %s", word, node, above);
+		why_set(why, 0, "\"%.40s\" is not known %s; with less indentation it would be right, %s", word, node,
+			above);
 	} else if (print_near(near, sizeof(near), choices, word)) {
 		why_set(why, 0, "\"%.40s\" is not known %s; %s would be right", word, node, near);
 	} else {
@@ -241,7 +243,8 @@ static void explain_later(vector words, unsigned n, vector choices, struct weir_
 
 	print_before(before, sizeof(before), words, n);
 	if (vector_active(choices) == 1 && !strcmp(choice(choices, 0)->cmd, "<cr>")) {
-		why_set(why, 0, "\"%.40s\" is too much; the line would be right if it ended after \"%s\"", word, before);
+		why_set(why, 0, "\"%.40s\" is too much; the line would be right if it ended after \"%s\"", word,
+			before);
 	} else if (print_near(near, sizeof(near), choices, word)) {
 		why_set(why, 0, "\"%.40s\" cannot follow \"%s\"; %s would be right", word, before, near);
 	} else {
@@ -282,10 +285,14 @@ static void explain_words(struct vty *vty, const char *line, vector words, struc
 static void explain_indent(const char *line, bool in_option, struct weir_why *why)
 {
 	if (in_option)
-		why_set(why, 0, "nothing can follow with ';' before \"%.60s\", it opens no node; another -C would be right", line);
+		why_set(why, 0,
+			"nothing can follow with ';' before \"%.60s\", it opens no node; another -C would be right",
+			line);
 	else
-		why_set(why, 0, "\"%.60s\" is indented unlike the lines above; the column of the line above would be right, "
-			"and one space more only below a line that opens a node", line);
+		why_set(why, 0,
+			"\"%.60s\" is indented unlike the lines above; the column of the line above would be right, "
+			"and one space more only below a line that opens a node",
+			line);
 }
 
 void hint_explain(struct vty *vty, int code, const char *line, bool in_option, struct weir_why *why)

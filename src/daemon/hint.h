@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* What was wrong with a configuration line, from the tree of commands: libosmovty itself says only that there is no such
- * command. */
+/* What was wrong with a configuration line, from the tree of commands: libosmovty itself says only that there is no
+ * such command. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,5 +11,6 @@
 
 struct vty;
 
-/* line was refused with code (CMD_ERR_*) in the node vty stands in; in_option: it came from -C, where ';' goes deeper. */
+/* line was refused with code (CMD_ERR_*) in the node vty stands in; in_option: it came from -C, where ';' goes deeper.
+ */
 void hint_explain(struct vty *vty, int code, const char *line, bool in_option, struct weir_why *why);

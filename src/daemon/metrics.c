@@ -34,8 +34,8 @@ struct walk {
 	struct daemon_text *out;
 	const void *kinds[MAX_KINDS]; /* one description of each kind, in order of appearance */
 	unsigned n_kinds;
-	unsigned n_groups;            /* of the kind that is being written */
-	const char *kind;             /* its name */
+	unsigned n_groups; /* of the kind that is being written */
+	const char *kind;  /* its name */
 	unsigned item;
 	char name[METRICS_MAX_NAME];
 };
@@ -188,7 +188,8 @@ static int sample_gauge(struct osmo_stat_item_group *group, void *data)
 	if (strcmp(group->desc->group_name_prefix, walk->kind) || walk->item >= group->desc->num_items)
 		return 0;
 	sample_head(walk, group->idx, group->name);
-	daemon_text_add(walk->out, " %" PRId32 "\n", osmo_stat_item_get_last(osmo_stat_item_group_get_item(group, walk->item)));
+	daemon_text_add(walk->out, " %" PRId32 "\n",
+			osmo_stat_item_get_last(osmo_stat_item_group_get_item(group, walk->item)));
 	return 0;
 }
 

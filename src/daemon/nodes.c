@@ -5,8 +5,8 @@
  * daemons on one machine could not both be moved.  Commands only write the draft. */
 #include "daemon/nodes.h"
 
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <osmocom/vty/command.h>
@@ -17,7 +17,8 @@
 static struct node_ports *draft;
 static struct node_ports defaults;
 
-static struct cmd_node admin_node = {.node = DAEMON_ADMIN_NODE, .prompt = "%s(config-admin)# ", .vtysh = 1, .name = "admin"};
+static struct cmd_node admin_node = {
+	.node = DAEMON_ADMIN_NODE, .prompt = "%s(config-admin)# ", .vtysh = 1, .name = "admin"};
 static struct cmd_node ctrl_node = {.node = L_CTRL_NODE, .prompt = "%s(config-ctrl)# ", .vtysh = 1, .name = "ctrl"};
 
 static void set_port(struct node_port *port, const char *addr, int number)
@@ -44,7 +45,9 @@ DEFUN(cfg_admin_listen, cfg_admin_listen_cmd, "listen " VTY_IPV4_CMD " <1-65535>
       "TCP port\n")
 {
 	if (strncmp(argv[0], "127.", 4)) {
-		vty_out(vty, "%% %s is not on loopback, and this port has neither login nor encryption; 127.0.0.1 would be right%s",
+		vty_out(vty,
+			"%% %s is not on loopback, and this port has neither login nor encryption; 127.0.0.1 would be "
+			"right%s",
 			argv[0], VTY_NEWLINE);
 		return CMD_WARNING;
 	}
@@ -52,8 +55,7 @@ DEFUN(cfg_admin_listen, cfg_admin_listen_cmd, "listen " VTY_IPV4_CMD " <1-65535>
 	return CMD_SUCCESS;
 }
 
-DEFUN(cfg_admin_no_listen, cfg_admin_no_listen_cmd, "no listen",
-      NO_STR "Answer nothing: no metrics and no health\n")
+DEFUN(cfg_admin_no_listen, cfg_admin_no_listen_cmd, "no listen", NO_STR "Answer nothing: no metrics and no health\n")
 {
 	draft->admin.on = false;
 	return CMD_SUCCESS;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* The configuration nodes that every daemon has: `admin` (listen A.B.C.D PORT, no listen) and `ctrl` (bind A.B.C.D [PORT]).
- * The telnet port is libosmovty's own `line vty`, `bind A.B.C.D [PORT]`. */
+/* The configuration nodes that every daemon has: `admin` (listen A.B.C.D PORT, no listen) and `ctrl` (bind A.B.C.D
+ * [PORT]). The telnet port is libosmovty's own `line vty`, `bind A.B.C.D [PORT]`. */
 #pragma once
 
 #include <stdbool.h>
@@ -18,6 +18,6 @@ struct node_ports {
 	struct node_port admin, ctrl;
 };
 
-/* Install the nodes; their commands write to *draft, which the caller keeps for as long as the program runs.  Defaults are
- * left out of the written configuration. */
+/* Install the nodes; their commands write to *draft, which the caller keeps for as long as the program runs.  Defaults
+ * are left out of the written configuration. */
 void nodes_init(struct node_ports *draft, const struct node_ports *defaults);

@@ -9,7 +9,7 @@
 struct daemon_spec;
 
 #define OPTIONS_MAX_LINES 64
-#define OPTIONS_MAX_PATH 256
+#define OPTIONS_MAX_PATH  256
 
 struct options {
 	char state_dir[OPTIONS_MAX_PATH];
@@ -24,6 +24,6 @@ struct options {
 
 #define OPTIONS_GO_ON (-1)
 
-/* Read the command line.  OPTIONS_GO_ON, or the status to exit with: 0 after -h and -V, 2 for a line that cannot be meant
- * (said on stderr). */
+/* Read the command line.  OPTIONS_GO_ON, or the status to exit with: 0 after -h and -V, 2 for a line that cannot be
+ * meant (said on stderr). */
 int options_read(struct options *options, const struct daemon_spec *spec, int argc, char **argv);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* Reading the head of a request.  Strict where being lenient serves nobody: CRLF ends lines, no folded fields, no control
- * characters, one space between the parts of the first line. */
+/* Reading the head of a request.  Strict where being lenient serves nobody: CRLF ends lines, no folded fields, no
+ * control characters, one space between the parts of the first line. */
 #include "daemon/request.h"
 
 #include <stdbool.h>
@@ -13,7 +13,8 @@
 /* A tchar of RFC 9110 clause 5.6.2. */
 static bool is_token(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("!#$%&'*+-.^_`|~", c));
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       (c && strchr("!#$%&'*+-.^_`|~", c));
 }
 
 static size_t token_length(const char *bytes, size_t len)
@@ -55,7 +56,8 @@ static int check_version(const char *bytes, size_t len)
 
 	if (memcmp(bytes, version, len < 5 ? len : 5))
 		return 400;
-	if (memcmp(bytes, version, len < fixed ? len : fixed) || (len > fixed && bytes[fixed] != '0' && bytes[fixed] != '1'))
+	if (memcmp(bytes, version, len < fixed ? len : fixed) ||
+	    (len > fixed && bytes[fixed] != '0' && bytes[fixed] != '1'))
 		return 505;
 	return len > fixed ? 200 : REQUEST_MORE;
 }

@@ -3,8 +3,8 @@
 
 /* The life of a daemon: from its command line through its configuration into the loop and out again in order.
  *
- * Nothing is opened before the whole configuration was accepted, and nothing in the loop may wait: the watchdog is fed from
- * a timer of that loop. */
+ * Nothing is opened before the whole configuration was accepted, and nothing in the loop may wait: the watchdog is fed
+ * from a timer of that loop. */
 #define _GNU_SOURCE
 #include "daemon/daemon.h"
 
@@ -41,7 +41,7 @@
 #include "daemon/options.h"
 
 #define STOP_MAX_S 10 /* an orderly end that takes longer is no longer one */
-#define TICK_S 1
+#define TICK_S     1
 
 struct daemon {
 	const struct daemon_spec *spec;
@@ -108,7 +108,8 @@ static int page_metrics(struct daemon_text *page, void *data)
 	struct weir_why why;
 
 	daemon_metrics(page);
-	daemon_text_add(page, "# HELP weir_ready Ready to serve (as /readyz says)\n# TYPE weir_ready gauge\nweir_ready %d\n",
+	daemon_text_add(page,
+			"# HELP weir_ready Ready to serve (as /readyz says)\n# TYPE weir_ready gauge\nweir_ready %d\n",
 			is_ready(daemon, &why));
 	return 200;
 }
@@ -144,7 +145,8 @@ static int admin_apply(struct daemon *daemon, struct weir_why *why)
 	if (port->on && admin_is_at(daemon->admin, port->addr, port->port))
 		return 0;
 	if (port->on) {
-		admin = admin_alloc(daemon->ctx, port->addr, port->port, pages, sizeof(pages) / sizeof(pages[0]), daemon, why);
+		admin = admin_alloc(daemon->ctx, port->addr, port->port, pages, sizeof(pages) / sizeof(pages[0]),
+				    daemon, why);
 		if (!admin)
 			return -EADDRINUSE;
 		LOGDAEMON(daemon, LOGL_NOTICE, "metrics and health on http://%s:%u\n", port->addr, port->port);
@@ -232,7 +234,8 @@ static void reload(struct daemon *daemon)
 	sd_notify(0, note);
 	log_targets_reopen();
 	if (configure(daemon, &fault))
-		LOGDAEMON(daemon, LOGL_ERROR, "not reloaded, all stays as it was: %s: %s\n", fault.place, fault.why.text);
+		LOGDAEMON(daemon, LOGL_ERROR, "not reloaded, all stays as it was: %s: %s\n", fault.place,
+			  fault.why.text);
 	else if (admin_apply(daemon, &fault.why))
 		LOGDAEMON(daemon, LOGL_ERROR, "reloaded, but %s\n", fault.why.text);
 	else
@@ -334,7 +337,8 @@ static void feed_watchdog(void *data)
 	struct daemon *daemon = data;
 
 	sd_notify(0, "WATCHDOG=1");
-	osmo_timer_schedule(&daemon->watchdog, (int)(daemon->watchdog_us / 1000000), (int)(daemon->watchdog_us % 1000000));
+	osmo_timer_schedule(&daemon->watchdog, (int)(daemon->watchdog_us / 1000000),
+			    (int)(daemon->watchdog_us % 1000000));
 }
 
 static void start_timers(struct daemon *daemon)
@@ -407,14 +411,16 @@ static int open_ports(struct daemon *daemon, struct weir_why *why)
 	int vty_port = vty_get_bind_port(spec->vty_port);
 
 	if (spec->vty_port && telnet_init_dynif(daemon->ctx, NULL, vty_get_bind_addr(), vty_port))
-		return why_set(why, -EADDRINUSE, "line vty, bind %s %d: cannot listen there; a free port would be right",
+		return why_set(why, -EADDRINUSE,
+			       "line vty, bind %s %d: cannot listen there; a free port would be right",
 			       vty_get_bind_addr(), vty_port);
 	daemon->telnet_open = spec->vty_port != 0;
 	if (ctrl->on) {
 		daemon->ctrl = ctrl_interface_setup_dynip2(daemon->ctx, ctrl->addr, ctrl->port, NULL, 0);
 		if (!daemon->ctrl)
-			return why_set(why, -EADDRINUSE, "ctrl, bind %s %u: cannot listen there; a free port would be right",
-				       ctrl->addr, ctrl->port);
+			return why_set(why, -EADDRINUSE,
+				       "ctrl, bind %s %u: cannot listen there; a free port would be right", ctrl->addr,
+				       ctrl->port);
 	}
 	return admin_apply(daemon, why);
 }

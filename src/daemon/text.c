@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #define TEXT_FIRST 4096
-#define TEXT_MAX (64u << 20) /* a page beyond this is a mistake, not a page */
+#define TEXT_MAX   (64u << 20) /* a page beyond this is a mistake, not a page */
 
 static void text_fail(struct daemon_text *text)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* A small daemon on the daemon room, for tests: a pond with a depth, a name and inlets.  It has what the real ones have: a
- * draft that is published whole or not at all, commands that refuse, counters, gauges, readiness, an end that takes a
- * while.  It keeps a file in the state directory to show when state is touched. */
+/* A small daemon on the daemon room, for tests: a pond with a depth, a name and inlets.  It has what the real ones
+ * have: a draft that is published whole or not at all, commands that refuse, counters, gauges, readiness, an end that
+ * takes a while.  It keeps a file in the state directory to show when state is touched. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,12 +48,14 @@ static const struct log_info_cat categories[] = {
 };
 static const struct log_info log_info = {.cat = categories, .num_cat = 1};
 
-static const struct rate_ctr_desc counter_rows[] = {{"fish:in", "Fish that came"}, {"fish:total", "All fish\nand more"}};
+static const struct rate_ctr_desc counter_rows[] = {{"fish:in", "Fish that came"},
+						    {"fish:total", "All fish\nand more"}};
 static const struct rate_ctr_group_desc counter_group = {"pond.gate", "The gate", 0, 2, counter_rows};
 static const struct rate_ctr_desc named_rows[] = {{"drops", "Drops that fell"}};
 static const struct rate_ctr_group_desc named_group = {"inlet", "An inlet", 0, 1, named_rows};
 static const struct rate_ctr_desc lot_rows[] = {{"used", "How often"}};
-static const struct rate_ctr_group_desc lot_group = {"lot.of", "One of several; the dot makes libosmocore copy this", 0, 1, lot_rows};
+static const struct rate_ctr_group_desc lot_group = {"lot.of", "One of several; the dot makes libosmocore copy this", 0,
+						     1, lot_rows};
 static const struct osmo_stat_item_desc gauge_rows[] = {{"level:total", "Level", "cm", 0, -3}};
 static const struct osmo_stat_item_group_desc gauge_group = {"pond", "The pond", 0, 1, gauge_rows};
 
@@ -116,7 +118,8 @@ DEFUN(show_pond, show_pond_cmd, "show pond", SHOW_STR "The pond\n")
 
 static int write_pond(struct vty *vty)
 {
-	vty_out(vty, "pond%s depth %d%s name %s%s", VTY_NEWLINE, pond.draft.depth, VTY_NEWLINE, pond.draft.name, VTY_NEWLINE);
+	vty_out(vty, "pond%s depth %d%s name %s%s", VTY_NEWLINE, pond.draft.depth, VTY_NEWLINE, pond.draft.name,
+		VTY_NEWLINE);
 	if (pond.draft.inlet[0])
 		vty_out(vty, " inlet %s%s  flow %s%s", pond.draft.inlet, VTY_NEWLINE, pond.draft.flow ? "fast" : "slow",
 			VTY_NEWLINE);
@@ -163,7 +166,8 @@ static void on_config_abort(void *root)
 static void add_more(struct daemon_text *out, void *data)
 {
 	(void)data;
-	daemon_text_add(out, "# HELP weir_pond_hook From a hook\n# TYPE weir_pond_hook gauge\nweir_pond_hook %d\n", pond.now.depth);
+	daemon_text_add(out, "# HELP weir_pond_hook From a hook\n# TYPE weir_pond_hook gauge\nweir_pond_hook %d\n",
+			pond.now.depth);
 }
 
 static int on_start(void *root, struct weir_why *why)

@@ -20,7 +20,7 @@
 		{prefix}, action, WEIR_DO_INHERIT, WEIR_DO_INHERIT                                                     \
 	}
 
-/* --- for every policy, query and register ------------------------------------------------------------------------ */
+/* --- for every policy, query and register ----------------------------------------------------- */
 
 static enum weir_action pick(uint64_t *random, const enum weir_action *from, unsigned n)
 {
@@ -258,8 +258,7 @@ static void test_the_longest_imsi_rule_is_found(void **state)
 	assert_true(found > 5000);
 }
 
-/* --- drafts ---------------------------------------------------------------------------------------------------------
- */
+/* --- drafts ----------------------------------------------------------------------------------- */
 
 static void assert_refused(const struct weir_policy_draft *draft, const char *sentence)
 {

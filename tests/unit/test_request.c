@@ -47,7 +47,8 @@ static const struct row {
 	{"a letter beyond ASCII in the target", "GET /\303\244 HTTP/1.1\r\n\r\n", 400, ""},
 	{"a TLS hello is refused at its first octet", "\026\003\001", 400, ""},
 	{"a method without an end", "AAAAAAAAAAAAAAAAAAAA", 400, ""},
-	{"a long target", "GET /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa HTTP/1.1\r\n\r\n", 414, ""},
+	{"a long target",
+	 "GET /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa HTTP/1.1\r\n\r\n", 414, ""},
 };
 
 static void test_rows(void **state)
@@ -136,8 +137,8 @@ static void test_too_long(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),          cmocka_unit_test(test_prefixes_want_more),
-		cmocka_unit_test(test_pieces_agree),  cmocka_unit_test(test_bit_flips),
+		cmocka_unit_test(test_rows),         cmocka_unit_test(test_prefixes_want_more),
+		cmocka_unit_test(test_pieces_agree), cmocka_unit_test(test_bit_flips),
 		cmocka_unit_test(test_too_long),
 	};
 
