@@ -155,7 +155,7 @@ bool imsi_has_prefix(struct weir_imsi imsi, struct weir_imsi prefix)
 {
 	unsigned n = imsi_length(imsi), n_prefix = imsi_length(prefix);
 
-	if (!n || !n_prefix || n < n_prefix)
+	if (!n || !n_prefix)
 		return false;
 	for (; n > n_prefix; n--)
 		imsi.packed /= 10;

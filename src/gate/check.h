@@ -3,11 +3,12 @@
 
 /* The one path from a core's question to its answer.
  *
- * Every interface decodes what one read brought into queries, calls check_answer once, and encodes the verdicts in order.
- * Nothing in here waits, allocates, takes a clock or logs above debug.  Sightings are noted after the verdict and leave the
- * process later, in batches; a full buffer drops and counts.
+ * Every interface decodes what one read brought into queries, calls check_answer once, and encodes the verdicts in
+ * order.  Nothing in here waits, allocates, takes a clock or logs above debug.  Sightings are noted after the verdict and
+ * leave the process later, in batches; a full buffer drops and counts.
  *
- * Counters always close: received = white + grey + black + unknown + malformed + shed + failed, per interface and in all. */
+ * Counters always close: received = white + grey + black + unknown + malformed + shed + failed, per interface and in
+ * all. */
 #pragma once
 
 #include <stdbool.h>
@@ -28,7 +29,8 @@ struct check_counters {
 	uint64_t batches;
 };
 
-/* Time from a read to its write, per loop turn and interface: powers of two from 1 us. */
+/* Time from a read to its write, per loop turn and interface: bucket b counts what took longer than 2^(b-1) us and not
+ * longer than 2^b us; what took longer than the last is in count and sum only. */
 #define CHECK_HISTOGRAM 24
 struct check_histogram {
 	uint64_t bucket[CHECK_HISTOGRAM], count, sum_us;
@@ -40,21 +42,27 @@ struct check {
 	struct sightings *sightings;  /* NULL: nobody listens */
 	struct check_counters counters[WEIR_N_INTERFACES];
 	struct check_histogram histogram[WEIR_N_INTERFACES];
-	int store_error;              /* the last one, 0 while the store is well: the alarm's level */
+	int store_error;              /* the last one, for the alarm; whoever follows the register makes it 0 again */
 };
 
 /* Who asks: the same for a whole read. */
 struct check_peer {
 	const char *name;
 	uint16_t terms;               /* policy_terms() under the current policy */
-	uint16_t id;                  /* small number of the peer for the sightings table */
+	uint16_t id;                  /* small number of the peer for the sightings table; 0: cannot be found again */
 };
 
-/* Decide n queries of one interface and peer. now_s: the turn's clock, for suppression of sightings. */
+/* Decide n queries of one interface and peer. now_s: the turn's clock, for suppression of sightings.  Interface and
+ * terms are those of the arguments, whatever the queries say. */
 void check_answer(struct check *check, enum weir_interface interface, const struct check_peer *peer,
 		  const struct weir_query *queries, struct weir_verdict *verdicts, unsigned n, uint32_t now_s);
 
-/* A query that never reached a decision because the peer may not ask or asks too much: counted as shed. */
+/* Decide the same way what nobody asked for (a look again at who is attached, "explain"): not counted, not noted.  The
+ * queries carry their interfaces and terms.  Returns what register_lookup did. */
+int check_decide(struct check *check, const struct weir_query *queries, struct weir_verdict *verdicts, unsigned n);
+
+/* A query that never reached a decision because the peer may not ask or asks too much: counted as shed; refused only
+ * where check_answer refused it. */
 void check_shed(struct check *check, enum weir_interface interface, unsigned n);
 
 void check_histogram_add(struct check_histogram *histogram, uint64_t us, unsigned n);

@@ -18,7 +18,11 @@
 
 struct lists;
 
-/* What turned black, after it is in force.  serial as in wire/sighting.h. */
+/* What turned black, after it is in force: by the events in (after_serial, serial], as in wire/sighting.h.  Where more turned
+ * black than can be named (a large import, a healed or rebuilt register, a range, a fixed SIM), n is 0 and after_serial is
+ * LISTS_SWEEP: no gate has seen that serial, so each notices the gap and looks at everybody. */
+#define LISTS_SWEEP UINT64_MAX
+#define LISTS_FLIPS_MAX 4096 /* named in one turn or slice */
 typedef void lists_flips_fn(uint64_t after_serial, uint64_t serial, const uint64_t *imeis, unsigned n, void *data);
 
 /* Opens ledger and register of the state directory; resumes and heals.  Long only after a crash or a lost register. */
@@ -26,7 +30,15 @@ int lists_open(const char *state_dir, int64_t now_ms, lists_flips_fn *flips, voi
 	       struct weir_why *why);
 void lists_close(struct lists *lists);
 struct ledger *lists_ledger(struct lists *lists);
-struct weir_register *lists_register(struct lists *lists);
+struct weir_register *lists_register(struct lists *lists); /* NULL while it could not be opened */
+
+/* How much is done in one call, and how much memory an import takes; zeros leave what is set. */
+struct lists_tuning {
+	unsigned slice_rows; /* of an import, a rebuild, a verify: 200000 */
+	unsigned run_rows;   /* of an import, sorted at once: 1 Mi, 16 octets each, twice */
+	unsigned runs_in_memory; /* so many sorted runs stay in memory, others go to an unlinked file: 12 */
+};
+void lists_tune(struct lists *lists, const struct lists_tuning *tuning);
 
 /* --- single changes: begin, any number of change, commit; then everybody is told ------------------------------------ */
 
@@ -109,11 +121,14 @@ int lists_source_make(struct lists *lists, const char *name, const char *actor, 
 typedef int lists_entry_fn(const struct weir_entry *entry, const char *source, void *data);
 int lists_entries(struct lists *lists, uint64_t imei, lists_entry_fn *fn, void *data);
 
-/* What happened to one device: every event that named it, and every batch that held it, oldest first. */
+/* What happened to one device: every event that named it, and every batch that held it, oldest first.  A batch's event is
+ * told once for each row on the device, with that row; batch.remove then says that the row was taken off: by a batch that
+ * takes off, or by a replacing one that does not hold it (of pairs, what a replacing batch dropped is not told). */
 typedef int lists_event_fn(const struct weir_event *event, void *data);
 int lists_history(struct lists *lists, uint64_t imei, lists_event_fn *fn, void *data);
 
-/* Entries of one source (or NULL: of all) in key order, from a place on, at most max; for export. 0 at the end. */
+/* Entries of one source (or NULL: of all) in key order, from a place on (zeros: the start), at most max; for export.  1: call
+ * again (it may have told none this time), 0: the end; -ENOENT: no such source; -EUCLEAN: an entry is damaged, run verify. */
 struct lists_place {
 	uint8_t key[24];
 	uint8_t len, table;

@@ -21,13 +21,20 @@
  * - A page fault (SIGBUS) inside store_guard..store_unguard on this store's mapping ends the guarded call with
  *   -EIO and marks the store broken (-ESTALE from then on); outside of a guard, signals are left alone.
  * - Never MDB_WRITEMAP, never MDB_NOSYNC: a commit that returned 0 survives a power cut.
+ * - A value handed out lies in the used part of a page of its kind that carries its own number (-EUCLEAN else): a misplaced
+ *   page or the remains of a deleted row are never taken for data.
+ * - Where the spec asks to scrub, pages that a commit freed are overwritten with zeros as soon as no reader needs them: a
+ *   damaged pointer can only lead to what is there now or to nothing (scrub.c).  It does not erase: LMDB writes its buffers
+ *   as they are, and the free room of a live page may hold remains of deleted rows.
  *
  * Caveats.  Never open one directory twice in a process.  Never fork after opening.  A read transaction that stays
  * open makes the file grow: begin and end it in the same function.  Values die with their transaction.
  *
- * Files: env.c (open, errors, readers), read.c, write.c.  A program that must not write links no symbol of write.c. */
+ * Files: env.c (open, errors), head.c (the file's own claims), create.c, guard.c (faults), read.c; write.c and scrub.c.  A
+ * program that must not write links no symbol of the last two. */
 #pragma once
 
+#include <setjmp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,6 +49,8 @@ struct store_spec {
 	unsigned readers;   /* reader slots; 0 is 126 */
 	bool writer;        /* false: opened read-only; the lock file is still written */
 	bool create;        /* writer only: make it where it is not there */
+	bool shared;        /* create: the group may read (0750, 0640, lock file 0660); else nobody else (0700, 0600) */
+	bool scrub;         /* writer only: overwrite freed pages */
 };
 
 /* Open.  -ENOENT where there is none and create is not set; -EUCLEAN where it is damaged. *store is NULL on failure. */
@@ -55,11 +64,16 @@ struct store_usage {
 };
 int store_usage(struct store *store, struct store_usage *usage);
 
-/* Bring the whole mapping into memory (MADV_POPULATE_READ), so that no first touch costs a page fault.  Best effort. */
+/* Bring the used part of the mapping into memory (MADV_POPULATE_READ), so that no first touch costs a page fault.  Best
+ * effort: at most half of the machine's memory, and about two seconds a call; calling again goes on from there and takes
+ * in what was added. */
 void store_populate(struct store *store);
 
 /* Sweep reader slots of dead processes; returns how many. */
 int store_sweep(struct store *store);
+
+/* It broke (a fault, a panic): every call says -ESTALE until it is closed and opened again. */
+bool store_is_broken(const struct store *store);
 
 /* --- tables -------------------------------------------------------------------------------------------------- */
 
@@ -98,6 +112,9 @@ void store_read_end(struct store_txn *txn);
 /* The same for a caller that reads again and again (the answer path): the slot is kept and renewed. */
 int store_read_renew(struct store *store, struct store_txn *txn); /* txn zeroed before the first time */
 void store_read_reset(struct store_txn *txn);
+
+/* Names the snapshot: the same number in the same open store is the same content. */
+uint64_t store_txn_id(const struct store_txn *txn);
 
 int store_get(struct store_txn *txn, struct store_table table, struct store_val key, struct store_val *value);
 int store_count(struct store_txn *txn, struct store_table table, uint64_t *entries);
@@ -139,12 +156,15 @@ int store_cursor_put(struct store_cursor *cursor, struct store_val key, struct s
 int store_cursor_append(struct store_cursor *cursor, struct store_val key, struct store_val value);
 int store_cursor_delete(struct store_cursor *cursor); /* the row it stands on */
 
+/* Overwrite what was freed and is not needed by any reader.  Each commit does it where the spec asked; call it now and
+ * then as well, for what a reader held on to meanwhile.  1: something is left because of a reader; 0: none. */
+int store_scrub(struct store *store);
+
 /* --- faults of the mapping ------------------------------------------------------------------------------------ */
 
 /* if (store_guard(store)) return -EIO;  ...reads...  store_unguard(store);
- * One guard at a time in a thread; what the guarded code allocated must not need freeing. */
-struct store_guard;
-#include <setjmp.h>
+ * One guard at a time on a store; what the guarded code allocated must not need freeing, and locals that it changed are
+ * lost.  Also caught inside a guard, because damaged pages can lead LMDB there: SIGSEGV, and LMDB's own assertions. */
 sigjmp_buf *store_guard_enter(struct store *store);
 void store_unguard(struct store *store);
 #define store_guard(store) (sigsetjmp(*store_guard_enter(store), 0) != 0)

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 The Weir authors */
+
+/* What was wrong with a configuration line, from the tree of commands: libosmovty itself says only that there is no
+ * such command. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "core/why.h"
+
+struct vty;
+
+/* line was refused with code (CMD_ERR_*) in the node vty stands in; in_option: it came from -C, where ';' goes deeper.
+ */
+void hint_explain(struct vty *vty, int code, const char *line, bool in_option, struct weir_why *why);

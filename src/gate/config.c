@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 The Weir authors */
+
+/* Settings as values: defaults, changes with their refusals in words, and the two questions about peers. */
+#include "gate/config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+void config_init(struct gate_config *config)
+{
+	memset(config, 0, sizeof(*config));
+	config->max_connections = 1024;
+	config->gsup.check_mode = GSUP_ANSWER_FIRST;
+	config->gsup.wait_ms = 1000;
+	policy_draft_init(&config->policy.draft);
+}
+
+struct weir_policy_draft config_policy_draft(const struct gate_config *config)
+{
+	struct weir_policy_draft draft = config->policy.draft;
+
+	draft.imsi_rules = config->policy.imsi;
+	draft.n_imsi_rules = config->policy.n_imsi;
+	draft.peer_rules = config->policy.peer;
+	draft.n_peer_rules = config->policy.n_peers;
+	return draft;
+}
+
+/* --- peers ----------------------------------------------------------------------------------------------------------- */
+
+bool config_pattern_matches(const char *pattern, const char *name)
+{
+	size_t len = strlen(pattern);
+
+	if (len && pattern[len - 1] == '*')
+		return !strncmp(pattern, name, len - 1);
+	return !strcmp(pattern, name);
+}
+
+bool config_covers_address(const struct gsup_config *config, const struct gate_address *address)
+{
+	for (unsigned i = 0; i < config->n_peers; i++) {
+		if (prefix_covers(&config->peer[i].prefix, address))
+			return true;
+	}
+	return false;
+}
+
+bool config_allows_peer(const struct gsup_config *config, const char *name, const struct gate_address *address)
+{
+	for (unsigned i = 0; i < config->n_peers; i++) {
+		if (prefix_covers(&config->peer[i].prefix, address) && config_pattern_matches(config->peer[i].pattern, name))
+			return true;
+	}
+	return false;
+}
+
+static int pattern_check(const char *pattern, size_t size, struct weir_why *why)
+{
+	const char *star = strchr(pattern, '*');
+
+	if (!*pattern || strlen(pattern) >= size)
+		return why_set(why, -EINVAL, "peer name has %zu characters; 1 to %zu are needed", strlen(pattern), size - 1);
+	for (const char *p = pattern; *p; p++) {
+		if (!isgraph((unsigned char)*p))
+			return why_set(why, -EINVAL, "peer name has a character that cannot be printed; use ASCII without spaces");
+	}
+	if (star && star[1])
+		return why_set(why, -EINVAL, "peer name '%.64s' has '*' in the middle; '*' may only be its last character", pattern);
+	return 0;
+}
+
+static int rule_from_text(const char *pattern, const char *prefix, struct gate_peer_rule *rule, struct weir_why *why)
+{
+	int rc = pattern_check(pattern, sizeof(rule->pattern), why);
+
+	memset(rule, 0, sizeof(*rule));
+	if (rc)
+		return rc;
+	if (prefix_from_text(prefix, &rule->prefix))
+		return why_set(why, -EINVAL, "'%.60s' is no address prefix; write for example 10.1.0.0/16 or 2001:db8::/32, "
+			       "with no bits set behind the length", prefix);
+	snprintf(rule->pattern, sizeof(rule->pattern), "%s", pattern);
+	return 0;
+}
+
+static int find_peer(const struct gsup_config *config, const struct gate_peer_rule *rule)
+{
+	for (unsigned i = 0; i < config->n_peers; i++) {
+		if (!memcmp(&config->peer[i], rule, sizeof(*rule)))
+			return i;
+	}
+	return -ENOENT;
+}
+
+int config_add_peer(struct gsup_config *config, const char *pattern, const char *prefix, struct weir_why *why)
+{
+	struct gate_peer_rule rule;
+	int rc = rule_from_text(pattern, prefix, &rule, why);
+
+	if (rc || find_peer(config, &rule) >= 0)
+		return rc;
+	if (config->n_peers == GATE_MAX_PEER_RULES)
+		return why_set(why, -ENOSPC, "more than %u peer rules; use a pattern like MSC-*", GATE_MAX_PEER_RULES);
+	config->peer[config->n_peers++] = rule;
+	return 0;
+}
+
+int config_del_peer(struct gsup_config *config, const char *pattern, const char *prefix, struct weir_why *why)
+{
+	struct gate_peer_rule rule;
+	int at, rc = rule_from_text(pattern, prefix, &rule, why);
+
+	if (rc)
+		return rc;
+	at = find_peer(config, &rule);
+	if (at < 0)
+		return why_set(why, at, "there is no rule 'peer %.64s address %.60s'", pattern, prefix);
+	config->n_peers--;
+	memmove(&config->peer[at], &config->peer[at + 1], (config->n_peers - at) * sizeof(config->peer[0]));
+	return 0;
+}
+
+/* --- addresses ------------------------------------------------------------------------------------------------------- */
+
+static int address_for(const char *text, unsigned port, struct gate_address *address, struct weir_why *why)
+{
+	if (address_from_text(text, port, address))
+		return why_set(why, -EINVAL, "'%.60s' is no IP address; names are not resolved", text);
+	return 0;
+}
+
+static int find_listen(const struct gsup_config *config, const struct gate_address *address)
+{
+	for (unsigned i = 0; i < config->n_listen; i++) {
+		if (address_equal(&config->listen[i], address))
+			return i;
+	}
+	return -ENOENT;
+}
+
+int config_add_listen(struct gsup_config *config, const char *text, unsigned port, struct weir_why *why)
+{
+	struct gate_address address;
+	int rc = address_for(text, port, &address, why);
+
+	if (rc || find_listen(config, &address) >= 0)
+		return rc;
+	if (config->n_listen == GATE_MAX_LISTEN)
+		return why_set(why, -ENOSPC, "more than %u listen addresses", GATE_MAX_LISTEN);
+	config->listen[config->n_listen++] = address;
+	return 0;
+}
+
+int config_del_listen(struct gsup_config *config, const char *text, unsigned port, struct weir_why *why)
+{
+	struct gate_address address;
+	int at, rc = address_for(text, port, &address, why);
+
+	if (rc)
+		return rc;
+	at = find_listen(config, &address);
+	if (at < 0)
+		return why_set(why, at, "not listening on %.60s port %u", text, port);
+	config->n_listen--;
+	memmove(&config->listen[at], &config->listen[at + 1], (config->n_listen - at) * sizeof(config->listen[0]));
+	return 0;
+}
+
+int config_set_hlr(struct gsup_config *config, const char *text, unsigned port, struct weir_why *why)
+{
+	struct gate_address address;
+	int rc = address_for(text, port, &address, why);
+
+	if (rc == 0)
+		config->hlr = address;
+	return rc;
+}
+
+/* --- policy ---------------------------------------------------------------------------------------------------------- */
+
+static int find_imsi(const struct policy_config *config, const char *text, struct weir_imsi *prefix, struct weir_why *why)
+{
+	if (imsi_prefix_from_text(text, strlen(text), prefix))
+		return why_set(why, -EINVAL, "'%.20s' is no IMSI prefix; 1 to 15 digits are needed", text);
+	for (unsigned i = 0; i < config->n_imsi; i++) {
+		if (config->imsi[i].prefix.packed == prefix->packed)
+			return i;
+	}
+	return -ENOENT;
+}
+
+struct weir_imsi_rule *config_imsi_rule(struct policy_config *config, const char *text, struct weir_why *why)
+{
+	struct weir_imsi prefix;
+	int at = find_imsi(config, text, &prefix, why);
+
+	if (at >= 0)
+		return &config->imsi[at];
+	if (at != -ENOENT)
+		return NULL;
+	if (config->n_imsi == WEIR_POLICY_MAX_IMSI_RULES) {
+		why_set(why, -ENOSPC, "more than %u IMSI prefix rules", WEIR_POLICY_MAX_IMSI_RULES);
+		return NULL;
+	}
+	config->imsi[config->n_imsi] = (struct weir_imsi_rule){
+		.prefix = prefix, .action = WEIR_DO_CONTINUE, .restrictive = WEIR_DO_INHERIT, .unknown = WEIR_DO_INHERIT,
+	};
+	return &config->imsi[config->n_imsi++];
+}
+
+int config_del_imsi_rule(struct policy_config *config, const char *text, struct weir_why *why)
+{
+	struct weir_imsi prefix;
+	int at = find_imsi(config, text, &prefix, why);
+
+	if (at == -ENOENT)
+		return why_set(why, at, "there is no rule for IMSI prefix %.20s", text);
+	if (at < 0)
+		return at;
+	config->n_imsi--;
+	memmove(&config->imsi[at], &config->imsi[at + 1], (config->n_imsi - at) * sizeof(config->imsi[0]));
+	return 0;
+}
+
+static const struct weir_terms empty_terms = {
+	.peer = WEIR_DO_INHERIT, .malformed = WEIR_DO_INHERIT, .store_failure = WEIR_DO_INHERIT,
+	.restrictive = WEIR_DO_INHERIT, .unknown = WEIR_DO_INHERIT,
+};
+
+struct weir_peer_rule *config_peer_terms(struct policy_config *config, enum weir_interface interface, const char *pattern,
+					 struct weir_why *why)
+{
+	struct weir_peer_rule *rule;
+
+	if (pattern_check(pattern, sizeof(rule->name), why))
+		return NULL;
+	for (unsigned i = 0; i < config->n_peers; i++) {
+		rule = &config->peer[i];
+		if (rule->interface == interface && !strcmp(rule->name, pattern))
+			return rule;
+	}
+	if (config->n_peers == WEIR_POLICY_MAX_PEER_RULES) {
+		why_set(why, -ENOSPC, "more than %u rules for peers", WEIR_POLICY_MAX_PEER_RULES);
+		return NULL;
+	}
+	rule = &config->peer[config->n_peers++];
+	*rule = (struct weir_peer_rule){ .interface = interface, .terms = empty_terms };
+	snprintf(rule->name, sizeof(rule->name), "%s", pattern);
+	return rule;
+}
+
+static bool terms_are_empty(const struct weir_terms *t)
+{
+	return t->peer == WEIR_DO_INHERIT && t->malformed == WEIR_DO_INHERIT && t->store_failure == WEIR_DO_INHERIT &&
+	       t->restrictive == WEIR_DO_INHERIT && t->unknown == WEIR_DO_INHERIT;
+}
+
+void config_tidy(struct policy_config *config)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < config->n_peers; i++) {
+		if (!terms_are_empty(&config->peer[i].terms))
+			config->peer[kept++] = config->peer[i];
+	}
+	config->n_peers = kept;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 The Weir authors */
+
+/* The settings of weir-gate as plain values.
+ *
+ * There are two copies: the draft, which VTY commands write, and what is in force.  The draft comes into force as a whole
+ * (gate_publish) or not at all; a refused draft falls back to what is in force.  No pointers in it: copying is assignment. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/policy.h"
+#include "core/why.h"
+#include "gate/address.h"
+
+#define GATE_MAX_LISTEN 16
+#define GATE_MAX_PEER_RULES 1024
+#define GATE_PATTERN_TEXT 64
+
+/* Who may connect: a name, or the beginning of names and '*', from an address in a prefix. */
+struct gate_peer_rule {
+	char pattern[GATE_PATTERN_TEXT];
+	struct gate_prefix prefix;
+};
+
+enum gsup_check_mode {
+	GSUP_ANSWER_FIRST = 0, /* our answer at once; the HLR is told, its answer absorbed */
+	GSUP_WAIT,             /* the HLR's answer if it comes in time, ours otherwise */
+	GSUP_NEVER,            /* our answer; the HLR is not told */
+};
+
+#define GSUP_WAIT_MIN_MS 100
+#define GSUP_WAIT_MAX_MS 4000 /* the client gives up after 5 s */
+
+struct gsup_config {
+	struct gate_address listen[GATE_MAX_LISTEN];
+	unsigned n_listen;
+	struct gate_peer_rule peer[GATE_MAX_PEER_RULES];
+	unsigned n_peers;
+	struct gate_address hlr; /* family 0: none, we answer alone */
+	enum gsup_check_mode check_mode;
+	unsigned wait_ms;
+};
+
+struct policy_config {
+	struct weir_policy_draft draft; /* its arrays are the two below, set by config_policy_draft */
+	struct weir_imsi_rule imsi[WEIR_POLICY_MAX_IMSI_RULES];
+	struct weir_peer_rule peer[WEIR_POLICY_MAX_PEER_RULES];
+	unsigned n_imsi, n_peers;
+};
+
+struct gate_config {
+	unsigned max_connections;
+	struct gsup_config gsup;
+	struct policy_config policy;
+};
+
+/* Defaults: nothing listens, nobody may connect. */
+void config_init(struct gate_config *config);
+
+/* The policy's draft with its arrays in place. Valid as long as config is neither moved nor changed. */
+struct weir_policy_draft config_policy_draft(const struct gate_config *config);
+
+/* May this peer connect?  By address alone (before it said its name), and by both. */
+bool config_covers_address(const struct gsup_config *config, const struct gate_address *address);
+bool config_allows_peer(const struct gsup_config *config, const char *name, const struct gate_address *address);
+bool config_pattern_matches(const char *pattern, const char *name);
+
+/* Changes, as the commands make them.  -EINVAL, -ENOSPC or -ENOENT with a sentence. */
+int config_add_listen(struct gsup_config *config, const char *address, unsigned port, struct weir_why *why);
+int config_del_listen(struct gsup_config *config, const char *address, unsigned port, struct weir_why *why);
+int config_add_peer(struct gsup_config *config, const char *pattern, const char *prefix, struct weir_why *why);
+int config_del_peer(struct gsup_config *config, const char *pattern, const char *prefix, struct weir_why *why);
+int config_set_hlr(struct gsup_config *config, const char *address, unsigned port, struct weir_why *why);
+
+/* The rule of a prefix or of a peer, made where it is not there; NULL with why where there is no more room.  A rule that
+ * says nothing any more goes with config_tidy. */
+struct weir_imsi_rule *config_imsi_rule(struct policy_config *config, const char *prefix, struct weir_why *why);
+int config_del_imsi_rule(struct policy_config *config, const char *prefix, struct weir_why *why);
+struct weir_peer_rule *config_peer_terms(struct policy_config *config, enum weir_interface interface, const char *pattern,
+					 struct weir_why *why);
+void config_tidy(struct policy_config *config);

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 The Weir authors */
+
+/* The life of the gate: configuration into force, ports open, the register followed, an orderly end.
+ *
+ * It decides nothing about a check and knows no protocol. */
+#include "gate/gate.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include <osmocom/core/logging.h>
+#include <osmocom/core/talloc.h>
+
+#include "daemon/daemon.h"
+#include "gate/gsup.h"
+#include "gate/log.h"
+#include "gate/notify.h"
+#include "gate/peers.h"
+#include "gate/traffic.h"
+#include "register/register.h"
+
+#define OTHER_FILES 64   /* descriptors that are no traffic: store, VTY, log, listeners */
+#define STORE_CLEAR_S 10 /* no look-up failed for so long: the store is well again */
+
+struct gate *gate_alloc(void *ctx)
+{
+	struct gate *gate = talloc_zero(ctx, struct gate);
+
+	if (!gate)
+		return NULL;
+	gate->draft = talloc_zero(gate, struct gate_config);
+	gate->current = talloc_zero(gate, struct gate_config);
+	if (!gate->draft || !gate->current) {
+		talloc_free(gate);
+		return NULL;
+	}
+	config_init(gate->draft);
+	config_init(gate->current);
+	return gate;
+}
+
+/* --- configuration ---------------------------------------------------------------------------------------------------------- */
+
+int gate_config_begin(void *root)
+{
+	struct gate *gate = root;
+
+	config_init(gate->draft);
+	return 0;
+}
+
+void gate_config_abort(void *root)
+{
+	struct gate *gate = root;
+
+	*gate->draft = *gate->current;
+}
+
+/* Connections need descriptors; the usual soft limit of 1024 is for programs that use select(). */
+static void raise_files(unsigned connections)
+{
+	struct rlimit files;
+	rlim_t need = connections + OTHER_FILES;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= need)
+		return;
+	files.rlim_cur = need < files.rlim_max ? need : files.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur < need)
+		LOGP(DGATE, LOGL_ERROR, "max-connections %u needs %llu open files, %llu are allowed; raise LimitNOFILE\n",
+		     connections, (unsigned long long)need, (unsigned long long)files.rlim_cur);
+}
+
+static void limit_connections(struct gate *gate, const struct gate_config *config)
+{
+	raise_files(config->max_connections);
+	traffic_limit(gate->traffic, config->max_connections);
+}
+
+/* The interfaces first: they can fail, for a port that is taken.  A policy that could be made is only swapped in. */
+static int put_in_force(struct gate *gate, struct gate_config *config, struct weir_policy *policy, struct weir_why *why)
+{
+	int rc;
+
+	if (gate->started) {
+		limit_connections(gate, config);
+		rc = gsup_configure(gate->gsup, &config->gsup, why);
+		if (rc) {
+			limit_connections(gate, gate->current);
+			return rc;
+		}
+	}
+	policy_free(gate->check.policy);
+	gate->check.policy = policy;
+	talloc_free(gate->current);
+	gate->current = config;
+	if (gate->started)
+		gsup_policy_changed(gate->gsup);
+	return 0;
+}
+
+int gate_config_commit(void *root, struct weir_why *why)
+{
+	struct gate *gate = root;
+	struct weir_policy_draft draft = config_policy_draft(gate->draft);
+	struct gate_config *config = talloc_memdup(gate, gate->draft, sizeof(*gate->draft));
+	struct weir_policy *policy = config ? policy_alloc(&draft, why) : NULL;
+	int rc;
+
+	if (!config)
+		return why_set(why, -ENOMEM, "out of memory for the configuration");
+	rc = policy ? put_in_force(gate, config, policy, why) : -EINVAL;
+	if (rc) {
+		policy_free(policy);
+		talloc_free(config);
+	}
+	return rc;
+}
+
+/* --- the register ------------------------------------------------------------------------------------------------------------- */
+
+static void raise_alarm(struct gate *gate, const char *sentence)
+{
+	why_set(&gate->store_why, 0, "%s", sentence);
+	gate->store_failed = true;
+	gate->store_failures++;
+	LOGP(DGATE, LOGL_ERROR, "register failed: %s; checks are answered as the policy says for a failed store\n", sentence);
+}
+
+static void clear_alarm(struct gate *gate)
+{
+	gate->store_failed = false;
+	LOGP(DGATE, LOGL_NOTICE, "register is well again\n");
+}
+
+/* The level of the alarm.  What keeps it from opening counts at once; a look-up that failed counts until none has for a
+ * while, so that one bad record that is asked for now and then does not ring again and again. */
+static int store_level(struct gate *gate, int follow)
+{
+	int err = gate->check.store_error;
+
+	if (follow < 0)
+		return follow;
+	if (follow == 1) {
+		gate->check.store_error = 0; /* another one: what the last one failed with says nothing about it */
+		return 0;
+	}
+	gate->check.store_error = 0; /* the next failure sets it again */
+	gate->store_well_s = err ? 0 : gate->store_well_s + 1;
+	return err || !gate->store_failed || gate->store_well_s >= STORE_CLEAR_S ? err : -EIO;
+}
+
+void gate_follow(struct gate *gate)
+{
+	struct weir_why why = { "" };
+	int rc = store_level(gate, register_follow(daemon_state_dir(), &gate->check.reg, &why));
+
+	if (rc && !gate->store_failed)
+		raise_alarm(gate, why.text[0] ? why.text : strerror(abs(rc)));
+	else if (!rc && gate->store_failed)
+		clear_alarm(gate);
+}
+
+static void set_clock(struct gate *gate)
+{
+	gsup_set_clock(gate->gsup, daemon_now_ms() * 1000 - daemon_mono_us());
+}
+
+static void each_second(void *data)
+{
+	struct gate *gate = data;
+
+	osmo_timer_schedule(&gate->second, 1, 0);
+	gate_follow(gate);
+	set_clock(gate);
+	gsup_expire(gate->gsup, daemon_mono_us());
+	notify_flush(gate->notify, daemon_mono_us(), daemon_now_ms() / 1000);
+	notify_second(gate->notify);
+}
+
+/* --- start and stop ----------------------------------------------------------------------------------------------------------- */
+
+/* After the answers have left: how long it took, and what the keeper should know.  The second look at the clock is the
+ * last of the turn and no system call. */
+static void turned(void *data, int64_t start_us)
+{
+	struct gate *gate = data;
+	unsigned n = gsup_take_answered(gate->gsup);
+	int64_t now_us;
+
+	if (!n)
+		return;
+	now_us = daemon_mono_us();
+	check_histogram_add(&gate->check.histogram[WEIR_IF_GSUP], now_us - start_us, n);
+	if (gate->notify)
+		notify_flush(gate->notify, now_us, gsup_wall_s(gate->gsup));
+}
+
+static void idle(void *data)
+{
+	struct gate *gate = data;
+
+	if (gate->stopping)
+		daemon_quit();
+}
+
+static int open_interfaces(struct gate *gate, struct weir_why *why)
+{
+	const struct traffic_hooks hooks = { .turned = turned, .idle = idle, .data = gate };
+	int rc;
+
+	gate->peers = peers_alloc(gate);
+	gate->traffic = traffic_alloc(gate, &hooks, why);
+	if (!gate->peers || !gate->traffic)
+		return -ENOMEM;
+	gate->gsup = gsup_alloc(gate, &gate->check, gate->traffic, gate->peers);
+	if (!gate->gsup)
+		return why_set(why, -ENOMEM, "out of memory");
+	gate->notify = notify_alloc(gate, &gate->check, gate->gsup, gate->peers, why);
+	if (!gate->notify)
+		return -EIO;
+	limit_connections(gate, gate->current);
+	set_clock(gate);
+	rc = gsup_configure(gate->gsup, &gate->current->gsup, why);
+	if (rc)
+		return rc;
+	if (traffic_start(gate->traffic))
+		return why_set(why, -ENOMEM, "the traffic sockets cannot be hung into the loop");
+	return 0;
+}
+
+int gate_start(void *root, struct weir_why *why)
+{
+	struct gate *gate = root;
+	int rc;
+
+	gate_follow(gate);
+	rc = open_interfaces(gate, why);
+	if (rc)
+		return rc;
+	gate->started = true;
+	osmo_timer_setup(&gate->second, each_second, gate);
+	osmo_timer_schedule(&gate->second, 1, 0);
+	daemon_metrics_hook(gate_metrics, gate);
+	return 0;
+}
+
+bool gate_ready(void *root, struct weir_why *why)
+{
+	struct gate *gate = root;
+
+	if (!gate->store_failed)
+		return true;
+	why_set(why, 0, "register: %s", gate->store_why.text);
+	return false;
+}
+
+void gate_stop(void *root)
+{
+	struct gate *gate = root;
+
+	gate->stopping = true;
+	traffic_turn(gate->traffic, daemon_mono_us()); /* what has arrived by now is still answered */
+	gsup_stop(gate->gsup);
+	if (!traffic_count(gate->traffic))
+		daemon_quit();
+}
+
+void gate_fini(void *root)
+{
+	struct gate *gate = root;
+
+	osmo_timer_del(&gate->second);
+	notify_free(gate->notify);
+	gsup_free(gate->gsup);
+	traffic_free(gate->traffic);
+	register_close(gate->check.reg);
+	policy_free(gate->check.policy);
+	talloc_free(gate);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 The Weir authors */
+
+/* The log categories of weir-gate; the table is in log.c.  Nothing per check is logged above debug. */
+#pragma once
+
+enum gate_log {
+	DGATE,    /* start, stop, configuration, register */
+	DTRAFFIC, /* sockets */
+	DGSUP,    /* GSUP sessions */
+	DNOTIFY,  /* sightings out, flips in */
+	GATE_N_LOGS
+};
+
+struct log_info;
+extern const struct log_info gate_log_info;

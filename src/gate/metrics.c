@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 The Weir authors */
+
+/* The gate's numbers as Prometheus text.  They are plain integers in the rooms that count; nothing is counted twice for the
+ * sake of a metric, and no identity can get in here: labels are interfaces and tallies. */
+#include <inttypes.h>
+#include <osmocom/core/utils.h>
+
+#include "daemon/daemon.h"
+#include "gate/flips.h"
+#include "gate/gate.h"
+#include "gate/gsup.h"
+#include "gate/notify.h"
+#include "gate/peers.h"
+#include "gate/sightings.h"
+#include "gate/traffic.h"
+#include "register/register.h"
+
+static void head(struct daemon_text *out, const char *name, const char *type, const char *help)
+{
+	daemon_text_add(out, "# HELP weir_gate_%s %s\n# TYPE weir_gate_%s %s\n", name, help, name, type);
+}
+
+static void one(struct daemon_text *out, const char *name, const char *type, const char *help, uint64_t value)
+{
+	head(out, name, type, help);
+	daemon_text_add(out, "weir_gate_%s %" PRIu64 "\n", name, value);
+}
+
+static void checks(struct daemon_text *out, const struct check *check)
+{
+	head(out, "checks_received_total", "counter", "checks received");
+	for (unsigned i = 0; i < WEIR_N_INTERFACES; i++)
+		daemon_text_add(out, "weir_gate_checks_received_total{interface=\"%s\"} %" PRIu64 "\n", interface_name(i),
+				check->counters[i].received);
+	head(out, "checks_total", "counter", "checks by outcome; their sum is checks_received");
+	for (unsigned i = 0; i < WEIR_N_INTERFACES; i++) {
+		for (unsigned t = 0; t < WEIR_N_TALLIES; t++)
+			daemon_text_add(out, "weir_gate_checks_total{interface=\"%s\",tally=\"%s\"} %" PRIu64 "\n",
+					interface_name(i), tally_name(t), check->counters[i].tally[t]);
+	}
+	head(out, "checks_refused_total", "counter", "checks answered with an error of the protocol");
+	for (unsigned i = 0; i < WEIR_N_INTERFACES; i++)
+		daemon_text_add(out, "weir_gate_checks_refused_total{interface=\"%s\"} %" PRIu64 "\n", interface_name(i),
+				check->counters[i].refused);
+}
+
+static void histogram(struct daemon_text *out, const char *interface, const struct check_histogram *h)
+{
+	uint64_t seen = 0;
+
+	for (unsigned b = 0; b < CHECK_HISTOGRAM; b++) {
+		seen += h->bucket[b];
+		daemon_text_add(out, "weir_gate_check_seconds_bucket{interface=\"%s\",le=\"%g\"} %" PRIu64 "\n", interface,
+				(double)(UINT64_C(1) << b) / 1e6, seen);
+	}
+	daemon_text_add(out, "weir_gate_check_seconds_bucket{interface=\"%s\",le=\"+Inf\"} %" PRIu64 "\n", interface, h->count);
+	daemon_text_add(out, "weir_gate_check_seconds_sum{interface=\"%s\"} %.6f\n", interface, h->sum_us / 1e6);
+	daemon_text_add(out, "weir_gate_check_seconds_count{interface=\"%s\"} %" PRIu64 "\n", interface, h->count);
+}
+
+static void histograms(struct daemon_text *out, const struct check *check)
+{
+	head(out, "check_seconds", "histogram", "time from the read that brought a check to the write that took its answer");
+	for (unsigned i = 0; i < WEIR_N_INTERFACES; i++)
+		histogram(out, interface_name(i), &check->histogram[i]);
+}
+
+static void gsup(struct daemon_text *out, const struct gsup *gsup)
+{
+	const struct gsup_counter_row *row;
+	char name[64];
+
+	for (unsigned i = 0; (row = gsup_counter_row(i)); i++) {
+		snprintf(name, sizeof(name), "gsup_%s_total", row->name);
+		one(out, name, "counter", row->help, gsup_counter(gsup, row));
+	}
+	one(out, "gsup_waiting", "gauge", "checks that wait for the HLR's answer", gsup_waiting(gsup));
+}
+
+static void store(struct daemon_text *out, const struct gate *gate)
+{
+	struct register_meta meta;
+
+	one(out, "store_failed", "gauge", "1 while the register cannot be asked", gate->store_failed);
+	one(out, "store_failures_total", "counter", "how often that began", gate->store_failures);
+	if (!gate->check.reg || register_meta(gate->check.reg, &meta))
+		return;
+	one(out, "register_serial", "gauge", "serial of the last event in the register", meta.serial);
+	one(out, "register_generation", "gauge", "which rebuild of the register is read", meta.generation);
+	one(out, "register_devices", "gauge", "devices in the register", meta.devices);
+	head(out, "register_age_seconds", "gauge", "time since the register changed");
+	daemon_text_add(out, "weir_gate_register_age_seconds %.3f\n", (daemon_now_ms() - (long long)meta.changed_ms) / 1e3);
+}
+
+static void notify(struct daemon_text *out, const struct gate *gate)
+{
+	const struct sightings_counters *s = sightings_counters(gate->check.sightings);
+	const struct flips_counters *f = notify_flips(gate->notify);
+
+	one(out, "sightings_reported_total", "counter", "sightings that left for the keeper", s->reported);
+	one(out, "sightings_suppressed_total", "counter", "sightings told within the hour", s->suppressed);
+	one(out, "sightings_dropped_total", "counter", "sightings that did not fit into the buffer", s->dropped);
+	one(out, "sightings_evicted_total", "counter", "pairs that made room in the table", s->evicted);
+	one(out, "sightings_waiting", "gauge", "sightings that wait for the keeper", sightings_waiting(gate->check.sightings));
+	one(out, "flips_hints_total", "counter", "devices that the keeper said turned black", f->hints);
+	one(out, "flips_gaps_total", "counter", "gaps in the keeper's serials, each followed by a look at everybody", f->gaps);
+	one(out, "flips_looked_total", "counter", "attached pairs decided again", f->looked);
+	one(out, "flips_malformed_total", "counter", "datagrams from the keeper that could not be read", f->malformed);
+	if (notify_attached(gate->notify) >= 0)
+		one(out, "attached", "gauge", "subscribers attached whose device was checked here",
+		    notify_attached(gate->notify));
+}
+
+void gate_metrics(struct daemon_text *out, void *data)
+{
+	const struct gate *gate = data;
+
+	checks(out, &gate->check);
+	histograms(out, &gate->check);
+	gsup(out, gate->gsup);
+	store(out, gate);
+	notify(out, gate);
+	one(out, "connections", "gauge", "connections that carry checks, to peers and to the HLR", traffic_count(gate->traffic));
+	one(out, "connections_refused_total", "counter", "connections closed at once: too many", traffic_refused(gate->traffic));
+	one(out, "peers", "gauge", "peers known by name since the start", peers_count(gate->peers));
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 The Weir authors */
+
+/* Small numbers for peers: (interface, name) -> id, the same as long as the process lives.
+ *
+ * Sightings and "block now" remember a peer by its id.  Ids begin at 1; PEER_NONE says that there is none: the table is
+ * full, the peer's checks are answered, but it cannot be found again to cancel a subscriber. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/verdict.h"
+
+#define PEER_NONE 0
+#define PEERS_MAX 4096
+#define PEER_NAME_TEXT 128
+
+struct peers;
+
+struct peers *peers_alloc(void *ctx);
+/* The id of a peer, made at the first time. */
+uint16_t peers_id(struct peers *peers, enum weir_interface interface, const char *name);
+/* The id where it is known, else PEER_NONE.  */
+uint16_t peers_find(const struct peers *peers, enum weir_interface interface, const char *name);
+/* By a name as sightings carry it: on any interface, and only the first len octets where it was cut there. */
+uint16_t peers_find_cut(const struct peers *peers, const char *name, size_t len);
+enum weir_interface peers_interface(const struct peers *peers, uint16_t id);
+const char *peers_name(const struct peers *peers, uint16_t id); /* NULL: no such id */
+unsigned peers_count(const struct peers *peers);

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 The Weir authors */
+
+/* Configuration commands of the nodes `traffic` and `gsup`.  They write the draft and nothing else; the daemon publishes it
+ * when the text was read or the node is left.  A value that is refused is told in one sentence. */
+#include "gate/vty.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <osmocom/vty/vty.h>
+
+#include "gate/gate.h"
+
+struct gate *the_gate;
+
+static struct cmd_node gsup_node = { .node = GSUP_NODE, .prompt = "%s(config-gsup)# ", .vtysh = 1, .name = "gsup" };
+static struct cmd_node traffic_node = { .node = TRAFFIC_NODE, .prompt = "%s(config-traffic)# ", .vtysh = 1, .name = "traffic" };
+
+#define ADDRESS_HELP "IPv4 address\nIPv6 address\n"
+#define PORT_HELP "TCP port\n"
+
+static int said(struct vty *vty, int rc, const struct weir_why *why)
+{
+	if (rc >= 0)
+		return CMD_SUCCESS;
+	vty_out(vty, "%% %s%s", why->text, VTY_NEWLINE);
+	return CMD_WARNING;
+}
+
+/* --- traffic ------------------------------------------------------------------------------------------------------------ */
+
+DEFUN(cfg_traffic, cfg_traffic_cmd, "traffic", "All connections that carry checks\n")
+{
+	vty->node = TRAFFIC_NODE;
+	return CMD_SUCCESS;
+}
+
+DEFUN(cfg_max_connections, cfg_max_connections_cmd, "max-connections <2-65000>",
+      "Connections at a time, to peers and to the HLR; more are closed at once\nHow many\n")
+{
+	the_gate->draft->max_connections = atoi(argv[0]);
+	return CMD_SUCCESS;
+}
+
+static int write_traffic(struct vty *vty)
+{
+	vty_out(vty, "traffic%s max-connections %u%s", VTY_NEWLINE, the_gate->draft->max_connections, VTY_NEWLINE);
+	return 1;
+}
+
+/* --- gsup --------------------------------------------------------------------------------------------------------------- */
+
+DEFUN(cfg_gsup, cfg_gsup_cmd, "gsup", "GSUP: MSCs and SGSNs of Osmocom, and their HLR\n")
+{
+	vty->node = GSUP_NODE;
+	return CMD_SUCCESS;
+}
+
+DEFUN(cfg_listen, cfg_listen_cmd, "listen " VTY_IPV46_CMD " <1-65535>",
+      "Accept peers here; may be given several times\n" ADDRESS_HELP PORT_HELP)
+{
+	struct weir_why why;
+
+	return said(vty, config_add_listen(&the_gate->draft->gsup, argv[0], atoi(argv[1]), &why), &why);
+}
+
+DEFUN(cfg_no_listen, cfg_no_listen_cmd, "no listen " VTY_IPV46_CMD " <1-65535>",
+      NO_STR "Accept no peers here\n" ADDRESS_HELP PORT_HELP)
+{
+	struct weir_why why;
+
+	return said(vty, config_del_listen(&the_gate->draft->gsup, argv[0], atoi(argv[1]), &why), &why);
+}
+
+DEFUN(cfg_peer, cfg_peer_cmd, "peer NAME address PREFIX",
+      "Allow a peer; may be given several times, everybody else is refused\n"
+      "Its name (serial number of its IPA identity), or the beginning of names and '*'\n"
+      "From where it may connect\n"
+      "Address or prefix, for example 10.1.0.0/16 or 2001:db8::/32\n")
+{
+	struct weir_why why;
+
+	return said(vty, config_add_peer(&the_gate->draft->gsup, argv[0], argv[1], &why), &why);
+}
+
+DEFUN(cfg_no_peer, cfg_no_peer_cmd, "no peer NAME address PREFIX",
+      NO_STR "Allow a peer no longer\nIts name as it was given\nIts prefix\nAddress or prefix as it was given\n")
+{
+	struct weir_why why;
+
+	return said(vty, config_del_peer(&the_gate->draft->gsup, argv[0], argv[1], &why), &why);
+}
+
+DEFUN(cfg_hlr, cfg_hlr_cmd, "hlr " VTY_IPV46_CMD " <1-65535>",
+      "The HLR behind us: all but equipment checks is passed through to it\n" ADDRESS_HELP PORT_HELP)
+{
+	struct weir_why why;
+
+	return said(vty, config_set_hlr(&the_gate->draft->gsup, argv[0], atoi(argv[1]), &why), &why);
+}
+
+DEFUN(cfg_no_hlr, cfg_no_hlr_cmd, "no hlr", NO_STR "There is no HLR: answer checks alone and refuse other requests\n")
+{
+	the_gate->draft->gsup.hlr = (struct gate_address){ 0 };
+	return CMD_SUCCESS;
+}
+
+#define CHECK_IMEI_HELP "The HLR behind us\nWhat the HLR hears of checks that we accepted\n"
+
+DEFUN(cfg_check_imei, cfg_check_imei_cmd, "hlr check-imei (answer-first|never)",
+      CHECK_IMEI_HELP "Our answer goes out at once; the HLR is told and its answer absorbed\nThe HLR is not told\n")
+{
+	the_gate->draft->gsup.check_mode = strcmp(argv[0], "never") ? GSUP_ANSWER_FIRST : GSUP_NEVER;
+	return CMD_SUCCESS;
+}
+
+DEFUN(cfg_check_imei_wait, cfg_check_imei_wait_cmd, "hlr check-imei wait <100-4000>",
+      CHECK_IMEI_HELP "The HLR's own answer goes out if it comes in time, ours otherwise\n"
+      "Milliseconds; the client gives up after 5000\n")
+{
+	the_gate->draft->gsup.check_mode = GSUP_WAIT;
+	the_gate->draft->gsup.wait_ms = atoi(argv[0]);
+	return CMD_SUCCESS;
+}
+
+static void write_hlr(struct vty *vty, const struct gsup_config *gsup)
+{
+	char text[GATE_ADDRESS_TEXT];
+
+	if (gsup->hlr.family)
+		vty_out(vty, " hlr %s %u%s", address_print(text, &gsup->hlr), gsup->hlr.port, VTY_NEWLINE);
+	if (gsup->check_mode == GSUP_WAIT)
+		vty_out(vty, " hlr check-imei wait %u%s", gsup->wait_ms, VTY_NEWLINE);
+	else
+		vty_out(vty, " hlr check-imei %s%s", gsup->check_mode == GSUP_NEVER ? "never" : "answer-first", VTY_NEWLINE);
+}
+
+static int write_gsup(struct vty *vty)
+{
+	const struct gsup_config *gsup = &the_gate->draft->gsup;
+	char text[GATE_ADDRESS_TEXT];
+
+	vty_out(vty, "gsup%s", VTY_NEWLINE);
+	for (unsigned i = 0; i < gsup->n_listen; i++)
+		vty_out(vty, " listen %s %u%s", address_print(text, &gsup->listen[i]), gsup->listen[i].port, VTY_NEWLINE);
+	for (unsigned i = 0; i < gsup->n_peers; i++)
+		vty_out(vty, " peer %s address %s%s", gsup->peer[i].pattern, prefix_print(text, &gsup->peer[i].prefix),
+			VTY_NEWLINE);
+	write_hlr(vty, gsup);
+	return 1;
+}
+
+void gate_vty_init(void *gate)
+{
+	the_gate = gate;
+	install_node(&traffic_node, write_traffic);
+	install_element(CONFIG_NODE, &cfg_traffic_cmd);
+	install_element(TRAFFIC_NODE, &cfg_max_connections_cmd);
+	install_node(&gsup_node, write_gsup);
+	install_element(CONFIG_NODE, &cfg_gsup_cmd);
+	install_element(GSUP_NODE, &cfg_listen_cmd);
+	install_element(GSUP_NODE, &cfg_no_listen_cmd);
+	install_element(GSUP_NODE, &cfg_peer_cmd);
+	install_element(GSUP_NODE, &cfg_no_peer_cmd);
+	install_element(GSUP_NODE, &cfg_hlr_cmd);
+	install_element(GSUP_NODE, &cfg_no_hlr_cmd);
+	install_element(GSUP_NODE, &cfg_check_imei_cmd);
+	install_element(GSUP_NODE, &cfg_check_imei_wait_cmd);
+	gate_policy_vty_init();
+	gate_show_init();
+}

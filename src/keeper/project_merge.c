@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 The Weir authors */
+
+/* What many sources say, as one word.  Pure: entries in, a register's row out; no store, no clock.
+ *
+ * The lists of a device (and of each listed version) are the union over the sources.  The reason is the one of the gravest
+ * list; among equals the oldest entry wins, so that a later source does not rewrite why a device was blocked. */
+
+#include "keeper/lists_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MERGE_ROWS 16
+
+/* --- growing arrays ------------------------------------------------------------------------------------------------------- */
+
+static bool grow(void *array_pointer, unsigned n, unsigned *size, size_t each)
+{
+	void **array = array_pointer;
+	unsigned wanted = *size ? *size * 2 : 16;
+	void *larger;
+
+	if (n < *size)
+		return true;
+	larger = reallocarray(*array, wanted, each);
+	if (!larger)
+		return false;
+	*array = larger;
+	*size = wanted;
+	return true;
+}
+
+int words_add(struct device_words *words, const struct ledger_entry *entry)
+{
+	if (!grow(&words->entry, words->n, &words->size, sizeof(*words->entry)))
+		return -ENOMEM;
+	words->entry[words->n++] = *entry;
+	words->damaged |= entry->damaged;
+	return 0;
+}
+
+int words_load(struct device_words *words, struct ledger_walk *walk, uint64_t imei)
+{
+	words->imei = imei;
+	words->n = 0;
+	words->damaged = false;
+	for (; walk->ok && ledger_key_imei(walk->entry.key) == imei; ledger_walk_next(walk)) {
+		if (words_add(words, &walk->entry) < 0)
+			return -ENOMEM;
+	}
+	return walk->err;
+}
+
+void words_free(struct device_words *words)
+{
+	free(words->entry);
+	*words = (struct device_words){ 0 };
+}
+
+void touch_imei(struct touched *touched, uint64_t imei)
+{
+	if (touched->n_imeis && touched->imei[touched->n_imeis - 1] == imei)
+		return;
+	if (!grow(&touched->imei, touched->n_imeis, &touched->size_imeis, sizeof(*touched->imei)))
+		touched->failed = true;
+	else
+		touched->imei[touched->n_imeis++] = imei;
+}
+
+void touch_pair(struct touched *touched, uint64_t imei, uint64_t imsi)
+{
+	if (!grow(&touched->pair, touched->n_pairs, &touched->size_pairs, sizeof(*touched->pair)))
+		touched->failed = true;
+	else
+		touched->pair[touched->n_pairs++] = (struct touched_pair){ imei, imsi };
+}
+
+void touch_flip(struct touched *touched, uint64_t imei)
+{
+	if (touched->sweep || (touched->n_flips && touched->flip[touched->n_flips - 1] == imei))
+		return;
+	if (touched->n_flips == LISTS_FLIPS_MAX ||
+	    !grow(&touched->flip, touched->n_flips, &touched->size_flips, sizeof(*touched->flip)))
+		touched->sweep = true;
+	else
+		touched->flip[touched->n_flips++] = imei;
+}
+
+void touch_clear(struct touched *touched)
+{
+	touched->n_imeis = touched->n_pairs = touched->n_flips = 0;
+	touched->ranges = touched->sweep = touched->failed = false;
+}
+
+void touch_free(struct touched *touched)
+{
+	free(touched->imei);
+	free(touched->pair);
+	free(touched->flip);
+	*touched = (struct touched){ 0 };
+}
+
+/* --- merging -------------------------------------------------------------------------------------------------------------- */
+
+struct level {
+	uint8_t lists;
+	uint8_t gravest;
+	uint16_t reason;
+	uint64_t serial;
+};
+
+static void level_add(struct level *level, const struct ledger_entry *entry)
+{
+	bool graver = level->lists == 0 || entry->colour > level->gravest;
+	bool older = entry->colour == level->gravest && entry->serial < level->serial;
+
+	if (graver || older) {
+		level->gravest = entry->colour;
+		level->reason = entry->reason;
+		level->serial = entry->serial;
+	}
+	level->lists |= WEIR_ON(entry->colour);
+}
+
+/* Which row gives way when there is no room: the least grave, the device itself never. */
+static unsigned least_grave(const struct register_device *device)
+{
+	unsigned least = 0;
+
+	for (unsigned i = 0; i < device->n_rows; i++) {
+		if (device->row[i].svn == WEIR_NO_SVN)
+			continue;
+		if (device->row[least].svn == WEIR_NO_SVN || device->row[i].listing.lists <= device->row[least].listing.lists)
+			least = i;
+	}
+	return least;
+}
+
+static unsigned row_add(struct register_device *device, int8_t svn, const struct level *level)
+{
+	const struct register_svn_row row = { .svn = svn, .listing = { .lists = level->lists, .reason = level->reason } };
+	unsigned least;
+
+	if (device->n_rows < MERGE_ROWS) {
+		device->row[device->n_rows++] = row;
+		return 0;
+	}
+	least = least_grave(device);
+	if (row.listing.lists > device->row[least].listing.lists) {
+		memmove(&device->row[least], &device->row[least + 1], (MERGE_ROWS - 1 - least) * sizeof(row));
+		device->row[MERGE_ROWS - 1] = row;
+	}
+	return 1;
+}
+
+unsigned merge_device(const struct device_words *words, struct register_device *device)
+{
+	unsigned dropped = 0, i = 0;
+
+	device->key = words->imei;
+	device->paired = false;
+	device->n_rows = 0;
+	while (i < words->n) {
+		int8_t svn = ledger_key_svn(words->entry[i].key);
+		struct level level = { 0 };
+
+		for (; i < words->n && ledger_key_svn(words->entry[i].key) == svn; i++)
+			level_add(&level, &words->entry[i]);
+		dropped += row_add(device, svn, &level);
+	}
+	return dropped;
+}
+
+enum weir_colour merge_colour(const struct register_device *device)
+{
+	uint8_t lists = 0;
+
+	for (unsigned i = 0; i < device->n_rows; i++)
+		lists |= device->row[i].listing.lists;
+	return lists_gravest(lists);
+}
+
+static const struct register_svn_row *row_of(const struct register_device *device, int8_t svn)
+{
+	for (unsigned i = 0; i < device->n_rows; i++) {
+		if (device->row[i].svn == svn)
+			return &device->row[i];
+	}
+	return NULL;
+}
+
+/* A version's own row speaks for it; where it has none, the device's does. */
+static bool version_is_black(const struct register_device *device, int8_t svn)
+{
+	const struct register_svn_row *row = row_of(device, svn);
+
+	if (!row)
+		row = row_of(device, WEIR_NO_SVN);
+	return row && row->listing.lists & WEIR_ON(WEIR_BLACK);
+}
+
+bool merge_newly_black(const struct register_device *before, const struct register_device *after)
+{
+	if (version_is_black(after, WEIR_NO_SVN) && !version_is_black(before, WEIR_NO_SVN))
+		return true;
+	for (unsigned i = 0; i < after->n_rows; i++) {
+		int8_t svn = after->row[i].svn;
+
+		if (version_is_black(after, svn) && !version_is_black(before, svn))
+			return true;
+	}
+	for (unsigned i = 0; i < before->n_rows; i++) {
+		int8_t svn = before->row[i].svn;
+
+		if (version_is_black(after, svn) && !version_is_black(before, svn))
+			return true;
+	}
+	return false;
+}
+
+void merge_pair(const struct ledger_item *items, unsigned n, struct merged_pair *pair)
+{
+	uint64_t serial = 0, fixed_serial = 0;
+
+	*pair = (struct merged_pair){ .rule = WEIR_PAIR_NONE };
+	for (unsigned i = 0; i < n; i++) {
+		const struct ledger_item *item = &items[i];
+
+		if (item->damaged) {
+			pair->damaged = true;
+		} else if (item->what == WEIR_PAIR_FIXED) {
+			if (!pair->fixed || item->serial < fixed_serial) {
+				pair->fixed_reason = item->reason;
+				fixed_serial = item->serial;
+			}
+			pair->fixed = true;
+		} else if (item->what > pair->rule || (item->what == pair->rule && item->serial < serial)) {
+			pair->rule = item->what; /* DENY is above ALLOW is above NONE */
+			pair->reason = item->reason;
+			serial = item->serial;
+		}
+	}
+}

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 The Weir authors */
+
+/* The GSUP counterpart: an MSC's VLR as far as equipment checks go.  It names itself when asked, answers pings, asks
+ * Check-IMEI, and gives up a subscriber whose location is cancelled, as osmo-msc does.  It never decides anything. */
+#include "tools/weir_sim.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/gsup.h"
+
+#define DEPTH_MAX 4096
+#define IE_CAUSE 0x02
+#define IE_IMEI_RESULT 0x51
+
+struct msc {
+	const struct sim_options *options;
+	struct sim_link link;
+	bool greeted;           /* the server asked who we are and was told */
+	uint64_t cancels;
+	/* questions under way, oldest first: answers come in their order */
+	struct question {
+		uint64_t key;
+		int64_t sent_us;
+	} *asked;
+	unsigned first, n;
+	uint32_t *times_us;     /* load: one an answer; NULL otherwise */
+	uint64_t answers, accepted, refused, errors;
+};
+
+/* --- reading -------------------------------------------------------------------------------------------------------- */
+
+/* The first octet of an IE of a GSUP frame, or -1. */
+static int ie_octet(const struct ipa_frame *frame, uint8_t tag)
+{
+	size_t i = 2; /* extension and type */
+
+	while (i + 2 <= frame->body_len) {
+		size_t len = frame->body[i + 1];
+
+		if (i + 2 + len > frame->body_len)
+			return -1;
+		if (frame->body[i] == tag)
+			return len ? frame->body[i + 2] : -1;
+		i += 2 + len;
+	}
+	return -1;
+}
+
+static void tell(const struct msc *msc, const struct question *q, const char *verdict, int64_t us)
+{
+	char text[WEIR_IMEI_TEXT];
+
+	if (!msc->times_us)
+		printf("%s  %-10s %7.3f ms\n", imei_print_checked(text, q->key), verdict, (double)us / 1000);
+}
+
+/* The answer to the oldest question.  0, or -EPROTO where it is none. */
+static int take_answer(struct msc *msc, const struct ipa_frame *frame, uint8_t type)
+{
+	const struct question *q = &msc->asked[msc->first];
+	int64_t us;
+	char error[24];
+	int octet = ie_octet(frame, type == GSUP_CHECK_IMEI_RESULT ? IE_IMEI_RESULT : IE_CAUSE);
+
+	if (!msc->n) {
+		fprintf(stderr, "weir-sim: an answer that was not asked for\n");
+		return -EPROTO;
+	}
+	us = sim_now_us() - q->sent_us;
+	snprintf(error, sizeof(error), "error %d", octet);
+	if (type == GSUP_CHECK_IMEI_ERROR) {
+		msc->errors++;
+		tell(msc, q, error, us);
+	} else if (octet == 0) {
+		msc->accepted++;
+		tell(msc, q, "accepted", us);
+	} else if (octet == 1) {
+		msc->refused++;
+		tell(msc, q, "refused", us);
+	} else {
+		fprintf(stderr, "weir-sim: a result without a verdict\n");
+		return -EPROTO;
+	}
+	if (msc->times_us)
+		msc->times_us[msc->answers] = (uint32_t)us;
+	msc->answers++;
+	msc->first = (msc->first + 1) % DEPTH_MAX;
+	msc->n--;
+	return 0;
+}
+
+/* "Drop this subscriber": say when, and that it is done. */
+static int take_cancel(struct msc *msc, const struct gsup_view *view)
+{
+	uint8_t frame[IPA_HEADER + 2 + 16] = { 0, 0, IPA_OSMO, IPA_EXT_GSUP, GSUP_LOCATION_CANCEL_RESULT };
+	char when[16], imsi[WEIR_DIGITS_TEXT];
+
+	if (!view->imsi_ie || view->imsi_ie_len > 16) {
+		fprintf(stderr, "weir-sim: a location cancel without an IMSI\n");
+		return -EPROTO;
+	}
+	memcpy(frame + 5, view->imsi_ie, view->imsi_ie_len);
+	frame[1] = (uint8_t)(2 + view->imsi_ie_len);
+	printf("%s  location cancel for %s\n", sim_clock_text(when), imsi_print(imsi, view->imsi));
+	msc->cancels++;
+	return sim_link_send(&msc->link, frame, 5u + view->imsi_ie_len);
+}
+
+static int take_ccm(struct msc *msc, const struct ipa_frame *frame)
+{
+	uint8_t answer[CCM_NAME_TEXT * 4];
+	int len;
+
+	switch (frame->body_len ? frame->body[0] : -1) {
+	case CCM_PING:
+		return sim_link_send(&msc->link, ccm_pong_frame, sizeof(ccm_pong_frame));
+	case CCM_ID_GET:
+		len = ccm_id_resp_encode(msc->options->name, answer, sizeof(answer));
+		if (len < 0)
+			return len;
+		msc->greeted = true;
+		len = sim_link_send(&msc->link, answer, (size_t)len);
+		return len ? len : sim_link_send(&msc->link, ccm_id_ack_frame, sizeof(ccm_id_ack_frame));
+	default:
+		return 0;
+	}
+}
+
+static int take_frame(struct msc *msc, const struct ipa_frame *frame)
+{
+	struct gsup_view view;
+
+	if (frame->protocol == IPA_CCM)
+		return take_ccm(msc, frame);
+	if (!ipa_is_gsup(frame) || gsup_view(frame, &view) != GSUP_OK) {
+		fprintf(stderr, "weir-sim: a frame that is no GSUP message\n");
+		return -EPROTO;
+	}
+	switch (view.type) {
+	case GSUP_CHECK_IMEI_RESULT:
+	case GSUP_CHECK_IMEI_ERROR:
+		return take_answer(msc, frame, view.type);
+	case GSUP_LOCATION_CANCEL_REQUEST:
+		return take_cancel(msc, &view);
+	default:
+		fprintf(stderr, "weir-sim: unexpected %s\n", gsup_type_name(view.type));
+		return 0;
+	}
+}
+
+/* Wait once and take every whole frame.  1: something came; 0: the time is over; negative: it is of no use any more. */
+static int turn(struct msc *msc, int timeout_ms)
+{
+	struct sim_link *link = &msc->link;
+	struct ipa_frame frame;
+	size_t len;
+	int came = sim_link_receive(link, timeout_ms), err = 0;
+
+	while (came > 0 && !err && (len = ipa_frame_next(link->in + link->taken, link->used - link->taken, &frame))) {
+		link->taken += len;
+		err = take_frame(msc, &frame);
+	}
+	if (came < 0)
+		fprintf(stderr, "weir-sim: %s\n", came == -EPIPE ? "the other side closed the connection" : strerror(-came));
+	return err ? err : came;
+}
+
+/* --- asking ----------------------------------------------------------------------------------------------------------- */
+
+/* Append one question to a buffer; returns its octets. */
+static int add_question(struct msc *msc, const struct weir_imei *imei, int64_t now_us, uint8_t *buf, size_t size)
+{
+	unsigned digits = msc->options->digits ? msc->options->digits : imei->svn == WEIR_NO_SVN ? 14 : 16;
+	int len = gsup_check_imei_request(msc->options->imsi, imei, digits, buf, size);
+
+	if (len > 0) {
+		msc->asked[(msc->first + msc->n) % DEPTH_MAX] = (struct question){ .key = imei->key, .sent_us = now_us };
+		msc->n++;
+	}
+	return len;
+}
+
+/* Ask one and wait for the answer. */
+static int ask(struct msc *msc, const struct weir_imei *imei)
+{
+	uint8_t frame[GSUP_ANSWER_MAX];
+	int len = add_question(msc, imei, sim_now_us(), frame, sizeof(frame)), err;
+	int64_t stop = sim_now_us() + (int64_t)msc->options->timeout_ms * 1000;
+
+	err = len < 0 ? len : sim_link_send(&msc->link, frame, (size_t)len);
+	while (err >= 0 && msc->n && sim_now_us() < stop)
+		err = turn(msc, (int)((stop - sim_now_us()) / 1000) + 1);
+	if (err >= 0 && msc->n) {
+		fprintf(stderr, "weir-sim: no answer within %d ms\n", msc->options->timeout_ms);
+		return -ETIMEDOUT;
+	}
+	return err < 0 ? err : 0;
+}
+
+static int connect_msc(struct msc *msc, const struct sim_options *options)
+{
+	int64_t stop = sim_now_us() + (int64_t)options->timeout_ms * 1000;
+	int err = 0;
+
+	*msc = (struct msc){ .options = options };
+	if (sim_link_open(&msc->link, options->host, options->port, options->timeout_ms))
+		return -ECONNREFUSED;
+	msc->asked = calloc(DEPTH_MAX, sizeof(*msc->asked));
+	if (!msc->asked)
+		return -ENOMEM;
+	while (err >= 0 && !msc->greeted && sim_now_us() < stop)
+		err = turn(msc, (int)((stop - sim_now_us()) / 1000) + 1);
+	if (err >= 0 && !msc->greeted) {
+		fprintf(stderr, "weir-sim: the server did not ask who we are\n");
+		return -ETIMEDOUT;
+	}
+	return err < 0 ? err : 0;
+}
+
+static void close_msc(struct msc *msc)
+{
+	sim_link_close(&msc->link);
+	free(msc->asked);
+	free(msc->times_us);
+}
+
+/* --- commands ----------------------------------------------------------------------------------------------------------- */
+
+static int read_imei(const char *text, struct weir_imei *imei)
+{
+	struct weir_imei_reading reading;
+	enum weir_imei_fault fault = imei_from_text(text, strlen(text), &reading);
+
+	if (fault) {
+		fprintf(stderr, "weir-sim: \"%s\" %s\n", text, imei_fault_text(fault));
+		return -EINVAL;
+	}
+	*imei = reading.imei;
+	return 0;
+}
+
+static int ask_all(struct msc *msc, int argc, char **argv)
+{
+	struct weir_imei imei;
+	int i, err = 0;
+
+	for (i = 0; i < argc && !err; i++)
+		err = read_imei(argv[i], &imei) ? -EINVAL : ask(msc, &imei);
+	return err;
+}
+
+static int run_check(struct msc *msc, int argc, char **argv)
+{
+	return ask_all(msc, argc, argv);
+}
+
+static volatile sig_atomic_t listen_ends;
+
+static void end_listening(int signal_number)
+{
+	(void)signal_number;
+	listen_ends = 1;
+}
+
+static int run_listen(struct msc *msc, int argc, char **argv)
+{
+	const struct sigaction end = { .sa_handler = end_listening };
+	int err = ask_all(msc, argc, argv);
+
+	sigaction(SIGINT, &end, NULL);
+	sigaction(SIGTERM, &end, NULL);
+	if (!err)
+		printf("listening\n");
+	while (err >= 0 && !listen_ends)
+		err = turn(msc, 500);
+	return err < 0 ? err : 0;
+}
+
+static int compare_times(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Fill up to depth questions under way, in one write. */
+static int fill(struct msc *msc, unsigned depth, uint64_t count, uint64_t *sent)
+{
+	static const uint64_t first_key = UINT64_C(100000000000); /* TAC 00100000, the tests' own */
+	uint8_t buf[64 * 64];
+	size_t used = 0;
+	int64_t now_us = sim_now_us();
+
+	while (msc->n < depth && *sent < count && used + 64 <= sizeof(buf)) {
+		struct weir_imei imei = { .key = first_key + (*sent * UINT64_C(7919)) % 1000000, .svn = WEIR_NO_SVN };
+		int len = add_question(msc, &imei, now_us, buf + used, sizeof(buf) - used);
+
+		if (len < 0)
+			return len;
+		used += (size_t)len;
+		++*sent;
+	}
+	return used ? sim_link_send(&msc->link, buf, used) : 0;
+}
+
+static int run_load(struct msc *msc, int argc, char **argv)
+{
+	char *end[2];
+	uint64_t count = strtoull(argv[0], &end[0], 10), sent = 0;
+	unsigned long depth = strtoul(argv[argc - 1], &end[1], 10);
+	int64_t began_us = sim_now_us();
+	int err = 0;
+
+	if (*end[0] || *end[1] || !count || count > 100000000 || !depth || depth > DEPTH_MAX) {
+		fprintf(stderr, "weir-sim: load takes a count up to 100000000 and a depth up to %d\n", DEPTH_MAX);
+		return -EINVAL;
+	}
+	msc->times_us = calloc(count, sizeof(*msc->times_us));
+	if (!msc->times_us)
+		return -ENOMEM;
+	while (err >= 0 && msc->answers < count) {
+		err = fill(msc, (unsigned)depth, count, &sent);
+		if (err >= 0)
+			err = turn(msc, msc->options->timeout_ms);
+		if (err == 0) {
+			fprintf(stderr, "weir-sim: no answer within %d ms\n", msc->options->timeout_ms);
+			err = -ETIMEDOUT;
+		}
+	}
+	if (err < 0)
+		return err;
+	qsort(msc->times_us, count, sizeof(*msc->times_us), compare_times);
+	printf("%" PRIu64 " answers, %.0f a second; p50 %u us, p99 %u us; accepted %" PRIu64 ", refused %" PRIu64
+	       ", errors %" PRIu64 "\n", count, (double)count * 1e6 / (double)(sim_now_us() - began_us),
+	       msc->times_us[count / 2], msc->times_us[count - 1 - count / 100], msc->accepted, msc->refused, msc->errors);
+	return 0;
+}
+
+static const struct command {
+	const char *name;
+	int min, max; /* arguments */
+	int (*run)(struct msc *msc, int argc, char **argv);
+} commands[] = {
+	{ "check", 1, 10000, run_check },
+	{ "listen", 0, 10000, run_listen },
+	{ "load", 2, 2, run_load },
+};
+
+static int run_gsup(const struct sim_options *options, int argc, char **argv)
+{
+	struct msc msc;
+	size_t i;
+	int err;
+
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (!strcmp(argv[0], commands[i].name))
+			break;
+	if (i == sizeof(commands) / sizeof(commands[0]) || argc - 1 < commands[i].min || argc - 1 > commands[i].max) {
+		fprintf(stderr, "weir-sim: gsup knows\n%s", sim_gsup.commands);
+		return SIM_USAGE;
+	}
+	err = connect_msc(&msc, options);
+	if (!err)
+		err = commands[i].run(&msc, argc - 1, argv + 1);
+	close_msc(&msc);
+	return err ? (err == -EINVAL ? SIM_USAGE : SIM_FAILED) : SIM_ANSWERED;
+}
+
+const struct sim_counterpart sim_gsup = {
+	.name = "gsup",
+	.sentence = "an Osmocom MSC (GSUP, Check-IMEI)",
+	.port = "4222",
+	.called = "weir-sim",
+	.run = run_gsup,
+	.commands = "  check IMEI...       ask for each in turn; the verdict and the time it took\n"
+		    "  listen [IMEI...]    ask, then stay connected and give up subscribers whose location is cancelled\n"
+		    "  load COUNT DEPTH    COUNT questions with DEPTH of them under way; rate, median and 99th percentile\n",
+};

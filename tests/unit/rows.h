@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 The Weir authors */
+
+/* For tests of core and gate: cmocka with its includes, one test a table row, and numbers that only look random. */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define N_ROWS(table) (sizeof(table) / sizeof((table)[0]))
+
+/* A test that is handed its row. */
+#define ROW_TEST(row_name, fn, row) ((struct CMUnitTest){(row_name), (fn), NULL, NULL, (void *)(uintptr_t)(row)})
+
+/* xorshift64*: the same numbers on every run. */
+static inline uint64_t rows_random(uint64_t *state)
+{
+	*state ^= *state >> 12;
+	*state ^= *state << 25;
+	*state ^= *state >> 27;
+	return *state * UINT64_C(0x2545f4914f6cdd1d);
+}
+
+static inline unsigned rows_random_below(uint64_t *state, unsigned n)
+{
+	return (unsigned)((rows_random(state) >> 32) % n);
+}
