@@ -4,11 +4,12 @@
 #
 # GSUP Check-IMEI: weir-gate with ROWS devices listed, against a bare epoll echo of the same frames and against Debian's
 # osmo-hlr answering the same checks (one known subscriber, IMEIs not stored, which is its fastest).  Rounds are
-# interleaved; what counts are the medians of the ratios within a round.  Servers stay on core 0; the client shares it at
-# depth 1 and has the other one otherwise; weir-keeper, which stores who was seen, runs where there is room.
+# interleaved; what counts are the medians of the ratios within a round.  Servers stay on core 0; the client shares it
+# at depth 1 and has the other one otherwise; weir-keeper, which stores who was seen, runs where there is room.
 #
 #   ROWS=10000000 ROUNDS=5 DEPTHS="1 64 256" gsup.sh
 set -u
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 in_namespace "$@"
 depths=${DEPTHS:-1 64 256}
@@ -25,7 +26,8 @@ set_up() {
 	seconds weirctl import "$work/list.csv" --source bench >"$work/import.log" 2>&1
 	echo "# $rows devices imported in $took s"
 	rm -f "$work/list.csv"
-	start gate "$top_builddir/src/weir-gate" -S "$work/state" -c "$top_srcdir/doc/examples/weir-gate.cfg" -C 'gsup; no hlr'
+	start gate "$top_builddir/src/weir-gate" -S "$work/state" -c "$top_srcdir/doc/examples/weir-gate.cfg" \
+		-C 'gsup; no hlr'
 	gate=$pid
 	start echo "$bench/echo" 5222
 	echo=$pid
@@ -84,8 +86,9 @@ report() {
 	for depth in $depths; do
 		printf 'depth %-4s weir/echo: rate %.2f  p50 %.2f  CPU %.2f' "$depth" "$(ratio weir echo "$depth" 4)" \
 			"$(ratio weir echo "$depth" 5)" "$(ratio weir echo "$depth" 7)"
-		[ -z "$have_hlr" ] || printf '   weir/hlr: rate %.2f  p50 %.2f  CPU %.2f' "$(ratio weir hlr "$depth" 4)" \
-			"$(ratio weir hlr "$depth" 5)" "$(ratio weir hlr "$depth" 7)"
+		[ -z "$have_hlr" ] ||
+			printf '   weir/hlr: rate %.2f  p50 %.2f  CPU %.2f' "$(ratio weir hlr "$depth" 4)" \
+				"$(ratio weir hlr "$depth" 5)" "$(ratio weir hlr "$depth" 7)"
 		echo
 	done
 }
