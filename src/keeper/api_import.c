@@ -180,6 +180,10 @@ static void count_import(struct api_import *job, bool accepted)
 	}
 	stats->imports++;
 	stats->rows += receipt.rows;
+	if (job->resumed) { /* whose it was, the ledger knows */
+		LOGP(DLISTS, LOGL_NOTICE, "the import that was resumed is in force\n");
+		return;
+	}
 	LOGP(DLISTS, LOGL_NOTICE, "import into source %s by %s in force: %llu rows, %llu rejected, serial %llu\n",
 	     job->spec.source, job->spec.actor, (unsigned long long)receipt.rows, (unsigned long long)receipt.rejected,
 	     (unsigned long long)receipt.serial);

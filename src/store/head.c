@@ -69,7 +69,6 @@ static int check_file(const char *dir, int fd, struct store_head *head, struct w
 {
 	struct meta meta[2];
 	const struct meta *newest;
-	uint64_t claimed;
 	int err;
 
 	err = read_meta(fd, 0, &meta[0]);
@@ -89,11 +88,10 @@ static int check_file(const char *dir, int fd, struct store_head *head, struct w
 	if (meta[1].tree[0].pad != head->page_bytes || !follow_each_other(&meta[0], &meta[1]))
 		return why_set(why, -EUCLEAN, "%s/data.mdb: its two headers do not follow each other: one is damaged", dir);
 	newest = meta[0].txn < meta[1].txn ? &meta[1] : &meta[0];
-	claimed = newest->last_page + 1;
-	if (newest->last_page < 1 || claimed > UINT64_MAX / head->page_bytes || claimed * head->page_bytes > head->file_bytes)
+	if (newest->last_page < 1 || newest->last_page >= head->file_bytes / head->page_bytes)
 		return why_set(why, -EUCLEAN,
-			       "%s/data.mdb has %" PRIu64 " bytes, its header speaks of %" PRIu64 " pages of %zu: it was cut short",
-			       dir, head->file_bytes, claimed, head->page_bytes);
+			       "%s/data.mdb has %" PRIu64 " bytes, too few for page %" PRIu64 " that its header names: it was cut short",
+			       dir, head->file_bytes, newest->last_page);
 	return 0;
 }
 

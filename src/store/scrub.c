@@ -6,7 +6,8 @@
  * LMDB never changes a page in place: each commit leaves the old copies of what it touched in free pages, whole and
  * plausible, until they are reused.  One damaged bit in a pointer (of a branch page, a table's root, a meta page) can lead
  * back to such a copy, and no checksum inside it can tell that it is of yesterday.  So they are overwritten with zeros, which
- * LMDB takes for no kind of page (MDB_CORRUPTED).  It also means that what was deleted leaves the file.
+ * LMDB takes for no kind of page (MDB_CORRUPTED).  Remains of rows in the free room of live pages are another matter:
+ * read.c refuses a value that lies there.
  *
  * When it is safe.  A page freed by transaction F belongs to snapshots before F only.  Commit F is durable, its meta page is
  * the newest, the next commit will overwrite the older one: so no crash can bring back a snapshot before F.  Left are

@@ -23,8 +23,9 @@
  * - Never MDB_WRITEMAP, never MDB_NOSYNC: a commit that returned 0 survives a power cut.
  * - A value handed out lies in the used part of a page of its kind that carries its own number (-EUCLEAN else): a misplaced
  *   page or the remains of a deleted row are never taken for data.
- * - Where the spec asks to scrub, pages that a commit freed are overwritten with zeros as soon as no reader needs them: what
- *   was deleted leaves the file, and a damaged pointer can only lead to what is there now or to nothing (scrub.c).
+ * - Where the spec asks to scrub, pages that a commit freed are overwritten with zeros as soon as no reader needs them: a
+ *   damaged pointer can only lead to what is there now or to nothing (scrub.c).  It does not erase: LMDB writes its buffers
+ *   as they are, and the free room of a live page may hold remains of deleted rows.
  *
  * Caveats.  Never open one directory twice in a process.  Never fork after opening.  A read transaction that stays
  * open makes the file grow: begin and end it in the same function.  Values die with their transaction.
