@@ -220,6 +220,13 @@ static void test_a_pair_counts_where_the_device_is_marked(void **state)
 	assert_int_equal(register_set_device(writer, &device), 0);
 	assert_int_equal(register_set_pair(writer, 5, (struct weir_imsi){IMSI}, WEIR_PAIR_DENY, WEIR_REASON_FRAUD), 0);
 	assert_int_equal(register_set_pair(writer, 5, (struct weir_imsi){IMSI + 2}, WEIR_PAIR_ALLOW, 0), 0);
+	list(4, WEIR_NO_SVN, BLACK, 0);
+	assert_int_equal(register_set_pair(writer, 4, (struct weir_imsi){IMSI}, WEIR_PAIR_ALLOW, 0), 0);
+	commit();
+	assert_int_equal(findings(), 1); /* it has a pair and no mark */
+	assert_int_equal(ask(4, WEIR_NO_SVN, IMSI).pair, WEIR_PAIR_NONE);
+	begin();
+	assert_int_equal(register_set_pair(writer, 4, (struct weir_imsi){IMSI}, WEIR_PAIR_NONE, 0), 0);
 	commit();
 	facts = ask(5, WEIR_NO_SVN, IMSI);
 	assert_int_equal(facts.pair, WEIR_PAIR_DENY);
