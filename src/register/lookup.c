@@ -34,7 +34,8 @@ static void take_svn(const struct register_record *record, int svn, struct weir_
 	}
 }
 
-static int look_up_device(struct weir_register *reg, const struct weir_query *query, struct weir_facts *facts, bool *paired)
+static int look_up_device(struct weir_register *reg, const struct weir_query *query, struct weir_facts *facts,
+			  bool *paired)
 {
 	struct register_record record;
 	int err;
@@ -115,7 +116,8 @@ static void fail_all(struct batch *batch)
 		batch->facts[i] = (struct weir_facts){.failed = batch->queries[i].fault == WEIR_IMEI_OK};
 }
 
-/* After damage LMDB gives the transaction up.  Go on in a new one, if it is of the same snapshot: 0.  -EAGAIN: it is not. */
+/* After damage LMDB gives the transaction up.  Go on in a new one, if it is of the same snapshot: 0.  -EAGAIN: it is
+ * not. */
 static int go_on(struct batch *batch)
 {
 	uint64_t snapshot = batch->reg->meta_of;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* Makes a new, empty store so that it is there whole or not at all: in a temporary directory beside its place, synced, then
- * renamed, then the parent synced.  (LMDB alone leaves an unusable file when the power fails while it creates one.)
- * Must never touch a store that exists. */
+/* Makes a new, empty store so that it is there whole or not at all: in a temporary directory beside its place, synced,
+ * then renamed, then the parent synced.  (LMDB alone leaves an unusable file when the power fails while it creates
+ * one.) Must never touch a store that exists. */
 #include "store/inside.h"
 
 #include <dirent.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* Opens a store, translates LMDB's errors, and keeps house: reader slots, map size, memory.  The only file that knows what
- * an LMDB error means; must never write a row. */
+/* Opens a store, translates LMDB's errors, and keeps house: reader slots, map size, memory.  The only file that knows
+ * what an LMDB error means; must never write a row. */
 #include "store/inside.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22 /* Linux 5.14 */
 #endif
-#define POPULATE_STEP ((size_t)32 << 20)
+#define POPULATE_STEP    ((size_t)32 << 20)
 #define POPULATE_SECONDS 2
 
 static const struct {
@@ -93,7 +93,8 @@ static const uint8_t *find_map(struct store *store, MDB_cursor *cursor)
 {
 	MDB_val key, value;
 
-	return mdb_cursor_get(cursor, &key, &value, MDB_FIRST) == MDB_SUCCESS ? map_of(key.mv_data, store->page_bytes) : NULL;
+	return mdb_cursor_get(cursor, &key, &value, MDB_FIRST) == MDB_SUCCESS ? map_of(key.mv_data, store->page_bytes)
+									      : NULL;
 }
 
 /* The cursor is not opened inside the guard: a fault would leave it behind. */
@@ -165,7 +166,8 @@ static int open_checked(struct store *store, const struct store_spec *spec, stru
 		return why_set(why, err, "the store at %s cannot be opened: %s", spec->dir, strerror(-err));
 	store_find_map(store);
 	if (store->broken)
-		return why_set(why, -EUCLEAN, "the store at %s is damaged: its table of tables cannot be read", spec->dir);
+		return why_set(why, -EUCLEAN, "the store at %s is damaged: its table of tables cannot be read",
+			       spec->dir);
 	return 0;
 }
 

@@ -3,13 +3,13 @@
 
 /* What a look-up in the register costs, against what memory and LMDB themselves cost, in one interleaved run.
  *
- *   chase   dependent reads around a random cycle in as much memory as the register's file has, in pages of 4 KiB: the floor
- *   lmdb    mdb_get of the same keys in a plain table with values of 8 octets, a transaction renewed for each
- *   one     register_lookup of one query that depends on the last answer
- *   64      register_lookup of 64 queries
+ *   chase   dependent reads around a random cycle in as much memory as the register's file has, in pages of 4 KiB: the
+ * floor lmdb    mdb_get of the same keys in a plain table with values of 8 octets, a transaction renewed for each one
+ * register_lookup of one query that depends on the last answer 64      register_lookup of 64 queries
  *
- * The list: N devices in up to 100,000 TACs of very different sizes, serial numbers spread evenly.  A miss asks for a device
- * of a listed TAC that is not listed itself, so that no look at the TAC alone can answer it.  Every answer is checked.
+ * The list: N devices in up to 100,000 TACs of very different sizes, serial numbers spread evenly.  A miss asks for a
+ * device of a listed TAC that is not listed itself, so that no look at the TAC alone can answer it.  Every answer is
+ * checked.
  *
  *   bench_lookup [-n DEVICES] [-r ROUNDS] [-q QUERIES] [-d DIRECTORY] */
 #include <errno.h>
@@ -28,7 +28,7 @@
 #include "register/register.h"
 
 #define MAX_ROUNDS 99
-#define BATCH ((uint64_t)1 << 18)
+#define BATCH      ((uint64_t)1 << 18)
 
 static struct {
 	uint64_t devices, queries;
@@ -78,7 +78,7 @@ static void *get_memory(size_t bytes)
 	return memory;
 }
 
-/* --- the list -------------------------------------------------------------------------------------------------------- */
+/* --- the list --------------------------------------------------------------------------------- */
 
 /* Zipf-Mandelbrot, 600,000 devices of one TAC at most. */
 static uint64_t add_tac(uint64_t n, uint64_t tac, double share)
@@ -110,7 +110,8 @@ static void make_list(void)
 	for (unsigned i = 0; i < tacs; i++)
 		sum += pow(i + 10, -0.8);
 	while (n < options.devices) {
-		/* the ranks of neighbouring TACs are unrelated; those cut off at the end are made up for by more TACs */
+		/* the ranks of neighbouring TACs are unrelated; those cut off at the end are made up for by more TACs
+		 */
 		n = add_tac(n, tac, pow((double)(random64() % tacs) + 10, -0.8) / sum);
 		tac += 1 + random64() % 400;
 	}
@@ -146,14 +147,15 @@ static void make_queries(void)
 	}
 }
 
-/* --- the register ----------------------------------------------------------------------------------------------------- */
+/* --- the register ----------------------------------------------------------------------------- */
 
 static struct register_writer *writer;
 static struct weir_register *reg;
 
 static void make_register(void)
 {
-	struct register_device device = {.n_rows = 1, .row = {{WEIR_NO_SVN, {WEIR_ON(WEIR_BLACK), WEIR_REASON_STOLEN}}}};
+	struct register_device device = {.n_rows = 1,
+					 .row = {{WEIR_NO_SVN, {WEIR_ON(WEIR_BLACK), WEIR_REASON_STOLEN}}}};
 	struct weir_why why;
 	double start = seconds();
 
@@ -168,7 +170,8 @@ static void make_register(void)
 		if (register_batch_commit(writer, 1, i, 0))
 			die("the register cannot be written");
 	}
-	printf("# register: %.2f million devices a second appended, synced\n", (double)options.devices / 1e6 / (seconds() - start));
+	printf("# register: %.2f million devices a second appended, synced\n",
+	       (double)options.devices / 1e6 / (seconds() - start));
 	register_writer_close(writer);
 	if (register_open(options.dir, &reg, &why))
 		die("%s", why.text);
@@ -208,7 +211,7 @@ static double time_register(int hits, unsigned n)
 	return start * 1e9 / (double)asked;
 }
 
-/* --- plain LMDB --------------------------------------------------------------------------------------------------------- */
+/* --- plain LMDB ------------------------------------------------------------------------------- */
 
 static MDB_env *env;
 static MDB_dbi dbi;
@@ -243,7 +246,8 @@ static void make_plain(void)
 		}
 		must(mdb_txn_commit(txn));
 	}
-	printf("# lmdb: %.2f million devices a second appended, synced\n", (double)options.devices / 1e6 / (seconds() - start));
+	printf("# lmdb: %.2f million devices a second appended, synced\n",
+	       (double)options.devices / 1e6 / (seconds() - start));
 	must(mdb_txn_begin(env, NULL, MDB_RDONLY, &txn));
 	/* touched once, as the register is by register_open */
 	for (uint64_t i = 0; i < options.devices; i += 64) {
@@ -275,7 +279,7 @@ static double time_plain(int hits)
 	return start * 1e9 / (double)options.queries;
 }
 
-/* --- the floor ------------------------------------------------------------------------------------------------------------ */
+/* --- the floor -------------------------------------------------------------------------------- */
 
 struct node {
 	struct node *next;
@@ -318,12 +322,21 @@ static double time_chase(void)
 	return start * 1e9 / (double)options.queries;
 }
 
-/* --- the run ---------------------------------------------------------------------------------------------------------------- */
+/* --- the run ---------------------------------------------------------------------------------- */
 
-enum { CHASE, PLAIN_HIT, PLAIN_MISS, ONE_HIT, ONE_MISS, MANY_HIT, MANY_MISS, N_FIGURES };
+enum {
+	CHASE,
+	PLAIN_HIT,
+	PLAIN_MISS,
+	ONE_HIT,
+	ONE_MISS,
+	MANY_HIT,
+	MANY_MISS,
+	N_FIGURES
+};
 
 static const char *const names[N_FIGURES] = {
-	"chase of the same size", "lmdb, hit",	      "lmdb, miss",	       "register one by one, hit",
+	"chase of the same size",    "lmdb, hit",           "lmdb, miss",           "register one by one, hit",
 	"register one by one, miss", "register by 64, hit", "register by 64, miss",
 };
 
@@ -428,11 +441,12 @@ int main(int argc, char **argv)
 	make_register();
 	make_plain();
 	make_chase(file_bytes("register"));
-	printf("# %" PRIu64 " devices, register %.0f MiB (%.1f octets a device), plain table %.0f MiB; %u rounds of %" PRIu64
+	printf("# %" PRIu64
+	       " devices, register %.0f MiB (%.1f octets a device), plain table %.0f MiB; %u rounds of %" PRIu64
 	       " queries, medians\n",
 	       options.devices, (double)file_bytes("register") / 1048576,
-	       (double)file_bytes("register") / (double)options.devices, (double)file_bytes("plain") / 1048576, options.rounds,
-	       options.queries);
+	       (double)file_bytes("register") / (double)options.devices, (double)file_bytes("plain") / 1048576,
+	       options.rounds, options.queries);
 	for (int i = 0; i < N_FIGURES; i++)
 		measure(i); /* warm */
 	for (unsigned round = 0; round < options.rounds; round++)

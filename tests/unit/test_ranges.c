@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* Flattening: overlapping ranges become disjoint ones that say, for every device, what the narrowest range over it says. */
+/* Flattening: overlapping ranges become disjoint ones that say, for every device, what the narrowest range over it
+ * says. */
 #include "register/register.h"
 
 #include <stdlib.h>
@@ -38,6 +39,9 @@ static const struct {
 	{"equal ranges are on the lists of both, for the graver one's reason",
 	 {{10, 20, {W, 11}}, {10, 20, {B, 1}}},
 	 {{10, 20, {W | B, 1}}}},
+	{"the graver one's reason holds in either order",
+	 {{10, 20, {W, 1}}, {10, 20, {B, 5}}, {30, 40, {B, 5}}, {30, 40, {G, 1}}},
+	 {{10, 20, {W | B, 5}}, {30, 40, {G | B, 5}}}},
 	{"of equal ranges on the same list the first reason that says something holds",
 	 {{10, 20, {B, 0}}, {10, 20, {B, 5}}, {10, 20, {B, 2}}},
 	 {{10, 20, {B, 2}}}},
@@ -79,7 +83,8 @@ static void test_row(void **state)
 static void test_what_is_no_range_is_refused(void **state)
 {
 	static const struct register_range bad[] = {
-		{20, 10, {B, 0}}, {0, WEIR_IMEI_END, {B, 0}}, {0, 1, {0, 0}}, {0, 1, {WEIR_ON(WEIR_UNKNOWN), 0}}, {0, 1, {B, 256}},
+		{20, 10, {B, 0}}, {0, WEIR_IMEI_END, {B, 0}}, {0, 1, {0, 0}}, {0, 1, {WEIR_ON(WEIR_UNKNOWN), 0}},
+		{0, 1, {B, 256}},
 	};
 	struct register_range flat[2];
 
@@ -88,9 +93,9 @@ static void test_what_is_no_range_is_refused(void **state)
 		assert_int_equal(register_flatten(&bad[i], 1, flat), -EINVAL);
 }
 
-/* --- against the definition, device by device ------------------------------------------------------------------------- */
+/* --- against the definition, device by device ------------------------------------------------- */
 
-#define SPACE 200u
+#define SPACE      200u
 #define MAX_RANGES 40u
 
 static uint8_t lists_by_definition(const struct register_range *ranges, unsigned n, uint64_t device)
@@ -138,7 +143,8 @@ static void test_random_ranges_say_what_the_definition_says_for_every_device(voi
 			if (at < (unsigned)n_flat && flat[at].from <= device)
 				lists = flat[at].listing.lists;
 			if (lists != lists_by_definition(in, n, device))
-				fail_msg("round %u, device %u: %u, not %u", round, device, lists, lists_by_definition(in, n, device));
+				fail_msg("round %u, device %u: %u, not %u", round, device, lists,
+					 lists_by_definition(in, n, device));
 		}
 	}
 }
@@ -157,14 +163,17 @@ static double seconds_for(struct register_range *in, unsigned n, int *n_flat)
 /* Far more than n log n needs, far less than n squared takes. */
 static void test_a_hundred_thousand_ranges_take_no_square(void **state)
 {
-	enum { N = 100000 };
+	enum {
+		N = 100000
+	};
 	struct register_range *in = calloc(N, sizeof(*in));
 	int n_flat;
 
 	(void)state;
 	assert_non_null(in);
 	for (unsigned i = 0; i < N; i++)
-		in[i] = (struct register_range){UINT64_C(1000000) * (N - i), UINT64_C(1000000) * (N - i) + 999999, {W, 0}};
+		in[i] = (struct register_range){
+			UINT64_C(1000000) * (N - i), UINT64_C(1000000) * (N - i) + 999999, {W, 0}};
 	assert_true(seconds_for(in, N, &n_flat) < 3);
 	assert_int_equal(n_flat, N);
 	for (unsigned i = 0; i < N; i++) /* nested like onions */
@@ -172,7 +181,8 @@ static void test_a_hundred_thousand_ranges_take_no_square(void **state)
 	assert_true(seconds_for(in, N, &n_flat) < 3);
 	assert_int_equal(n_flat, 2 * N - 1);
 	for (unsigned i = 0; i < N; i++) /* all inside of one wide one, in groups of equals */
-		in[i] = (struct register_range){UINT64_C(20) * (i / 3), UINT64_C(20) * (i / 3) + 9, {(uint8_t)(1 << i % 3), 0}};
+		in[i] = (struct register_range){
+			UINT64_C(20) * (i / 3), UINT64_C(20) * (i / 3) + 9, {(uint8_t)(1 << i % 3), 0}};
 	in[0] = (struct register_range){0, WEIR_IMEI_END - 1, {G, 0}};
 	assert_true(seconds_for(in, N, &n_flat) < 3);
 	assert_in_range(n_flat, 2 * (N / 3), 2 * (N / 3) + 2);
@@ -187,7 +197,8 @@ int main(void)
 	for (n = 0; n < N_ROWS(rows); n++)
 		tests[n] = ROW_TEST(rows[n].name, test_row, n);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_what_is_no_range_is_refused);
-	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_random_ranges_say_what_the_definition_says_for_every_device);
+	tests[n++] =
+		(struct CMUnitTest)cmocka_unit_test(test_random_ranges_say_what_the_definition_says_for_every_device);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_a_hundred_thousand_ranges_take_no_square);
 	return cmocka_run_group_tests_name("ranges", tests, NULL, NULL);
 }
