@@ -24,10 +24,19 @@ enum gsup_ie {
 	IE_DESTINATION_NAME = 0x61,
 };
 
-enum { RESULT_ACK = 0, RESULT_NACK = 1 };
-enum { CANCEL_WITHDRAW = 1 };
-enum { CLASS_SUBSCRIBER_MANAGEMENT = 1 };
-enum { SESSION_END = 3 };
+enum {
+	RESULT_ACK = 0,
+	RESULT_NACK = 1
+};
+enum {
+	CANCEL_WITHDRAW = 1
+};
+enum {
+	CLASS_SUBSCRIBER_MANAGEMENT = 1
+};
+enum {
+	SESSION_END = 3
+};
 
 enum ccm_tag {
 	TAG_SERIAL = 0x00,

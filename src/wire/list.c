@@ -32,12 +32,12 @@ struct list_reader {
 	list_reject_fn *reject_fn;
 	void *data;
 	struct csv_parser csv;
-	int err;	      /* sticky */
+	int err;              /* sticky */
 	struct weir_why *why; /* of the call we are in */
 
 	uint8_t role[MAX_COLUMNS]; /* enum list_column or COLUMN_IGNORED, by place */
-	unsigned n_columns;	   /* 0: the header is not read yet */
-	char names[100];	   /* what the header has, for a sentence */
+	unsigned n_columns;        /* 0: the header is not read yet */
+	char names[100];           /* what the header has, for a sentence */
 	bool fifteen;
 
 	struct list_cells cells; /* of the row being read */
@@ -47,10 +47,10 @@ struct list_reader {
 	bool cut;   /* its last line is the file's and had no line end */
 	uint64_t lines, row_line;
 
-	bool unended;		     /* the last line of buf has an end of ours */
-	bool skipping;		     /* dropping an over-long line up to its end */
-	size_t len;		     /* octets of the unfinished row in buf */
-	size_t parsed;		     /* of those: whole lines that libcsv has seen */
+	bool unended;                /* the last line of buf has an end of ours */
+	bool skipping;               /* dropping an over-long line up to its end */
+	size_t len;                  /* octets of the unfinished row in buf */
+	size_t parsed;               /* of those: whole lines that libcsv has seen */
 	char buf[LIST_LINE_MAX + 1]; /* room for the line end that the last line may lack */
 };
 
@@ -395,7 +395,8 @@ static void too_long(struct list_reader *reader)
 	reader->row_line = reader->lines;
 	reader->len = 0;
 	reader->skipping = true;
-	refuse_row(reader, LIST_ROW_TOO_LONG, "is longer than " AS_TEXT(LIST_LINE_MAX) " octets; is its line end LF or CRLF?");
+	refuse_row(reader, LIST_ROW_TOO_LONG,
+		   "is longer than " AS_TEXT(LIST_LINE_MAX) " octets; is its line end LF or CRLF?");
 }
 
 static void take_line_in_place(struct list_reader *reader, const char *line, size_t len)

@@ -16,7 +16,7 @@
 const char list_header[] = "imei,tac,from,to,list,imsi,pair,reason,source\n";
 
 const char *const list_column_names[LIST_N_COLUMNS] = {
-	[LIST_COLUMN_IMEI] = "imei", [LIST_COLUMN_TAC] = "tac",	      [LIST_COLUMN_FROM] = "from",
+	[LIST_COLUMN_IMEI] = "imei", [LIST_COLUMN_TAC] = "tac",       [LIST_COLUMN_FROM] = "from",
 	[LIST_COLUMN_TO] = "to",     [LIST_COLUMN_LIST] = "list",     [LIST_COLUMN_IMSI] = "imsi",
 	[LIST_COLUMN_PAIR] = "pair", [LIST_COLUMN_REASON] = "reason",
 };

@@ -93,7 +93,7 @@ static void print_gsup(const struct ipa_frame *frame)
 static void print_ccm(const struct ipa_frame *frame)
 {
 	static const char *const types[] = {
-		[CCM_PING] = "ping",	   [CCM_PONG] = "pong",	    [CCM_ID_GET] = "id-get",
+		[CCM_PING] = "ping",       [CCM_PONG] = "pong",     [CCM_ID_GET] = "id-get",
 		[CCM_ID_RESP] = "id-resp", [CCM_ID_ACK] = "id-ack",
 	};
 	char name[CCM_NAME_TEXT];
@@ -180,7 +180,17 @@ static int answer(const char *name, int cause, bool accept, uint8_t *buf, size_t
 
 static const struct encode_row {
 	const char *vector;
-	enum { PING, PONG, ID_GET, ID_ACK, ID_RESP, REQUEST, RESULT, ERROR, CANCEL } what;
+	enum {
+		PING,
+		PONG,
+		ID_GET,
+		ID_ACK,
+		ID_RESP,
+		REQUEST,
+		RESULT,
+		ERROR,
+		CANCEL
+	} what;
 	const char *from; /* request: IMSI; result and error: vector of the request; id-resp: name */
 	const struct weir_imei *imei;
 	int arg; /* request: digits; result: accept; error: cause */
@@ -484,8 +494,8 @@ static void a_message_cut_inside_an_ie_is_truncated(void **state)
 
 static void an_ie_twice_is_a_fault_and_the_first_one_is_kept(void **state)
 {
-	static const uint8_t twice[] = {0x00, 0x1d, 0xee, 0x05, 0x30, 0x01, 0x08, 0,	1,    1,    0,
-					0,    0,    0,	  0xf1, 0x50, 0x08, 0x07, 0,	0x01, 0x10, 0,
+	static const uint8_t twice[] = {0x00, 0x1d, 0xee, 0x05, 0x30, 0x01, 0x08, 0,    1,    1,    0,
+					0,    0,    0,    0xf1, 0x50, 0x08, 0x07, 0,    0x01, 0x10, 0,
 					0x21, 0x43, 0x65, 0x01, 0x05, 0x21, 0x43, 0x65, 0x87, 0x09};
 	struct ipa_frame frame;
 	struct gsup_view view;

@@ -167,12 +167,15 @@ static const struct row good_rows[] = {
 	 "2 ? check-digit imei(1) \"352099001761487\" check digit 7 given, 1 is right\n2 35209900176148 black none\n"
 	 "lines 2\n", NULL},
 	{"a wrong check digit of a 17-digit form too", FILE_IS("imei\n35209900176148723\n"),
-	 "2 ? check-digit imei(1) \"35209900176148723\" check digit 7 given, 1 is right\n2 35209900176148/23 black none\n"
+	 "2 ? check-digit imei(1) \"35209900176148723\" check digit 7 given, 1 is right\n2 35209900176148/23 "
+	 "black none\n"
 	 "lines 2\n", NULL},
-	{"strict: a wrong check digit refuses the row", FILE_IS("imei\n352099001761487\n352099001761480\n352099001761481\n"),
+	{"strict: a wrong check digit refuses the row",
+	 FILE_IS("imei\n352099001761487\n352099001761480\n352099001761481\n"),
 	 "2 ! check-digit imei(1) \"352099001761487\" check digit 7 given, 1 is right\n3 35209900176148 black none\n"
 	 "4 35209900176148 black none\nlines 4\n", &strict},
-	{"the file's words beat the import's", FILE_IS("imei,list,reason\n35209900176148,white,stolen\n35209900176149,,\n"),
+	{"the file's words beat the import's",
+	 FILE_IS("imei,list,reason\n35209900176148,white,stolen\n35209900176149,,\n"),
 	 "2 35209900176148 white stolen\n3 35209900176149 grey lost\nlines 3\n", &grey_lost},
 	{"a reason of none is a word too", FILE_IS("imei,reason\n35209900176148,none\n"),
 	 "2 35209900176148 grey none\nlines 2\n", &grey_lost},
@@ -186,7 +189,8 @@ static const struct row good_rows[] = {
 	 "4 range 99999999000000 99999999999999 black none\nlines 4\n", NULL},
 	{"a range holds both its ends; one device is a range too",
 	 FILE_IS("from,to,list\n35209900176148,35209900176150,grey\n35209900176148,35209900176148,white\n"),
-	 "2 range 35209900176148 35209900176150 grey none\n3 range 35209900176148 35209900176148 white none\nlines 3\n", NULL},
+	 "2 range 35209900176148 35209900176150 grey none\n3 range 35209900176148 35209900176148 white none\n"
+	 "lines 3\n", NULL},
 	{"device, TAC and range in one file",
 	 FILE_IS("imei,tac,from,to\n35209900176148,,,\n,35209900,,\n,,00000000000000,99999999999999\n"),
 	 "2 35209900176148 black none\n3 range 35209900000000 35209900999999 black none\n"
@@ -216,11 +220,13 @@ static const struct row good_rows[] = {
 	{"semicolons", FILE_IS("imei;list\n35209900176148;white\n"), "2 35209900176148 white none\nlines 2\n", NULL},
 	{"tabs, and an empty cell between two", FILE_IS("imei\treason\tlist\n35209900176148\t\twhite\n"),
 	 "2 35209900176148 white none\nlines 2\n", NULL},
-	{"pipes", FILE_IS("imei|list|make\n35209900176148|white|A, B; C\n"), "2 35209900176148 white none\nlines 2\n", NULL},
+	{"pipes",
+	 FILE_IS("imei|list|make\n35209900176148|white|A, B; C\n"), "2 35209900176148 white none\nlines 2\n", NULL},
 	{"a delimiter inside quotes does not count", FILE_IS("imei;list;\"a,b,c,d\"\n35209900176148;white;x\n"),
 	 "2 35209900176148 white none\nlines 2\n", NULL},
 	{"quoted cells, doubled quotes, spaces around",
-	 FILE_IS("\"imei\",\"note\",list\n\"35209900176148\",\"a \"\"b\"\" c\", white \n  35209900176149 , x , \"grey\" \n"),
+	 FILE_IS("\"imei\",\"note\",list\n\"35209900176148\",\"a \"\"b\"\" c\", white \n"
+	 "  35209900176149 , x , \"grey\" \n"),
 	 "2 35209900176148 white none\n3 35209900176149 grey none\nlines 3\n", NULL},
 	{"a line break inside quotes belongs to its row, which has its first line's number",
 	 FILE_IS("note,imei\n\"two\nlines, 35209900176147\",35209900176148\nx,35209900176149\n"),
@@ -238,7 +244,8 @@ static const struct row good_rows[] = {
 	{"14 digits among 15 that would be right behind a lost 0 are remarked, not changed",
 	 FILE_IS("imei\n352099001761481\n12345600000017\n12345600000018\n"),
 	 "2 35209900176148 black none\n"
-	 "3 ? leading-zero imei(1) \"12345600000017\" has 14 digits where others have 15, and would be right behind a 0; "
+	 "3 ? leading-zero imei(1) \"12345600000017\" has 14 digits where others have 15, and would be right "
+	 "behind a 0; "
 	 "was a leading zero lost?\n3 12345600000017 black none\n4 12345600000018 black none\nlines 4\n", NULL},
 	{"14 digits everywhere are no reason for a remark", FILE_IS("imei\n12345600000017\n"),
 	 "2 12345600000017 black none\nlines 2\n", NULL},
@@ -253,7 +260,7 @@ static void a_good_file_is_read(void **state)
 
 /* --- rows that are refused ------------------------------------------------------------------------------------ */
 
-#define NEXT	  "35209900176149\n"
+#define NEXT      "35209900176149\n"
 #define NEXT_READ "3 35209900176149 black none\nlines 3\n"
 
 /* clang-format off */
@@ -270,13 +277,16 @@ static const struct row bad_rows[] = {
 	 NEXT_READ,
 	 NULL},
 	{"letters", FILE_IS("imei\n35209900176I48\n" NEXT),
-	 "2 ! bad-character imei(1) \"35209900176I48\" character 12 is \"I\"; digits are needed, with '-', ' ', '/' or '.' "
+	 "2 ! bad-character imei(1) \"35209900176I48\" character 12 is \"I\"; digits are "
+	 "needed, with '-', ' ', '/' or '.' "
 	 "between\n" NEXT_READ, NULL},
 	{"an MEID is not read as an IMEI", FILE_IS("imei\nA0000000002329\n" NEXT),
-	 "2 ! bad-character imei(1) \"A0000000002329\" character 1 is \"A\"; digits are needed, with '-', ' ', '/' or '.' "
+	 "2 ! bad-character imei(1) \"A0000000002329\" character 1 is \"A\"; digits are "
+	 "needed, with '-', ' ', '/' or '.' "
 	 "between\n" NEXT_READ, NULL},
 	{"a spreadsheet's rounded number", FILE_IS("imei\n3.52099E+14\n" NEXT),
-	 "2 ! bad-character imei(1) \"3.52099E+14\" a spreadsheet made a rounded number of it; export the column as text\n"
+	 "2 ! bad-character imei(1) \"3.52099E+14\" a spreadsheet made a rounded number of it; export the "
+	 "column as text\n"
 	 NEXT_READ, NULL},
 	{"a NUL", FILE_IS("imei\n3520990\0176148\n" NEXT),
 	 "2 ! bad-character imei(1) \"3520990?6148\" character 8 is octet 0x0f; digits are needed\n" NEXT_READ, NULL},
@@ -320,13 +330,15 @@ static const struct row bad_rows[] = {
 	{"half a range", FILE_IS("imei,from,to\n,35209900176149,\n" NEXT), "2 ! bad-range to(3) \"\" is not 14 digits\n"
 	 NEXT_READ,
 	 NULL},
-	{"the other half", FILE_IS("imei,from,to\n,,35209900176149\n" NEXT), "2 ! bad-range from(2) \"\" is not 14 digits\n"
+	{"the other half",
+	 FILE_IS("imei,from,to\n,,35209900176149\n" NEXT), "2 ! bad-range from(2) \"\" is not 14 digits\n"
 	 NEXT_READ,
 	 NULL},
 	{"imei and tac exclude each other", FILE_IS("imei,tac\n35209900176148,35209900\n" NEXT),
 	 "2 ! bad-range tac(2) \"35209900\" imei, tac and from,to exclude each other; one of them is needed\n"
 	 NEXT_READ, NULL},
-	{"imei and a range exclude each other", FILE_IS("imei,from,to\n35209900176148,35209900176148,35209900176148\n" NEXT),
+	{"imei and a range exclude each other",
+	 FILE_IS("imei,from,to\n35209900176148,35209900176148,35209900176148\n" NEXT),
 	 "2 ! bad-range from(2) \"35209900176148\" imei, tac and from,to exclude each other; one of them is needed\n"
 	 NEXT_READ,
 	 NULL},
@@ -367,7 +379,8 @@ static const struct row bad_rows[] = {
 	{"a quote that only another row's quote would close loses its own line only",
 	 FILE_IS("imei,note\n35209900176147,\"oops\n35209900176148,\"x\"\n35209900176149,\"a\nb\"\n"),
 	 "2 ! bad-quotes opens a quote that is not closed where it should be\n"
-	 "3 35209900176148 black none\n4 ? line-break has line ends inside quotes, and was read as one row; is that meant?\n"
+	 "3 35209900176148 black none\n4 ? line-break has line ends inside quotes, and was read as one row; is "
+	 "that meant?\n"
 	 "4 35209900176149 black none\nlines 5\n", NULL},
 	{"two open quotes, one behind the other, are a quoted cell, and remarked",
 	 FILE_IS("imei,note\n35209900176146,\"\n35209900176147,x\n35209900176148,\"\n35209900176149,y\n"),
