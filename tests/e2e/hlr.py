@@ -72,7 +72,7 @@ def refuses(t, w, msc):
     t.equal(msc.check(LISTED + "0", BOB), "nack", "and refused with 15 digits")
     t.equal(msc.check(FREE, BOB), "ack", "another device is still accepted")
     t.equal(msc.check(FREE + "77", BOB), "ack", "also with 16 digits, which the HLR would not take")
-    time.sleep(0.2)
+    rig.until(lambda: stored_imei(BOB) == FREE, 3)
     t.equal(stored_imei(BOB), FREE, "the HLR never saw the refused device")
     w.must("unblock", LISTED)
     t.equal(msc.check(LISTED, BOB), "ack", "an unblocked device is accepted again")
