@@ -426,7 +426,8 @@ int lists_change(struct lists *lists, const struct lists_change *change, struct 
 		return why_set(why, -EBUSY, "an import of source %s is being applied; try again when it is done", change->source);
 	source = ledger_source_find(lists->ledger, change->source);
 	step.source = source ? source->id : 0;
-	return change->row.kind == LIST_DEVICE ? change_device(&step) : change_item(&step);
+	rc = LEDGER_GUARDED(lists->ledger, change->row.kind == LIST_DEVICE ? change_device(&step) : change_item(&step));
+	return rc == -EIO ? store_failed(lists, rc, why) : rc;
 }
 
 int lists_commit(struct lists *lists)

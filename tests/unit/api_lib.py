@@ -19,11 +19,12 @@ SOURCE = os.environ.get("TOP_SRCDIR", ".")
 KEEPER = os.path.join(BUILD, "src/weir-keeper")
 WEIRCTL = os.path.join(BUILD, "src/weirctl")
 BASE = 21000 + os.getpid() % 20000
-PORTS = [f"line vty; bind 127.0.0.1 {BASE}", f"ctrl; bind 127.0.0.1 {BASE + 1}", f"admin; listen 127.0.0.1 {BASE + 2}"]
+PORTS = [f"line vty; bind 127.0.0.1 {BASE}", f"ctrl; bind 127.0.0.1 {BASE + 1}",
+         f"admin; listen 127.0.0.1 {BASE + 2}"]
 
 
 def enter_namespace(script):
-    """Start again inside a network namespace with a loopback interface, where that is allowed: no port is ever taken."""
+    """Start again inside a network namespace with a loopback interface, where allowed: no port is ever taken."""
     if os.environ.get("WEIR_IN_NAMESPACE"):
         return
     probe = subprocess.run(["unshare", "-n", "ip", "link", "set", "lo", "up"], capture_output=True)
@@ -184,7 +185,8 @@ class Keeper:
 
     def ctl(self, *args, stdin=None):
         """weirctl: exit status, standard output, standard error."""
-        done = subprocess.run([WEIRCTL, "-S", self.state, *args], capture_output=True, text=True, input=stdin, timeout=60)
+        done = subprocess.run([WEIRCTL, "-S", self.state, *args], capture_output=True, text=True, input=stdin,
+                              timeout=60)
         return done.returncode, done.stdout, done.stderr
 
     def verify(self):
