@@ -73,6 +73,8 @@ def refuses(t, w, msc):
     t.equal(msc.check(FREE, BOB), "ack", "another device is still accepted")
     t.equal(msc.check(FREE + "77", BOB), "ack", "also with 16 digits, which the HLR would not take")
     rig.until(lambda: stored_imei(BOB) == FREE, 3)
+    t.equal(msc.check(LISTED, BOB), "nack", "the blocked device is refused again")
+    msc.update_location(BOB)                                   # in order: the HLR has had whatever came before
     t.equal(stored_imei(BOB), FREE, "the HLR never saw the refused device")
     w.must("unblock", LISTED)
     t.equal(msc.check(LISTED, BOB), "ack", "an unblocked device is accepted again")
