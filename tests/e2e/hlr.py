@@ -51,7 +51,8 @@ def reconnect(name, seconds=15):
 # --- scenes ---------------------------------------------------------------------------------------
 def passes_on(t, w, msc):
     """What is not a check goes to the HLR and comes back; what is one is answered, and the HLR learns the IMEI."""
-    t.ok("'MSC-one'" in rig.vty(HLR_VTY, "show gsup-connections"), "the HLR sees the MSC under its own name")
+    known = rig.until(lambda: "'MSC-one'" in rig.vty(HLR_VTY, "show gsup-connections"))
+    t.ok(known, "the HLR sees the MSC under its own name")
     t.equal(msc.update_location(ALICE), "accept", "an update location passes through to the HLR and back")
     t.equal(msc.update_location("001010000000099"), "error:2", "the HLR's refusal of a stranger comes back")
     t.equal(msc.check(FREE, ALICE), "ack", "a device on no list is accepted")
