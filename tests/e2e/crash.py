@@ -128,7 +128,8 @@ def one_round(r, w, number, seed, states, imports):
     bulk = None
     if number % 2:
         bulk = r.start("import", rig.program("weirctl"), "-S", w.state, "import", imports, "--source", "bulk")
-    time.sleep(rnd.uniform(0.05, 0.6))
+    rig.until(lambda: sum(x.acknowledged for x in writers) > 0, 10)
+    time.sleep(rnd.uniform(0.01, 0.6))
     w.keeper.kill()
     for writer in writers:
         writer.join(15)

@@ -51,7 +51,8 @@ def reconnect(name, seconds=15):
 # --- scenes ---------------------------------------------------------------------------------------
 def passes_on(t, w, msc):
     """What is not a check goes to the HLR and comes back; what is one is answered, and the HLR learns the IMEI."""
-    t.ok("'MSC-one'" in rig.vty(HLR_VTY, "show gsup-connections"), "the HLR sees the MSC under its own name")
+    known = rig.until(lambda: "'MSC-one'" in rig.vty(HLR_VTY, "show gsup-connections"))
+    t.ok(known, "the HLR sees the MSC under its own name")
     t.equal(msc.update_location(ALICE), "accept", "an update location passes through to the HLR and back")
     t.equal(msc.update_location("001010000000099"), "error:2", "the HLR's refusal of a stranger comes back")
     t.equal(msc.check(FREE, ALICE), "ack", "a device on no list is accepted")
@@ -72,7 +73,9 @@ def refuses(t, w, msc):
     t.equal(msc.check(LISTED + "0", BOB), "nack", "and refused with 15 digits")
     t.equal(msc.check(FREE, BOB), "ack", "another device is still accepted")
     t.equal(msc.check(FREE + "77", BOB), "ack", "also with 16 digits, which the HLR would not take")
-    time.sleep(0.2)
+    rig.until(lambda: stored_imei(BOB) == FREE, 3)
+    t.equal(msc.check(LISTED, BOB), "nack", "the blocked device is refused again")
+    msc.update_location(BOB)                                   # in order: the HLR has had whatever came before
     t.equal(stored_imei(BOB), FREE, "the HLR never saw the refused device")
     w.must("unblock", LISTED)
     t.equal(msc.check(LISTED, BOB), "ack", "an unblocked device is accepted again")
