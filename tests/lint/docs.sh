@@ -32,7 +32,11 @@ path_findings() { # FILE NAME TREE
 
 # Help of a program as built, with the help of weirctl's commands; empty where there is none.
 help_of() { # PROGRAM
-	"$build/src/$1" --help 2>/dev/null || "$build/src/$1" -h 2>/dev/null
+	local verb
+	"$build/src/$1" -h 2>/dev/null || return
+	"$build/src/$1" -h | sed -nE '/^verbs:/,$s/^  ([a-z]+) .*/\1/p' | while read -r verb; do
+		"$build/src/$1" "$verb" -h 2>/dev/null
+	done
 }
 
 option_findings() { # FILE NAME
@@ -50,6 +54,45 @@ option_findings() { # FILE NAME
 					echo "$2: $program -h does not know $option ($line)"
 			done
 		done | sort -u
+	done
+}
+
+# Commands of a program's own nodes, from its XML: "node command", one a line.  Each must stand in the manual.
+commands_of() { # PROGRAM
+	"$build/src/$1" -X 2>/dev/null | python3 -c '
+import re, sys, xml.etree.ElementTree as tree
+for node in tree.fromstring(re.sub(r"(?s)</vtydoc>.*", "</vtydoc>", sys.stdin.read())):
+    name = node.get("id") or ""
+    for command in node:
+        words = command.get("id") or ""
+        own = name in ("view", "enable") and words.startswith(("show ", "explain "))
+        if own or not name.startswith(("config", "_", "view", "enable")) and not words.startswith("no "):
+            print(name, re.sub(r" [(<.A-Z\\[].*", "", words))' | sort -u
+}
+
+# What libosmocore brings in the nodes of a terminal; its own manuals tell of it.
+lent='show (pid|uptime|version|online-help|history|logging|alarms|stats|asciidoc|rate-counters|talloc-context|fsm|startup)'
+
+manual_findings() { # PROGRAM TREE
+	local node words word page
+	commands_of "$1" | grep -vE "^(view|enable) $lent" | while read -r node words; do
+		page=$2/doc/man/$1.cfg.5.adoc
+		case $node in
+		view | enable) page=$2/doc/man/$1.8.adoc ;;
+		admin | ctrl) page=$2/doc/man/cfg-common.adoc ;;
+		esac
+		for word in $words; do
+			grep -qE -- "[\`*][a-z -]*${word}[\` *]" "$page" 2>/dev/null ||
+				echo "${page#"$2"/}: nothing about '$word' of '$words' of node $node"
+		done
+	done
+}
+
+example_findings() { # TREE
+	local program
+	for program in weir-gate weir-keeper; do
+		"$build/src/$program" -t -c "$1/doc/examples/$program.cfg" 2>"$planted/said" >/dev/null ||
+			cat "$planted/said"
 	done
 }
 
@@ -84,4 +127,11 @@ if [ -f "$top/README.md" ]; then
 else
 	result 1 "there is a README.md"
 fi
+for program in weir-gate weir-keeper; do
+	finds "commands of $program at all" "$(commands_of $program)" '^admin listen'
+	finds "a command without a manual" "$(manual_findings $program "$planted")" "'listen' of node admin"
+	none "the manual of $program has all its commands" "$(manual_findings $program "$top")"
+done
+none "the example configurations are good" "$(example_findings "$top")"
+finds "an example that is not good" "$(example_findings "$planted")" 'weir-keeper.cfg: cannot be opened'
 finish
