@@ -50,7 +50,7 @@ struct weir_terms {
 	enum weir_action peer;          /* step 2: CONTINUE, REFUSE or a colour */
 	enum weir_action malformed;     /* step 3: REFUSE (default) or a colour */
 	enum weir_action store_failure; /* step 5: WHITE lets through (default), BLACK, UNKNOWN or REFUSE */
-	enum weir_action restrictive;   /* step 10: CONTINUE: permissive (default); GREY or BLACK: not on white is that */
+	enum weir_action restrictive;   /* step 10: CONTINUE: permissive (default); GREY or BLACK: not on white */
 	enum weir_action unknown;       /* step 11: a colour; UNKNOWN (default) leaves it to the interface */
 };
 

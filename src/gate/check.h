@@ -4,8 +4,8 @@
 /* The one path from a core's question to its answer.
  *
  * Every interface decodes what one read brought into queries, calls check_answer once, and encodes the verdicts in
- * order.  Nothing in here waits, allocates, takes a clock or logs above debug.  Sightings are noted after the verdict and
- * leave the process later, in batches; a full buffer drops and counts.
+ * order.  Nothing in here waits, allocates, takes a clock or logs above debug.  Sightings are noted after the verdict
+ * and leave the process later, in batches; a full buffer drops and counts.
  *
  * Counters always close: received = white + grey + black + unknown + malformed + shed + failed, per interface and in
  * all. */

@@ -157,10 +157,11 @@ static bool is_behind(const struct flips *flips)
 	return !flips->check->reg || register_meta(flips->check->reg, &meta) || meta.serial < flips->serial;
 }
 
-/* Something between the last datagram and this one is missing; or the serials went back: another ledger. */
+/* Something between the last datagram and this one is missing; or the serials went back, to another ledger or because
+ * the keeper wants everybody looked at. */
 static bool is_gap(const struct flips *flips, const struct weir_flips *message)
 {
-	return !flips->heard || message->after_serial > flips->serial || message->serial < flips->serial;
+	return !flips->heard || message->after_serial != flips->serial;
 }
 
 void flips_handle(struct flips *flips, const struct weir_flips *message)

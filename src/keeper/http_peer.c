@@ -70,7 +70,7 @@ int http_access_allow(struct http_access *access, enum http_allow_kind kind, con
 		      struct weir_why *why)
 {
 	struct http_allow *rule = find_rule(access, kind, name);
-	uint32_t id;
+	uint32_t id = 0;
 	int rc = id_of(kind, name, &id, why);
 
 	if (rc < 0)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/crc.h"
 
@@ -36,6 +37,7 @@ static const struct {
 };
 
 static const char meta_key[] = "meta";
+
 
 uint32_t ledger_crc(struct store_val key, const void *value, size_t len)
 {
@@ -227,31 +229,50 @@ static int tables_open(struct ledger *ledger, struct store_txn *txn)
 	return 0;
 }
 
-/* Tables are made, and a meta record where there is none: that is a new ledger. */
-static int ledger_found(struct ledger *ledger, struct weir_why *why)
+/* Tables and a meta record for a store that has just been made.  Never for one that holds something: a damaged page can
+ * hide a table's name, and an empty table in its place would lose it for good. */
+static int ledger_found(struct ledger *ledger)
 {
-	struct store_val key = ledger_val(meta_key, sizeof(meta_key) - 1), value;
-	uint64_t events = 0;
 	int rc = store_write_begin(ledger->store, &ledger->txn);
 
 	if (rc == 0)
 		rc = tables_open(ledger, &ledger->txn);
+	ledger->meta = (struct ledger_meta_disk){ .magic = LEDGER_MAGIC, .schema = LEDGER_SCHEMA,
+		.origin = ledger_random_id(), .epoch = 1 };
 	if (rc == 0)
-		rc = store_count(&ledger->txn, ledger->table[LEDGER_T_EVENT], &events);
-	if (rc == 0)
-		rc = store_get(&ledger->txn, ledger->table[LEDGER_T_META], key, &value);
-	if (rc == -ENOENT && events == 0) {
-		ledger->meta = (struct ledger_meta_disk){ .magic = LEDGER_MAGIC, .schema = LEDGER_SCHEMA,
-			.origin = ledger_random_id(), .epoch = 1 };
 		rc = meta_write(ledger);
-	}
 	if (rc == 0)
 		rc = store_commit(&ledger->txn);
 	store_abort(&ledger->txn);
+	return rc;
+}
+
+/* Nothing was ever written (there are only LMDB's own two pages): the store was made, and a crash came before the first
+ * commit. */
+static bool ledger_is_new(struct ledger *ledger)
+{
+	struct store_usage usage;
+
+	return store_usage(ledger->store, &usage) == 0 && usage.used_bytes <= 2 * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static int ledger_tables(struct ledger *ledger, struct weir_why *why)
+{
+	struct store_txn txn;
+	int rc;
+
+	if (ledger_is_new(ledger)) {
+		rc = ledger_found(ledger);
+		return rc < 0 ? why_set(why, rc, "%s: the ledger cannot be made: %s", ledger->dir, strerror(-rc)) : 0;
+	}
+	rc = store_read_begin(ledger->store, &txn);
 	if (rc < 0)
-		return why_set(why, rc == -ENOENT ? -EUCLEAN : rc, "%s: the ledger's tables cannot be opened: %s", ledger->dir,
-			       strerror(rc == -ENOENT ? EUCLEAN : -rc));
-	return 0;
+		return why_set(why, rc, "%s: the ledger cannot be read: %s", ledger->dir, strerror(-rc));
+	rc = tables_open(ledger, &txn);
+	store_read_end(&txn);
+	if (rc == -ENOENT)
+		return why_set(why, -EUCLEAN, "%s: the ledger is damaged: a table is missing", ledger->dir);
+	return rc < 0 ? why_set(why, rc, "%s: the ledger's tables cannot be opened: %s", ledger->dir, strerror(-rc)) : 0;
 }
 
 static int ledger_read(struct ledger *ledger, struct weir_why *why)
@@ -282,7 +303,7 @@ static int ledger_load(struct ledger *ledger, struct weir_why *why)
 	if (why)
 		why->text[0] = '\0';
 	ledger->broken = false;
-	rc = LEDGER_GUARDED(ledger, ledger_found(ledger, why));
+	rc = LEDGER_GUARDED(ledger, ledger_tables(ledger, why));
 	if (rc == 0)
 		rc = LEDGER_GUARDED(ledger, ledger_read(ledger, why));
 	if (rc < 0 && why && !why->text[0])

@@ -22,6 +22,8 @@
 #include "keeper/seen_orders.h"
 #include "keeper/turn.h"
 
+#define SLICE_ROWS 40000 /* of long work at once: some 50 ms, what a single request may have to wait */
+
 #define VTY_PORT   4281
 #define CTRL_PORT  4282
 #define ADMIN_PORT 9281
@@ -138,6 +140,7 @@ static void start_seen(struct keeper *keeper)
 
 static int start_lists(struct keeper *keeper, struct weir_why *why)
 {
+	const struct lists_tuning tuning = {.slice_rows = SLICE_ROWS};
 	struct weir_policy_draft draft;
 	int rc;
 
@@ -147,6 +150,7 @@ static int start_lists(struct keeper *keeper, struct weir_why *why)
 	rc = lists_open(daemon_state_dir(), daemon_now_ms(), orders_flips, keeper->orders, &keeper->lists, why);
 	if (rc < 0)
 		return rc;
+	lists_tune(keeper->lists, &tuning);
 	rc = lists_source_make(keeper->lists, KEEPER_LOCAL_SOURCE, "keeper", daemon_now_ms(), why);
 	if (rc < 0)
 		return rc;

@@ -104,9 +104,11 @@ static int open_tables(struct weir_register *reg)
 	return err == -ENOENT ? -EUCLEAN : err;
 }
 
-/* Twice, because handles of tables are good only after the transaction that opened them has ended. */
+/* Twice, because handles of tables are good only after the transaction that opened them has ended.  Each table is asked for
+ * its count before a cursor is opened on it: should reading its root fault, nothing is left behind. */
 static int attach(struct weir_register *reg)
 {
+	uint64_t entries;
 	int err;
 
 	err = store_read_renew(reg->store, &reg->txn);
@@ -117,8 +119,11 @@ static int attach(struct weir_register *reg)
 		err = -EUCLEAN;
 	if (!err)
 		err = store_read_begin(reg->store, &reg->txn);
-	for (unsigned i = 0; i < REGISTER_N_TABLES && !err; i++)
-		err = store_cursor_open(&reg->txn, reg->table[i], &reg->cursor[i]);
+	for (unsigned i = 0; i < REGISTER_N_TABLES && !err; i++) {
+		err = store_count(&reg->txn, reg->table[i], &entries);
+		if (!err)
+			err = store_cursor_open(&reg->txn, reg->table[i], &reg->cursor[i]);
+	}
 	store_read_reset(&reg->txn);
 	return err;
 }

@@ -48,7 +48,7 @@ def reconnect(name, seconds=15):
     return rig.until(attempt, seconds, 0.2)
 
 
-# --- scenes -----------------------------------------------------------------------------------------------------------------
+# --- scenes ---------------------------------------------------------------------------------------
 def passes_on(t, w, msc):
     """What is not a check goes to the HLR and comes back; what is one is answered, and the HLR learns the IMEI."""
     t.ok("'MSC-one'" in rig.vty(HLR_VTY, "show gsup-connections"), "the HLR sees the MSC under its own name")
@@ -58,7 +58,7 @@ def passes_on(t, w, msc):
     t.equal(rig.until(lambda: stored_imei(ALICE), 3), FREE, "the HLR has stored its IMEI")
     source = gsup.ie(gsup.IE_SOURCE, b"MSC-far\0")
     msc.send(gsup.check_request(ALICE, FREE, source))
-    f = msc.wait(lambda g: g.kind in (gsup.CHECK_RES, gsup.CHECK_ERR))
+    f = msc.wait(lambda g: g.kind in gsup.CHECK_ANSWERS)
     t.equal(f and f.ies.get(gsup.IE_DESTINATION), b"MSC-far\0", "the source name comes back as destination name")
     t.equal(f and gsup.unbcd(f.ies.get(gsup.IE_IMSI, b"")), ALICE, "the answer names the subscriber")
     t.equal(f and f.ies.get(gsup.IE_CLASS), b"\x01", "the answer has the request's message class")
