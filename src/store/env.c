@@ -142,6 +142,19 @@ static int open_env(struct store *store, const struct store_spec *spec)
 	return store_errno(store, rc);
 }
 
+/* A writer that was killed between its meta page and the shared number of the last transaction leaves readers one
+ * transaction behind for as long as any process keeps the lock file alive.  The next writer puts the number right when it
+ * takes the lock, so it takes it once before anybody reads. */
+static int recover(struct store *store)
+{
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(store->env, NULL, 0, &txn);
+
+	if (rc == MDB_SUCCESS)
+		mdb_txn_abort(txn);
+	return rc == MDB_MAP_RESIZED ? 0 : store_errno(store, rc);
+}
+
 static int open_checked(struct store *store, const struct store_spec *spec, struct weir_why *why)
 {
 	struct store_head head;
@@ -160,6 +173,8 @@ static int open_checked(struct store *store, const struct store_spec *spec, stru
 	err = store_errno(store, mdb_env_create(&store->env));
 	if (!err)
 		err = open_env(store, spec);
+	if (!err && spec->writer)
+		err = recover(store);
 	if (!err)
 		err = store_register(store);
 	if (err)
