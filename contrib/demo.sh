@@ -11,7 +11,7 @@
 # State lives in a temporary folder; everything listens on loopback and unprivileged ports; all ends with the script.
 # Root is needed only to install packages.
 set -u
-# shellcheck source=contrib/lib.sh
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 build=${BUILDDIR:-$top/build}
 bin=$build/src
@@ -27,6 +27,7 @@ WHITE=001000010000015 BLACK=001000010000031 BLACK_SVN=0010000100000377 UNKNOWN=0
 me=001010000000001
 work='' keeper='' gate='' listener='' wrong=0
 
+# shellcheck disable=SC2317 # the trap below calls it
 clean_up() {
 	local pid
 	for pid in $listener $gate $keeper; do kill "$pid" 2>/dev/null; done
@@ -42,7 +43,7 @@ fail() {
 	exit 1
 }
 
-# --- ports: the defaults where they are free, others where something of yours is there ------------------------------------
+# --- ports: the defaults where they are free, others where something of yours is there ------------
 port_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 choose_ports() {
@@ -87,16 +88,18 @@ start_weir() {
 	work=$(mktemp -d "${TMPDIR:-/tmp}/weir-demo.XXXXXX") || exit 1
 	choose_ports
 	mapfile -t lines < <(moved 4281 4282 9281)
-	"$bin/weir-keeper" -S "$work/state" -c "$top/doc/examples/weir-keeper.cfg" "${lines[@]}" >"$work/keeper.log" 2>&1 &
+	"$bin/weir-keeper" -S "$work/state" -c "$top/doc/examples/weir-keeper.cfg" "${lines[@]}" \
+		>"$work/keeper.log" 2>&1 &
 	keeper=$!
 	until_true 20 weirctl status || fail "weir-keeper did not come up"
 	mapfile -t lines < <(moved 4279 4280 8483; moved_gsup)
-	"$bin/weir-gate" -S "$work/state" -c "$top/doc/examples/weir-gate.cfg" "${lines[@]}" >"$work/gate.log" 2>&1 &
+	"$bin/weir-gate" -S "$work/state" -c "$top/doc/examples/weir-gate.cfg" "${lines[@]}" \
+		>"$work/gate.log" 2>&1 &
 	gate=$!
 	until_true 20 port_taken "$gsup" || fail "weir-gate did not come up"
 }
 
-# --- the scenes: each prints one line ------------------------------------------------------------------------------------------
+# --- the scenes: each prints one line -------------------------------------------------------------
 # line WHAT WANTED FOUND TIME
 line() {
 	local mark=
@@ -116,7 +119,8 @@ now_ms() { echo $((${EPOCHREALTIME/[.,]/} / 1000)); }
 imports() {
 	local before rows
 	before=$(now_ms)
-	weirctl import "$sample" --source sample >"$work/import.log" 2>&1 || fail "weirctl import failed: $(cat "$work/import.log")"
+	weirctl import "$sample" --source sample >"$work/import.log" 2>&1 ||
+		fail "weirctl import failed: $(cat "$work/import.log")"
 	rows=$(($(wc -l <"$sample") - 1))
 	line "weirctl import sample-list.csv: $rows rows" imported imported "$(($(now_ms) - before)) ms"
 }

@@ -57,8 +57,8 @@ enum weir_imei_class {
 	WEIR_IMEI_N_CLASSES
 };
 
-/* Read text: 14 to 17 digits with any number of '-', ' ', '/' and '.' around and between them.  Not terminated by NUL: len
- * counts.  *out is cleared on failure (no SVN, no check digit) except for out->at; an at above 255 says 255. */
+/* Read text: 14 to 17 digits with any number of '-', ' ', '/' and '.' around and between them.  Not terminated by NUL:
+ * len counts.  *out is cleared on failure (no SVN, no check digit) except for out->at; an at above 255 says 255. */
 enum weir_imei_fault imei_from_text(const char *text, size_t len, struct weir_imei_reading *out);
 
 /* Read TBCD or BCD-number digits (TS 29.002 17.7.8; the contents of the GSUP IMEI IE after its length octet): low

@@ -10,8 +10,8 @@
  *  3 identity  unreadable, all-zero, repeated, counting and test identities
  *  4 imsi      the longest matching IMSI prefix rule: a fixed colour, or its own mode and default for steps 10 and 11
  *  5 store     the store could not answer: allow, deny or refuse, as configured; counted as failed, never silence
- *  6 pair      deny beats allow; a subscriber fixed to other devices is black, unless an allow pair names this one; at home
- *              is no verdict of its own
+ *  6 pair      deny beats allow; a subscriber fixed to other devices is black, unless an allow pair names this one;
+ *              at home is no verdict of its own
  *  7 svn       this device with this software version is listed
  *  8 device    this device is listed
  *  9 range     the narrowest range or TAC that holds the device is listed
@@ -29,7 +29,8 @@
 #include "core/verdict.h"
 #include "core/why.h"
 
-/* What to do at a step: go on, tell a colour, or refuse in the protocol's own way.  The first four equal the colours. */
+/* What to do at a step: go on, tell a colour, or refuse in the protocol's own way.  The first four equal the
+ * colours. */
 enum weir_action {
 	WEIR_DO_WHITE = WEIR_WHITE,
 	WEIR_DO_GREY = WEIR_GREY,
@@ -49,7 +50,7 @@ struct weir_terms {
 	enum weir_action peer;          /* step 2: CONTINUE, REFUSE or a colour */
 	enum weir_action malformed;     /* step 3: REFUSE (default) or a colour */
 	enum weir_action store_failure; /* step 5: WHITE lets through (default), BLACK, UNKNOWN or REFUSE */
-	enum weir_action restrictive;   /* step 10: CONTINUE is permissive (default); GREY or BLACK for what is not on white */
+	enum weir_action restrictive;   /* step 10: CONTINUE: permissive (default); GREY or BLACK: not on white */
 	enum weir_action unknown;       /* step 11: a colour; UNKNOWN (default) leaves it to the interface */
 };
 
@@ -86,8 +87,8 @@ struct weir_policy; /* immutable; made from a draft, replaced whole */
 /* Defaults of every field above. */
 void policy_draft_init(struct weir_policy_draft *draft);
 
-/* Make a policy.  It copies what it needs (malloc); the draft may change afterwards.  NULL and why on failure: an action
- * that its step does not know, a prefix given twice, too many rules, out of memory. */
+/* Make a policy.  It copies what it needs (malloc); the draft may change afterwards.  NULL and why on failure: an
+ * action that its step does not know, a prefix given twice, too many rules, out of memory. */
 struct weir_policy *policy_alloc(const struct weir_policy_draft *draft, struct weir_why *why);
 void policy_free(struct weir_policy *policy);
 

@@ -13,5 +13,6 @@ struct weir_why {
 	char text[240]; /* always terminated; "" until something failed */
 };
 
-/* Set the sentence; cut, never overrun.  Returns err unchanged, so that "return why_set(why, -EINVAL, ...)" reads well. */
+/* Set the sentence; cut, never overrun.  Returns err unchanged, so that "return why_set(why, -EINVAL, ...)" reads
+ * well. */
 int why_set(struct weir_why *why, int err, const char *format, ...) __attribute__((format(printf, 3, 4)));

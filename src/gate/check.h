@@ -3,11 +3,12 @@
 
 /* The one path from a core's question to its answer.
  *
- * Every interface decodes what one read brought into queries, calls check_answer once, and encodes the verdicts in order.
- * Nothing in here waits, allocates, takes a clock or logs above debug.  Sightings are noted after the verdict and leave the
- * process later, in batches; a full buffer drops and counts.
+ * Every interface decodes what one read brought into queries, calls check_answer once, and encodes the verdicts in
+ * order.  Nothing in here waits, allocates, takes a clock or logs above debug.  Sightings are noted after the verdict
+ * and leave the process later, in batches; a full buffer drops and counts.
  *
- * Counters always close: received = white + grey + black + unknown + malformed + shed + failed, per interface and in all. */
+ * Counters always close: received = white + grey + black + unknown + malformed + shed + failed, per interface and in
+ * all. */
 #pragma once
 
 #include <stdbool.h>
@@ -41,7 +42,7 @@ struct check {
 	struct sightings *sightings;  /* NULL: nobody listens */
 	struct check_counters counters[WEIR_N_INTERFACES];
 	struct check_histogram histogram[WEIR_N_INTERFACES];
-	int store_error;              /* the last one: the alarm's level.  0 again when who follows the register says so */
+	int store_error;              /* the last one, for the alarm; whoever follows the register makes it 0 again */
 };
 
 /* Who asks: the same for a whole read. */
@@ -51,8 +52,8 @@ struct check_peer {
 	uint16_t id;                  /* small number of the peer for the sightings table; 0: cannot be found again */
 };
 
-/* Decide n queries of one interface and peer. now_s: the turn's clock, for suppression of sightings.  Interface and terms
- * are those of the arguments, whatever the queries say. */
+/* Decide n queries of one interface and peer. now_s: the turn's clock, for suppression of sightings.  Interface and
+ * terms are those of the arguments, whatever the queries say. */
 void check_answer(struct check *check, enum weir_interface interface, const struct check_peer *peer,
 		  const struct weir_query *queries, struct weir_verdict *verdicts, unsigned n, uint32_t now_s);
 

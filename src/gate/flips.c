@@ -19,14 +19,14 @@
 #include "gate/sightings.h"
 #include "register/register.h"
 
-#define SLICE	 64 /* pairs decided together */
+#define SLICE    64 /* pairs decided together */
 #define READ_MAX 64
 
 struct flips {
 	struct check *check;
 	struct flips_calls calls;
 
-	bool heard;	 /* serial is known */
+	bool heard;      /* serial is known */
 	uint64_t serial; /* of the last datagram */
 
 	bool sweeping, again; /* again: something came while the sweep was under way */
@@ -64,10 +64,11 @@ static void throw_off(struct slice *slice, unsigned i)
 		slice->full = true;
 		return;
 	}
-	if (rc)
+	if (rc) {
 		flips->counters.cancel_failed++;
-	else
-		flips->counters.cancelled++;
+		return;
+	}
+	flips->counters.cancelled++;
 	if (flips->check->sightings)
 		sightings_gone(flips->check->sightings, query->imei.key, query->imsi, slice->peer[i].id);
 }
@@ -156,10 +157,11 @@ static bool is_behind(const struct flips *flips)
 	return !flips->check->reg || register_meta(flips->check->reg, &meta) || meta.serial < flips->serial;
 }
 
-/* Something between the last datagram and this one is missing; or the serials went back: another ledger. */
+/* Something between the last datagram and this one is missing; or the serials went back, to another ledger or because
+ * the keeper wants everybody looked at. */
 static bool is_gap(const struct flips *flips, const struct weir_flips *message)
 {
-	return !flips->heard || message->after_serial > flips->serial || message->serial < flips->serial;
+	return !flips->heard || message->after_serial != flips->serial;
 }
 
 void flips_handle(struct flips *flips, const struct weir_flips *message)

@@ -7,11 +7,11 @@
  * is a hint to look again: each subscriber who is attached with such a device, by our own table or by what the keeper
  * last saw, is decided anew, and who is black now is handed to cancel().  Nothing of this is counted as a check.
  *
- * A datagram that was missed shows as a gap between serials.  Then, and after the first datagram of our life, everybody
- * attached is looked at again: a sweep, in slices, beside the checks.  The same where a hint could not be acted on: the
- * datagram cannot be read, the register that we have open is older than it, the store fails, or the peer's side has no
- * room for more cancels.  A keeper with more to name than fits into a datagram sends several; from the second on their
- * after_serial is the serial of the one before.
+ * A datagram that was missed shows as a gap: it does not begin where the last one ended.  Then, and after the first
+ * datagram of our life, everybody attached is looked at again: a sweep, in slices, beside the checks.  The same where a
+ * hint could not be acted on: the datagram cannot be read, the register that we have open is older than it, the store
+ * fails, or the peer's side has no room for more cancels.  A keeper with more to name than fits into a datagram sends
+ * several; from the second on their after_serial is the serial of the one before.
  *
  * Only what the register says throws off (steps 6 to 11 of the policy): a switch in the configuration decides the next
  * check, not those who are attached.  A store that fails throws nobody off.
@@ -41,7 +41,7 @@ struct flips_calls {
 	 * is cut. */
 	bool (*peer_by_id)(uint16_t id, struct flips_peer *peer, void *data);
 	bool (*peer_by_name)(const char *name, struct flips_peer *peer, void *data);
-	/* Throw off.  0; -ENOBUFS: no room now, ask again later; another error: cannot be done, forget it. */
+	/* Throw off.  0; -ENOBUFS: no room now, ask again later; another error: the next sweep tries. */
 	int (*cancel)(struct weir_imsi imsi, uint64_t imei, const struct flips_peer *peer, void *data);
 	void *data;
 };
@@ -67,8 +67,8 @@ int flips_sweep_step(struct flips *flips);
 
 struct flips_counters {
 	uint64_t datagrams, malformed;
-	uint64_t hints;	    /* devices that the keeper named */
-	uint64_t gaps;	    /* serials missed, the first datagram counted as one */
+	uint64_t hints;     /* devices that the keeper named */
+	uint64_t gaps;      /* serials missed, the first datagram counted as one */
 	uint64_t sweeps;    /* finished */
 	uint64_t looked;    /* pairs decided again */
 	uint64_t undecided; /* of those: the store could not say */

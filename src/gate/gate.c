@@ -176,7 +176,7 @@ static void each_second(void *data)
 	gate_follow(gate);
 	set_clock(gate);
 	gsup_expire(gate->gsup, daemon_mono_us());
-	notify_flush(gate->notify, daemon_now_ms() / 1000);
+	notify_flush(gate->notify, daemon_mono_us(), daemon_now_ms() / 1000);
 	notify_second(gate->notify);
 }
 
@@ -188,12 +188,14 @@ static void turned(void *data, int64_t start_us)
 {
 	struct gate *gate = data;
 	unsigned n = gsup_take_answered(gate->gsup);
+	int64_t now_us;
 
 	if (!n)
 		return;
-	check_histogram_add(&gate->check.histogram[WEIR_IF_GSUP], daemon_mono_us() - start_us, n);
+	now_us = daemon_mono_us();
+	check_histogram_add(&gate->check.histogram[WEIR_IF_GSUP], now_us - start_us, n);
 	if (gate->notify)
-		notify_flush(gate->notify, gsup_wall_s(gate->gsup));
+		notify_flush(gate->notify, now_us, gsup_wall_s(gate->gsup));
 }
 
 static void idle(void *data)

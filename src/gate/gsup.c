@@ -136,8 +136,13 @@ static void judge_sessions(struct gsup *gsup)
 int gsup_configure(struct gsup *gsup, const struct gsup_config *config, struct weir_why *why)
 {
 	struct traffic_listener *fresh[GATE_MAX_LISTEN];
-	int rc = open_listeners(gsup, config, fresh, why);
+	int rc;
 
+	if (gsup->stopping) {
+		gsup->config = config;
+		return 0;
+	}
+	rc = open_listeners(gsup, config, fresh, why);
 	if (rc)
 		return rc;
 	swap_listeners(gsup, config, fresh);

@@ -117,10 +117,9 @@ void gsup_session_upstream(struct gsup_session *s)
 	if (s->up && address_equal(&s->up->remote, hlr))
 		return;
 	upstream_forget(s);
-	s->state = GSUP_UPSTREAM;
+	s->state = GSUP_UPSTREAM; /* the peer's next octets find it not ready and stop the reading */
 	s->up_pinged_us = 0;
 	s->upstream_us = traffic_now_us(s->gsup->traffic);
-	traffic_pause(s->down);
 	s->up = traffic_connect(s->gsup->traffic, &gsup_up_kind, s, hlr);
 	if (!s->up)
 		upstream_fail(s, "cannot be reached");

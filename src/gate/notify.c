@@ -21,6 +21,7 @@
 #include "gate/sightings.h"
 
 #define COUNT_SLICES 4 /* a second */
+#define FLUSH_PAUSE_US 1000
 
 struct notify {
 	struct check *check;
@@ -29,20 +30,35 @@ struct notify {
 	struct flips *flips;
 	struct osmo_fd orders;
 	struct osmo_timer_list sweep;
-	uint64_t seen_connected; /* gsup's counter when it was looked at last */
+	uint64_t missed[PEERS_MAX / 64 + 1]; /* by peer id: somebody there was to be looked at while the peer was away */
+	unsigned n_missed;
+	int64_t flush_after_us;  /* the keeper's socket was full */
 	size_t place;            /* of the count under way */
 	int64_t counting, attached;
 };
 
 /* --- what flips asks ---------------------------------------------------------------------------------------------------- */
 
+/* Whoever turned black while his peer was away cannot be thrown off now: look again when it is back. */
+static void miss(struct notify *n, uint16_t id)
+{
+	uint64_t bit = UINT64_C(1) << id % 64;
+
+	n->n_missed += !(n->missed[id / 64] & bit);
+	n->missed[id / 64] |= bit;
+}
+
 static bool peer_by_id(uint16_t id, struct flips_peer *peer, void *data)
 {
 	struct notify *n = data;
 
 	/* The interfaces that can cancel: GSUP, as long as there is no other. */
-	if (peers_interface(n->peers, id) != WEIR_IF_GSUP || !gsup_peer_ready(n->gsup, id, &peer->terms))
+	if (peers_interface(n->peers, id) != WEIR_IF_GSUP)
 		return false;
+	if (!gsup_peer_ready(n->gsup, id, &peer->terms)) {
+		miss(n, id);
+		return false;
+	}
 	peer->id = id;
 	peer->interface = WEIR_IF_GSUP;
 	return true;
@@ -153,9 +169,16 @@ void notify_free(struct notify *n)
 
 /* --- each turn, each second --------------------------------------------------------------------------------------------- */
 
-void notify_flush(struct notify *n, uint32_t now_s)
+void notify_flush(struct notify *n, int64_t mono_us, uint32_t now_s)
 {
+	const struct sightings_counters *counters = sightings_counters(n->check->sightings);
+	uint64_t full = counters->keeper_full;
+
+	if (mono_us < n->flush_after_us)
+		return;
 	sightings_flush(n->check->sightings, now_s);
+	if (counters->keeper_full != full)
+		n->flush_after_us = mono_us + FLUSH_PAUSE_US;
 }
 
 static void count_one(const struct sightings_pair *pair, void *data)
@@ -176,16 +199,24 @@ static void count_some(struct notify *n)
 	}
 }
 
-void notify_second(struct notify *n)
+static void look_again(struct notify *n)
 {
-	uint64_t connected = gsup_counters(n->gsup)->connected;
+	uint16_t terms;
 
-	if (connected != n->seen_connected) {
-		/* Whoever turned black while his peer was away could not be thrown off: look again. */
-		n->seen_connected = connected;
+	for (unsigned id = 1; id <= peers_count(n->peers) && n->n_missed; id++) {
+		uint64_t bit = UINT64_C(1) << id % 64;
+		if (!(n->missed[id / 64] & bit) || !gsup_peer_ready(n->gsup, id, &terms))
+			continue;
+		n->missed[id / 64] &= ~bit;
+		n->n_missed--;
 		flips_want_sweep(n->flips);
 		schedule_sweep(n);
 	}
+}
+
+void notify_second(struct notify *n)
+{
+	look_again(n);
 	count_some(n);
 }
 

@@ -21,8 +21,9 @@ struct peers;
 struct notify *notify_alloc(void *ctx, struct check *check, struct gsup *gsup, struct peers *peers, struct weir_why *why);
 void notify_free(struct notify *notify);
 
-/* Send what is due: after each turn that answered, and each second. */
-void notify_flush(struct notify *notify, uint32_t now_s);
+/* Send what is due: after each turn that answered, and each second.  A keeper whose socket is full is left alone for a
+ * millisecond: trying again in each turn would cost every answer a system call. */
+void notify_flush(struct notify *notify, int64_t mono_us, uint32_t now_s);
 /* Each second: count a part of who is attached; look again at everybody when a peer has come. */
 void notify_second(struct notify *notify);
 

@@ -3,8 +3,8 @@
 
 /* The set of traffic sockets and its turn.
  *
- * System calls of a turn with one ready connection: epoll_wait, recv, send.  Nothing else, and nothing that waits.  The
- * clock is read by the caller.  Never frees a connection inside a turn: events of the same epoll_wait may still name it. */
+ * System calls of a turn with one ready connection: epoll_wait, recv, send.  Nothing else.  The clock is read once a turn, by
+ * who begins it.  Never frees a connection inside a turn: events of the same epoll_wait may still name it. */
 #define _GNU_SOURCE /* accept4 */
 #include "gate/traffic.h"
 
@@ -27,6 +27,8 @@
 
 #define TURN_EVENTS 128
 #define ACCEPTS_A_TURN 64
+#define LINGER_US 1000
+#define BUSY_US 300
 
 struct traffic_listener {
 	struct traffic *traffic;
@@ -40,7 +42,7 @@ struct traffic_listener {
 
 struct traffic {
 	int epoll;
-	int64_t now_us;
+	int64_t now_us, worked_us; /* of this turn; of the last one that had work */
 	bool in_turn, started;
 	unsigned n_conns, max_conns;
 	uint64_t refused;
@@ -586,14 +588,10 @@ static void end_turn(struct traffic *t)
 		clear_graves(t);
 }
 
-int traffic_turn(struct traffic *t, int64_t now_us)
+static void run_events(struct traffic *t, const struct epoll_event *ev, int n, int64_t now_us)
 {
-	struct epoll_event ev[TURN_EVENTS];
-	int n;
-
 	t->now_us = now_us;
 	t->in_turn = true;
-	n = epoll_wait(t->epoll, ev, TURN_EVENTS, 0);
 	for (int i = 0; i < n; i++) {
 		uintptr_t ptr = (uintptr_t)ev[i].data.ptr;
 		if (ptr & 1)
@@ -604,6 +602,14 @@ int traffic_turn(struct traffic *t, int64_t now_us)
 	end_turn(t);
 	if (t->hooks.turned)
 		t->hooks.turned(t->hooks.data, now_us);
+}
+
+int traffic_turn(struct traffic *t, int64_t now_us)
+{
+	struct epoll_event ev[TURN_EVENTS];
+	int n = epoll_wait(t->epoll, ev, TURN_EVENTS, 0);
+
+	run_events(t, ev, n, now_us);
 	return n;
 }
 
@@ -651,10 +657,31 @@ void traffic_tick(struct traffic *t, int64_t now_us)
 
 /* --- the set ------------------------------------------------------------------------------------------------------- */
 
+/* Is the next octet likely to be here sooner than a turn of the whole loop is worth? */
+static bool is_busy(struct traffic *t, int n)
+{
+	int64_t since = t->now_us - t->worked_us;
+
+	if (n > 0)
+		t->worked_us = t->now_us;
+	return n > 0 && since < BUSY_US;
+}
+
+/* The loop found the set readable.  Its own turn costs as much as an answer: poll() over every other descriptor, timers,
+ * then epoll_wait.  So while traffic is brisk the next turns wait in the set itself, for LINGER_US in all and 1 ms at a time;
+ * the rest of the loop (timers, signals, VTY, the keeper) is late by 2 ms at most. */
 static int set_readable(struct osmo_fd *ofd, unsigned int what)
 {
+	struct traffic *t = ofd->data;
+	struct epoll_event ev[TURN_EVENTS];
+	int64_t start = daemon_mono_us();
+	int n = traffic_turn(t, start);
+
 	(void)what;
-	traffic_turn(ofd->data, daemon_mono_us());
+	while (is_busy(t, n) && t->now_us - start < LINGER_US) {
+		n = epoll_wait(t->epoll, ev, TURN_EVENTS, 1);
+		run_events(t, ev, n, daemon_mono_us());
+	}
 	return 0;
 }
 

@@ -4,8 +4,8 @@
 /* The keeper's HTTP API, version 1: routes and handlers.  doc/API.md is its manual for people.
  *
  * A handler decodes, calls the one path (turn, lists, register), encodes.  Errors are RFC 9457 problem documents whose
- * "code" is a stable word and whose "detail" is a sentence for people.  Identities are printed in clear: who may ask may
- * see them.  Long work (imports, verify, rebuild) goes in slices between which other requests are served. */
+ * "code" is a stable word and whose "detail" is a sentence for people.  Identities are printed in clear: who may ask
+ * may see them.  Long work (imports, verify, rebuild) goes in slices between which other requests are served. */
 #pragma once
 
 #include <stdbool.h>
@@ -25,7 +25,7 @@ void api_problem(struct http_request *request, unsigned status, const char *code
 /* A room's error as a problem: -EINVAL 422, -ENOENT 404, -EBUSY 503, -ENOSPC and -EIO 507, else 500. */
 void api_problem_of(struct http_request *request, int err, const struct weir_why *why);
 
-/* --- handlers, by file -------------------------------------------------------------------------------------------------- */
+/* --- handlers, by file ------------------------------------------------------------------------------------------ */
 
 void api_get_status(struct http_request *request); /* api_status.c */
 void api_get_livez(struct http_request *request);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* POST /v1/verify: check ledger and register, findings as they are found (NDJSON where the client accepts it, one document
- * else).  POST /v1/rebuild: the register anew from the entries. */
+/* POST /v1/verify: check ledger and register, findings as they are found (NDJSON where the client accepts it, one
+ * document else).  POST /v1/rebuild: the register anew from the entries. */
 #include "keeper/api.h"
 
 #include <osmocom/core/logging.h>
@@ -16,12 +16,12 @@
 #include "keeper/api_json.h"
 #include "keeper/main.h"
 
-#define NDJSON	      "application/x-ndjson"
+#define NDJSON        "application/x-ndjson"
 #define PROGRESS_US   250000
 #define TEXT_HIGH     (1u << 20) /* a reader this far behind is waited for */
 #define FINDINGS_TOLD 1000
 
-/* --- verify ------------------------------------------------------------------------------------------------------------- */
+/* --- verify ----------------------------------------------------------------------------------------------------- */
 
 struct verify {
 	struct api_jobs *jobs;
@@ -29,9 +29,9 @@ struct verify {
 	struct lists_verify *verify;
 	struct api_slicer slicer;
 	bool streams, ended;
-	json_t *findings;         /* where it does not stream */
+	json_t *findings; /* where it does not stream */
 	uint64_t n_findings;
-	struct daemon_text text;  /* what the client has not read yet */
+	struct daemon_text text; /* what the client has not read yet */
 	size_t at;
 	long long told_us;
 };
@@ -174,7 +174,7 @@ void api_verify_gone(struct http_request *request)
 	free(job);
 }
 
-/* --- rebuild ------------------------------------------------------------------------------------------------------------ */
+/* --- rebuild ---------------------------------------------------------------------------------------------------- */
 
 struct api_rebuild {
 	struct api_jobs *jobs;
@@ -211,7 +211,8 @@ void api_rebuild(struct http_request *request)
 	int rc;
 
 	if (keeper->jobs->import || keeper->jobs->rebuild) {
-		api_problem(request, 409, "import-running", "an import or another rebuild is under way; wait for its end");
+		api_problem(request, 409, "import-running",
+			    "an import or another rebuild is under way; wait for its end");
 		return;
 	}
 	job = calloc(1, sizeof(*job));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* /v1/devices/{imei}, its history, and /v1/check: what is known of one device, by whom, and what it comes to.  Reads only. */
+/* /v1/devices/{imei}, its history, and /v1/check: what is known of one device, by whom, and what it comes to.  Reads
+ * only. */
 #include "keeper/api.h"
 
 #include <errno.h>
@@ -52,9 +53,10 @@ static void add_imei(json_t *value, const struct weir_imei_reading *reading)
 	if (reading->imei.svn != WEIR_NO_SVN)
 		json_object_set_new(value, "svn", json_integer(reading->imei.svn));
 	if (reading->given_check > 0 && imei_check_is_wrong(reading))
-		json_object_set_new(value, "remark", json_pack("{s:s, s:i, s:o}", "code", "check-digit", "given",
-							       (int)reading->given_check, "correction",
-							       api_json_imei(reading->imei.key)));
+		json_object_set_new(value, "remark",
+				    json_pack("{s:s, s:i, s:o}", "code", "check-digit", "given",
+					      (int)reading->given_check, "correction",
+					      api_json_imei(reading->imei.key)));
 }
 
 void api_get_device(struct http_request *request)
@@ -161,8 +163,9 @@ void api_get_check(struct http_request *request)
 	json_object_set_new(value, "verdict", api_json_verdict(&verdict));
 	json_object_set_new(value, "facts", api_json_facts(&facts));
 	json_object_set_new(value, "trace", api_json_trace(&trace));
-	json_object_set_new(value, "note",
-			    json_string("decided with the default policy; the gate's own configuration may say otherwise: "
-					"'explain' on its VTY tells"));
+	json_object_set_new(
+		value, "note",
+		json_string("decided with the default policy; the gate's own configuration may say otherwise: "
+			    "'explain' on its VTY tells"));
 	api_answer(request, 200, value);
 }

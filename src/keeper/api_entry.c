@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* /v1/sources and the single entries of a source: devices, ranges, TACs, pairs.  Changes go through the turn; the answer
- * comes when they are durable and in force. */
+/* /v1/sources and the single entries of a source: devices, ranges, TACs, pairs.  Changes go through the turn; the
+ * answer comes when they are durable and in force. */
 #include "keeper/api.h"
 
 #include <errno.h>
@@ -18,7 +18,12 @@
 #define SOURCES_MAX 65535
 
 /* /v1/sources/{source}/{kind}/{value}[/{imsi}] */
-enum { SEGMENT_SOURCE = 2, SEGMENT_KIND, SEGMENT_VALUE, SEGMENT_IMSI };
+enum {
+	SEGMENT_SOURCE = 2,
+	SEGMENT_KIND,
+	SEGMENT_VALUE,
+	SEGMENT_IMSI
+};
 
 /* What a request names, and what its answer says of it beside the result. */
 struct entry_request {
@@ -28,7 +33,7 @@ struct entry_request {
 	bool remark; /* the check digit given is not the right one */
 };
 
-/* --- sources ------------------------------------------------------------------------------------------------------------ */
+/* --- sources ---------------------------------------------------------------------------------------------------- */
 
 /* All sources (malloc); how many, or a negative errno. */
 static int sources_read(struct keeper *keeper, struct weir_source **sources)
@@ -93,7 +98,7 @@ void api_put_source(struct http_request *request)
 		api_answer(request, existed ? 200 : 201, json_pack("{s:s, s:b}", "source", name, "made", !existed));
 }
 
-/* --- what a path names -------------------------------------------------------------------------------------------------- */
+/* --- what a path names ------------------------------------------------------------------------------------------ */
 
 bool api_read_imei(struct http_request *request, const char *text, struct weir_imei_reading *reading)
 {
@@ -102,8 +107,10 @@ bool api_read_imei(struct http_request *request, const char *text, struct weir_i
 
 	if (fault == WEIR_IMEI_OK)
 		return true;
-	snprintf(sentence, sizeof(sentence), "the IMEI %s; 14 to 17 digits are needed, '-', ' ', '/' and '.' may stand "
-		 "between them", imei_fault_text(fault));
+	snprintf(sentence, sizeof(sentence),
+		 "the IMEI %s; 14 to 17 digits are needed, '-', ' ', '/' and '.' may stand "
+		 "between them",
+		 imei_fault_text(fault));
 	api_problem(request, 422, "imei", sentence);
 	return false;
 }
@@ -185,7 +192,7 @@ static bool read_path(struct http_request *request, struct entry_request *entry)
 	return api_read_imsi(request, target->segment[SEGMENT_IMSI], &row->imsi);
 }
 
-/* --- what a body says --------------------------------------------------------------------------------------------------- */
+/* --- what a body says ------------------------------------------------------------------------------------------- */
 
 static bool refuse_member(struct http_request *request, const char *code, const char *name, const char *needed)
 {
@@ -239,7 +246,8 @@ static bool read_body(struct http_request *request, struct list_row *row)
 		api_problem(request, 400, "json", "the body must be one JSON object without repeated names");
 		return false;
 	}
-	json_object_foreach(object, name, value) {
+	json_object_foreach(object, name, value)
+	{
 		good = take_member(request, name, value, row);
 		if (!good)
 			break;
@@ -248,7 +256,7 @@ static bool read_body(struct http_request *request, struct list_row *row)
 	return good;
 }
 
-/* --- put, delete -------------------------------------------------------------------------------------------------------- */
+/* --- put, delete ------------------------------------------------------------------------------------------------ */
 
 static void add_names(json_t *value, const struct entry_request *entry)
 {
@@ -320,7 +328,8 @@ static struct entry_request *entry_begin(struct http_request *request)
 	if (!entry || !read_path(request, entry))
 		return NULL;
 	if (strlen(source) > LEDGER_NAME_MAX || !api_source_exists(http_root(request), source)) {
-		api_problem(request, 404, "no-such-source", "there is no source of that name; PUT /v1/sources/NAME "
+		api_problem(request, 404, "no-such-source",
+			    "there is no source of that name; PUT /v1/sources/NAME "
 			    "makes one");
 		return NULL;
 	}
@@ -358,7 +367,7 @@ void api_entry_gone(struct http_request *request)
 	free(*http_data(request));
 }
 
-/* --- get ---------------------------------------------------------------------------------------------------------------- */
+/* --- get -------------------------------------------------------------------------------------------------------- */
 
 struct finding {
 	const struct entry_request *entry;
@@ -368,7 +377,8 @@ struct finding {
 static bool is_same(const struct list_row *a, const struct list_row *b)
 {
 	return a->kind == b->kind && a->from == b->from && a->to == b->to &&
-	       (a->kind != LIST_DEVICE || a->svn == b->svn) && (a->kind != LIST_PAIR || a->imsi.packed == b->imsi.packed);
+	       (a->kind != LIST_DEVICE || a->svn == b->svn) &&
+	       (a->kind != LIST_PAIR || a->imsi.packed == b->imsi.packed);
 }
 
 static int find_cb(const struct weir_entry *entry, const char *source, void *data)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* GET /v1/export and /v1/sources/{source}/export: CSV, a slice a turn, in key order.  Nothing is held between slices: what
- * changes while it runs may be in it or not.  Weir-Serial says where it began. */
+/* GET /v1/export and /v1/sources/{source}/export: CSV, a slice a turn, in key order.  Nothing is held between slices:
+ * what changes while it runs may be in it or not.  Weir-Serial says where it began. */
 #include "keeper/api.h"
 
 #include <errno.h>
@@ -14,7 +14,8 @@
 
 #define ROWS_A_SLICE 256
 
-struct export {
+struct export
+{
 	struct lists *lists;
 	struct lists_place place;
 	char source[LEDGER_NAME_MAX + 1]; /* "": all */
@@ -76,8 +77,8 @@ void api_get_export(struct http_request *request)
 	struct export *export;
 	char serial[24];
 
-	if (target->n_segments == 4 && (strlen(target->segment[2]) > LEDGER_NAME_MAX ||
-					!api_source_exists(keeper, target->segment[2]))) {
+	if (target->n_segments == 4 &&
+	    (strlen(target->segment[2]) > LEDGER_NAME_MAX || !api_source_exists(keeper, target->segment[2]))) {
 		api_problem(request, 404, "no-such-source", "there is no source of that name");
 		return;
 	}

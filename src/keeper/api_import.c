@@ -3,8 +3,8 @@
 
 /* POST /v1/sources/{source}/import: a CSV streamed in, checked whole, then accepted and applied.
  *
- * A client that leaves before the file was checked leaves nothing behind.  From acceptance on the import goes on without its
- * client.  The answer waits until it is in force. */
+ * A client that leaves before the file was checked leaves nothing behind.  From acceptance on the import goes on
+ * without its client.  The answer waits until it is in force. */
 #include "keeper/api.h"
 
 #include <osmocom/core/logging.h>
@@ -21,7 +21,12 @@
 
 #define REJECTS_TOLD 1000
 
-enum stage { READING, CHECKING, ACCEPTING, APPLYING };
+enum stage {
+	READING,
+	CHECKING,
+	ACCEPTING,
+	APPLYING
+};
 
 struct api_import {
 	struct api_jobs *jobs;
@@ -39,7 +44,7 @@ static const char *const mode_names[] = {
 	[LISTS_TAKE_OFF] = "take-off",
 };
 
-/* --- what the query says ------------------------------------------------------------------------------------------------ */
+/* --- what the query says ---------------------------------------------------------------------------------------- */
 
 static bool read_word(const char *text, const char *const *names, unsigned n, int *value)
 {
@@ -116,7 +121,8 @@ static bool read_settings(struct http_request *request, struct api_import *job)
 		return false;
 	}
 	if (strlen(source) > LEDGER_NAME_MAX || !api_source_exists(job->jobs->keeper, source)) {
-		api_problem(request, 404, "no-such-source", "there is no source of that name; PUT /v1/sources/NAME "
+		api_problem(request, 404, "no-such-source",
+			    "there is no source of that name; PUT /v1/sources/NAME "
 			    "makes one");
 		return false;
 	}
@@ -125,7 +131,7 @@ static bool read_settings(struct http_request *request, struct api_import *job)
 	return true;
 }
 
-/* --- the end ------------------------------------------------------------------------------------------------------------ */
+/* --- the end ---------------------------------------------------------------------------------------------------- */
 
 /* The job is over: its import forgotten or done, its client answered before. */
 static void job_free(struct api_import *job)
@@ -174,6 +180,10 @@ static void count_import(struct api_import *job, bool accepted)
 	}
 	stats->imports++;
 	stats->rows += receipt.rows;
+	if (job->resumed) { /* whose it was, the ledger knows */
+		LOGP(DLISTS, LOGL_NOTICE, "the import that was resumed is in force\n");
+		return;
+	}
 	LOGP(DLISTS, LOGL_NOTICE, "import into source %s by %s in force: %llu rows, %llu rejected, serial %llu\n",
 	     job->spec.source, job->spec.actor, (unsigned long long)receipt.rows, (unsigned long long)receipt.rejected,
 	     (unsigned long long)receipt.serial);
@@ -199,7 +209,7 @@ static void job_done(struct api_import *job, bool in_force)
 	job_free(job);
 }
 
-/* --- the slices --------------------------------------------------------------------------------------------------------- */
+/* --- the slices ------------------------------------------------------------------------------------------------- */
 
 static enum api_slice check_step(struct api_import *job)
 {
@@ -262,7 +272,7 @@ static enum api_slice job_step(void *data)
 	}
 }
 
-/* --- the request -------------------------------------------------------------------------------------------------------- */
+/* --- the request ------------------------------------------------------------------------------------------------ */
 
 static struct api_import *job_alloc(struct api_jobs *jobs, struct http_request *request)
 {
@@ -287,7 +297,8 @@ void api_import_begin(struct http_request *request)
 	int rc;
 
 	if (jobs->import || jobs->rebuild) {
-		api_problem(request, 409, "import-running", "another import or a rebuild is under way; wait for its end");
+		api_problem(request, 409, "import-running",
+			    "another import or a rebuild is under way; wait for its end");
 		return;
 	}
 	job = job_alloc(jobs, request);
@@ -334,7 +345,8 @@ void api_import_gone(struct http_request *request)
 	if (!job)
 		return;
 	if (job->stage == READING) {
-		LOGP(DLISTS, LOGL_NOTICE, "import into source %s by %s: the client left in the middle, nothing was changed\n",
+		LOGP(DLISTS, LOGL_NOTICE,
+		     "import into source %s by %s: the client left in the middle, nothing was changed\n",
 		     job->spec.source, job->spec.actor);
 		job_free(job);
 		return;
@@ -385,8 +397,8 @@ void api_get_import(struct http_request *request)
 		api_answer(request, 200, json_pack("{s:b}", "running", 0));
 		return;
 	}
-	api_answer(request, 200, json_pack("{s:b, s:s, s:s, s:I, s:I, s:b, s:b}", "running", 1, "source", state.source,
-					   "phase", state.phase, "done", (json_int_t)state.done, "total",
-					   (json_int_t)state.total, "dry_run", (int)state.dry_run, "resumed",
-					   (int)state.resumed));
+	api_answer(request, 200,
+		   json_pack("{s:b, s:s, s:s, s:I, s:I, s:b, s:b}", "running", 1, "source", state.source, "phase",
+			     state.phase, "done", (json_int_t)state.done, "total", (json_int_t)state.total, "dry_run",
+			     (int)state.dry_run, "resumed", (int)state.resumed));
 }

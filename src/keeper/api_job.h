@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* Long work in slices: a zero-delay timer steps it for a few milliseconds a turn, and everything else is served between. */
+/* Long work in slices: a zero-delay timer steps it for a few milliseconds a turn, and everything else is served
+ * between. */
 #pragma once
 
 #include <osmocom/core/timer.h>

@@ -142,8 +142,8 @@ json_t *api_json_row(const struct list_row *row)
 
 	switch (row->kind) {
 	case LIST_RANGE:
-		return json_pack("{s:s, s:s, s:s, s:s, s:s}", "kind", "range", "from", imei_print(from, row->from), "to",
-				 imei_print(to, row->to), "list", colour_name(row->colour), "reason",
+		return json_pack("{s:s, s:s, s:s, s:s, s:s}", "kind", "range", "from", imei_print(from, row->from),
+				 "to", imei_print(to, row->to), "list", colour_name(row->colour), "reason",
 				 reason_name(row->reason));
 	case LIST_PAIR:
 		return json_pack("{s:s, s:o, s:o, s:s, s:s}", "kind", "pair", "imei", api_json_imei(row->from), "imsi",
@@ -195,9 +195,10 @@ json_t *api_json_event(const struct weir_event *event)
 	if (event->type == LEDGER_PUT || event->type == LEDGER_REMOVE || event->type == LEDGER_BATCH)
 		json_object_set_new(value, "row", api_json_row(&event->row));
 	if (event->type == LEDGER_BATCH)
-		json_object_set_new(value, "batch", json_pack("{s:I, s:I, s:o}", "id", (json_int_t)event->batch.id, "rows",
-							      (json_int_t)event->batch.rows, "digest",
-							      api_json_hex(event->batch.digest, 32)));
+		json_object_set_new(value, "batch",
+				    json_pack("{s:I, s:I, s:o}", "id", (json_int_t)event->batch.id, "rows",
+					      (json_int_t)event->batch.rows, "digest",
+					      api_json_hex(event->batch.digest, 32)));
 	json_object_set_new(value, "digest", api_json_hex(event->digest, 32));
 	return value;
 }
@@ -227,10 +228,10 @@ json_t *api_json_trace(const struct weir_trace *trace)
 	json_t *array = json_array();
 
 	for (unsigned i = 0; i < trace->n; i++)
-		json_array_append_new(array, json_pack("{s:i, s:s, s:b, s:s}", "step", (int)trace->line[i].step, "name",
-						       step_name(trace->line[i].step), "decided",
-						       (int)trace->line[i].decided, "text",
-						       trace->line[i].text ? trace->line[i].text : ""));
+		json_array_append_new(array,
+				      json_pack("{s:i, s:s, s:b, s:s}", "step", (int)trace->line[i].step, "name",
+						step_name(trace->line[i].step), "decided", (int)trace->line[i].decided,
+						"text", trace->line[i].text ? trace->line[i].text : ""));
 	return array;
 }
 
@@ -271,10 +272,10 @@ json_t *api_json_reject(const struct list_reject *reject)
 
 json_t *api_json_seen(const struct seen_by *by)
 {
-	json_t *value = json_pack("{s:o, s:o, s:o, s:s, s:s}", "imsi", api_json_imsi(by->imsi), "first",
-				  api_json_time((int64_t)by->first_s * 1000), "last",
-				  api_json_time((int64_t)by->last_s * 1000), "interface", interface_name(by->interface),
-				  "peer", by->peer);
+	json_t *value =
+		json_pack("{s:o, s:o, s:o, s:s, s:s}", "imsi", api_json_imsi(by->imsi), "first",
+			  api_json_time((int64_t)by->first_s * 1000), "last", api_json_time((int64_t)by->last_s * 1000),
+			  "interface", interface_name(by->interface), "peer", by->peer);
 
 	if (by->svn != WEIR_NO_SVN)
 		json_object_set_new(value, "svn", json_integer(by->svn));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* Our words as JSON.  Each function returns a new value, NULL where memory ran out; NULL goes through jansson's functions
- * unharmed, and api_answer turns it into a 500. */
+/* Our words as JSON.  Each function returns a new value, NULL where memory ran out; NULL goes through jansson's
+ * functions unharmed, and api_answer turns it into a 500. */
 #pragma once
 
 #include <jansson.h>
@@ -20,9 +20,9 @@ void api_answer(struct http_request *request, unsigned status, json_t *value);
 void api_answer_problem(struct http_request *request, unsigned status, const char *code, const char *sentence,
 			json_t *more);
 
-json_t *api_json_imei(uint64_t key);   /* "352099001761481" */
+json_t *api_json_imei(uint64_t key);          /* "352099001761481" */
 json_t *api_json_imsi(struct weir_imsi imsi); /* null for none */
-json_t *api_json_time(int64_t ms);     /* "2026-..Z"; null for 0 */
+json_t *api_json_time(int64_t ms);            /* "2026-..Z"; null for 0 */
 json_t *api_json_hex(const uint8_t *bytes, size_t len);
 json_t *api_json_lists(uint8_t lists); /* ["white","black"] */
 json_t *api_json_listing(const struct weir_listing *listing);

@@ -80,10 +80,12 @@ void api_get_status(struct http_request *request)
 	json_object_set_new(value, "ledger", ledger_json(keeper));
 	json_object_set_new(value, "register", register_json(keeper));
 	json_object_set_new(value, "import", import_json(keeper));
-	json_object_set_new(value, "turns", json_pack("{s:I, s:I, s:I}", "commits", (json_int_t)turns->commits, "changes",
-						      (json_int_t)turns->changes, "failed", (json_int_t)turns->failed));
-	json_object_set_new(value, "http", json_pack("{s:i, s:I, s:I}", "connections", (int)http->connections, "accepted",
-						     (json_int_t)http->accepted, "cut", (json_int_t)http->cut));
+	json_object_set_new(value, "turns",
+			    json_pack("{s:I, s:I, s:I}", "commits", (json_int_t)turns->commits, "changes",
+				      (json_int_t)turns->changes, "failed", (json_int_t)turns->failed));
+	json_object_set_new(value, "http",
+			    json_pack("{s:i, s:I, s:I}", "connections", (int)http->connections, "accepted",
+				      (json_int_t)http->accepted, "cut", (json_int_t)http->cut));
 	json_object_set_new(value, "seen", seen_json(keeper));
 	api_answer(request, 200, value);
 }
@@ -98,7 +100,8 @@ void api_get_readyz(struct http_request *request)
 	struct weir_why why = {0};
 	bool ready = keeper_is_ready(http_root(request), &why);
 	char text[280];
-	int len = snprintf(text, sizeof(text), "%s%s%s\n", ready ? "ready" : "not ready", *why.text ? ": " : "", why.text);
+	int len = snprintf(text, sizeof(text), "%s%s%s\n", ready ? "ready" : "not ready", *why.text ? ": " : "",
+			   why.text);
 
 	http_answer(request, ready ? 200 : 503, "text/plain", text, (size_t)len);
 }

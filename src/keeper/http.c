@@ -3,9 +3,9 @@
 
 /* libmicrohttpd in the loop: the only file that includes microhttpd.h.
  *
- * The library runs without threads: its epoll descriptor is one osmo_fd of ours, and because that set is edge-triggered a
- * timer follows MHD_get_timeout() after each MHD_run().  Its own time-outs are not used (they restart with every octet):
- * the reaper below cuts by total deadlines. */
+ * The library runs without threads: its epoll descriptor is one osmo_fd of ours, and because that set is edge-triggered
+ * a timer follows MHD_get_timeout() after each MHD_run().  Its own time-outs are not used (they restart with every
+ * octet): the reaper below cuts by total deadlines. */
 #include "keeper/http.h"
 
 #include <microhttpd.h>
@@ -28,13 +28,13 @@
 #include "daemon/daemon.h"
 #include "keeper/main.h"
 
-#define RUNS_A_TURN    4    /* MHD_run calls before the turn's work is done */
-#define FLOOR_RATE     4096 /* octets a second that a transfer must make after its grace */
-#define PAUSE_GRACES   6    /* a transfer may pause for so many times the request's time-out */
-#define STREAM_BLOCK   32768
-#define DRAIN_MAX      (1u << 20) /* of a body that nobody wants: read so that the client gets to read our answer */
-#define CLOSING_RUNS   50
-#define IDLE_S         60
+#define RUNS_A_TURN  4    /* MHD_run calls before the turn's work is done */
+#define FLOOR_RATE   4096 /* octets a second that a transfer must make after its grace */
+#define PAUSE_GRACES 6    /* a transfer may pause for so many times the request's time-out */
+#define STREAM_BLOCK 32768
+#define DRAIN_MAX    (1u << 20) /* of a body that nobody wants: read so that the client gets to read our answer */
+#define CLOSING_RUNS 50
+#define IDLE_S       60
 
 struct http_connection {
 	struct llist_head entry;
@@ -90,7 +90,7 @@ static const char *const method_names[HTTP_N_METHODS] = {
 	[HTTP_DELETE] = MHD_HTTP_METHOD_DELETE,
 };
 
-/* --- the loop --------------------------------------------------------------------------------------------------------- */
+/* --- the loop --------------------------------------------------------------------------------------------------- */
 
 static void arm_run(struct http *http)
 {
@@ -151,7 +151,7 @@ static void resume(struct http_request *request)
 		arm_run(http);
 }
 
-/* --- deadlines -------------------------------------------------------------------------------------------------------- */
+/* --- deadlines -------------------------------------------------------------------------------------------------- */
 
 static int64_t grace_us(const struct http *http)
 {
@@ -220,7 +220,7 @@ static void connection_cb(void *data, struct MHD_Connection *mhd, void **slot, e
 	}
 }
 
-/* --- answers ---------------------------------------------------------------------------------------------------------- */
+/* --- answers ---------------------------------------------------------------------------------------------------- */
 
 static void add_headers(struct http_request *request, struct MHD_Response *response, const char *type)
 {
@@ -324,7 +324,7 @@ static void refuse_and_close(struct http_request *request, unsigned status, cons
 	refuse(request, status, code, sentence);
 }
 
-/* --- a request's life ------------------------------------------------------------------------------------------------- */
+/* --- a request's life ------------------------------------------------------------------------------------------- */
 
 static void *uri_cb(void *data, const char *uri, struct MHD_Connection *mhd)
 {
@@ -451,8 +451,8 @@ static void check_head(struct http_request *request, const char *method)
 		refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "too-large", "the body is larger than this path takes");
 }
 
-/* First call for a request: the head is in.  An answer that is ready goes out now where the client waits for a word before
- * it sends its body, or where the body is too long to be read for nothing; otherwise after the body. */
+/* First call for a request: the head is in.  An answer that is ready goes out now where the client waits for a word
+ * before it sends its body, or where the body is too long to be read for nothing; otherwise after the body. */
 static enum MHD_Result begin_request(struct http_request *request, const char *method)
 {
 	request->begun = true;
@@ -613,7 +613,7 @@ bool http_answered(const struct http_request *request)
 	return request->response;
 }
 
-/* --- the server ------------------------------------------------------------------------------------------------------- */
+/* --- the server ------------------------------------------------------------------------------------------------- */
 
 static void log_cb(void *data, const char *format, va_list args)
 {
@@ -672,6 +672,7 @@ static int start_library(struct http *http, struct weir_why *why)
 {
 	const union MHD_DaemonInfo *info;
 
+	/* clang-format off: a table */
 	http->mhd = MHD_start_daemon(
 		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, access_cb, http,
 		MHD_OPTION_EXTERNAL_LOGGER, log_cb, http,
@@ -684,6 +685,7 @@ static int start_library(struct http *http, struct weir_why *why)
 		MHD_OPTION_URI_LOG_CALLBACK, uri_cb, http,
 		MHD_OPTION_UNESCAPE_CALLBACK, no_unescape_cb, http,
 		MHD_OPTION_END);
+	/* clang-format on */
 	if (!http->mhd)
 		return why_set(why, -EIO, "libmicrohttpd did not start");
 	info = MHD_get_daemon_info(http->mhd, MHD_DAEMON_INFO_EPOLL_FD);

@@ -3,8 +3,8 @@
 
 /* Who is on the other end of a UNIX socket, and what he may do.
  *
- * The kernel says who connected (SO_PEERCRED, SO_PEERGROUPS): no password, no token.  Root and the keeper's own user may do
- * everything; all others what the rules below give them, the widest that matches. */
+ * The kernel says who connected (SO_PEERCRED, SO_PEERGROUPS): no password, no token.  Root and the keeper's own user
+ * may do everything; all others what the rules below give them, the widest that matches. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,7 +19,12 @@ enum http_right {
 	HTTP_WRITE,
 };
 
-enum http_allow_kind { HTTP_ALLOW_UID, HTTP_ALLOW_USER, HTTP_ALLOW_GROUP, HTTP_N_ALLOW_KINDS };
+enum http_allow_kind {
+	HTTP_ALLOW_UID,
+	HTTP_ALLOW_USER,
+	HTTP_ALLOW_GROUP,
+	HTTP_N_ALLOW_KINDS
+};
 
 struct http_allow {
 	enum http_allow_kind kind;

@@ -112,10 +112,12 @@ int http_target_parse(const char *uri, struct http_target *target, struct weir_w
 		return why_set(why, -EINVAL, "the target must begin with '/'");
 	rc = take_path(&at, target);
 	if (rc < 0)
-		return why_set(why, rc, "the path has an empty part, too many parts, or a character that is not "
+		return why_set(why, rc,
+			       "the path has an empty part, too many parts, or a character that is not "
 			       "printable ASCII");
 	if (rc == '?' && take_queries(&at, target) < 0)
-		return why_set(why, -EINVAL, "the query has an empty or repeated name, too many names, or a character "
+		return why_set(why, -EINVAL,
+			       "the query has an empty or repeated name, too many names, or a character "
 			       "that is not printable ASCII");
 	return 0;
 }
@@ -181,8 +183,7 @@ static bool is_number(const char *value, size_t len)
 	return len > 0 && len <= 18;
 }
 
-bool http_guard_header(struct http_guard *guard, const char *name, size_t name_len, const char *value,
-		       size_t value_len)
+bool http_guard_header(struct http_guard *guard, const char *name, size_t name_len, const char *value, size_t value_len)
 {
 	if (guard->fault)
 		return false;

@@ -12,9 +12,9 @@
 
 #include "core/why.h"
 
-#define HTTP_TARGET_MAX 1024
+#define HTTP_TARGET_MAX   1024
 #define HTTP_SEGMENTS_MAX 8
-#define HTTP_QUERY_MAX 12
+#define HTTP_QUERY_MAX    12
 
 /* "/v1/sources/local?x=1", split and percent-decoded.  Every decoded character is printable ASCII; a decoded '/' stays
  * inside its segment. */

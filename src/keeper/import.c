@@ -356,26 +356,32 @@ static int check_items(struct lists_import *import, struct store_txn *txn)
 	return rc;
 }
 
-/* 1 more, 0 all, negative */
-static int check_slice(struct lists_import *import)
+static int check_rows(struct lists_import *import, struct store_txn *txn)
 {
 	struct lists *lists = import->lists;
 	struct ledger_walk walk;
-	struct store_txn txn;
-	int rc = ledger_read_begin(lists->ledger, &txn);
+	int rc = ledger_walk_begin(lists->ledger, txn, 0, &walk);
 
-	if (rc < 0)
-		return rc;
-	rc = ledger_walk_begin(lists->ledger, &txn, 0, &walk);
 	if (rc == 0) {
 		import->place = plan_devices(&import->plan, &import->stream, &walk, import->place, lists->tuning.slice_rows);
 		rc = import->plan.err;
 	}
 	ledger_walk_end(&walk);
-	if (rc == 0 && import->place != LEDGER_PLACE_END)
-		rc = 1;
-	else if (rc == 0)
-		rc = check_items(import, &txn);
+	if (rc < 0)
+		return rc;
+	return import->place != LEDGER_PLACE_END ? 1 : check_items(import, txn);
+}
+
+/* 1 more, 0 all, negative */
+static int check_slice(struct lists_import *import)
+{
+	struct lists *lists = import->lists;
+	struct store_txn txn;
+	int rc = ledger_read_begin(lists->ledger, &txn);
+
+	if (rc < 0)
+		return rc;
+	rc = LEDGER_GUARDED(lists->ledger, check_rows(import, &txn));
 	store_read_end(&txn);
 	return rc;
 }

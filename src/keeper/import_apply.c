@@ -14,8 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STORE_SLICE (24u << 20) /* octets of chunks in one commit */
-#define FORGET_SLICE 4096       /* chunks removed in one commit */
+#define FORGET_SLICE 4096 /* chunks removed in one commit */
 
 const struct ledger_batch *import_batch(const struct lists *lists)
 {
@@ -42,7 +41,7 @@ static int chunks_forget(struct ledger *ledger, uint64_t id)
 		rc = ledger_begin(ledger);
 		if (rc < 0)
 			return rc;
-		rc = ledger_batch_forget(ledger, id, FORGET_SLICE);
+		rc = LEDGER_GUARDED(ledger, ledger_batch_forget(ledger, id, FORGET_SLICE));
 		if (rc < 0) {
 			ledger_abort(ledger);
 			return rc;
@@ -61,7 +60,7 @@ static int store_chunks(struct lists_import *import)
 	uint32_t len;
 	int rc = 0;
 
-	while (rc == 0 && import->stored < spool_size(import->spool) && import->stored - from < STORE_SLICE) {
+	while (rc == 0 && import->stored < spool_size(import->spool) && import->stored - from < import->lists->tuning.store_bytes) {
 		rc = spool_read(import->spool, import->stored, &len, sizeof(len));
 		if (rc == 0 && len > sizeof(bytes))
 			rc = -EIO;
@@ -120,6 +119,19 @@ static int store_begin(struct lists_import *import, int64_t now_ms)
 	return 0;
 }
 
+static int store_write(struct lists_import *import, int64_t now_ms, struct weir_why *why)
+{
+	struct ledger *ledger = import->lists->ledger;
+	int rc = ledger_batch_put(ledger, &import->batch); /* gives it its id */
+
+	if (rc == 0)
+		rc = store_chunks(import);
+	if (rc < 0 || import->stored < spool_size(import->spool))
+		return rc;
+	rc = accept_batch(import, now_ms, why);
+	return rc < 0 ? rc : ledger_batch_put(ledger, &import->batch);
+}
+
 /* 1 more, 0 accepted */
 static int store_slice(struct lists_import *import, int64_t now_ms, struct weir_why *why)
 {
@@ -130,19 +142,13 @@ static int store_slice(struct lists_import *import, int64_t now_ms, struct weir_
 
 	if (rc < 0)
 		return rc;
-	rc = ledger_batch_put(ledger, &import->batch); /* gives it its id */
-	if (rc == 0)
-		rc = store_chunks(import);
-	last = rc == 0 && import->stored == spool_size(import->spool);
-	if (last)
-		rc = accept_batch(import, now_ms, why);
-	if (last && rc == 0)
-		rc = ledger_batch_put(ledger, &import->batch);
+	rc = LEDGER_GUARDED(ledger, store_write(import, now_ms, why));
 	if (rc < 0) {
 		ledger_abort(ledger);
 		import->batch = batch;
 		return rc;
 	}
+	last = import->batch.state == LEDGER_APPLYING;
 	rc = ledger_commit(ledger);
 	if (rc < 0)
 		import->batch = batch;
@@ -213,26 +219,33 @@ static int rows_to_stream(struct lists_import *import, struct store_txn *txn, ui
 	return rc;
 }
 
-static int plan_slice(struct lists_import *import, uint64_t *next)
+static int plan_rows(struct lists_import *import, struct store_txn *txn, uint64_t *next)
 {
 	struct lists *lists = import->lists;
 	struct row_stream stream;
 	struct ledger_rows rows;
 	struct ledger_walk walk;
-	struct store_txn txn;
-	int rc = ledger_read_begin(lists->ledger, &txn);
+	int rc = rows_to_stream(import, txn, import->batch.place, &rows, &stream);
 
-	if (rc < 0)
-		return rc;
-	rc = rows_to_stream(import, &txn, import->batch.place, &rows, &stream);
 	if (rc == 0)
-		rc = ledger_walk_begin(lists->ledger, &txn, 0, &walk);
+		rc = ledger_walk_begin(lists->ledger, txn, 0, &walk);
 	if (rc == 0) {
 		*next = plan_devices(&import->plan, &stream, &walk, import->batch.place, lists->tuning.slice_rows);
 		rc = import->plan.err;
 		ledger_walk_end(&walk);
 	}
 	ledger_rows_end(&rows);
+	return rc;
+}
+
+static int plan_slice(struct lists_import *import, uint64_t *next)
+{
+	struct store_txn txn;
+	int rc = ledger_read_begin(import->lists->ledger, &txn);
+
+	if (rc < 0)
+		return rc;
+	rc = LEDGER_GUARDED(import->lists->ledger, plan_rows(import, &txn, next));
 	store_read_end(&txn);
 	return rc;
 }
@@ -322,7 +335,7 @@ static int devices_slice(struct lists_import *import)
 		rc = ledger_begin(import->lists->ledger);
 	if (rc < 0)
 		return rc;
-	rc = write_slice(import);
+	rc = LEDGER_GUARDED(import->lists->ledger, write_slice(import));
 	if (rc < 0) {
 		ledger_abort(import->lists->ledger);
 		return rc;
@@ -348,32 +361,56 @@ static int devices_slice(struct lists_import *import)
 	return project_commit(&projection, project_serial(import->lists, import->lists->projected));
 }
 
-static int items_load(struct lists_import *import, enum ledger_chunks kind, struct import_items *items)
+static int items_read(struct lists_import *import, struct store_txn *txn, enum ledger_chunks kind, struct import_items *items)
 {
 	struct ledger_rows rows;
+	int rc = ledger_rows_begin(import->lists->ledger, txn, import->batch.id, kind, 0, &rows);
+
+	for (; rc == 0 && rows.ok; ledger_rows_next(&rows))
+		rc = import_items_add(items, &rows.item, 0);
+	if (rc == 0)
+		rc = rows.err;
+	ledger_rows_end(&rows);
+	return rc;
+}
+
+static int items_load(struct lists_import *import, enum ledger_chunks kind, struct import_items *items)
+{
 	struct store_txn txn;
 	int rc = ledger_read_begin(import->lists->ledger, &txn);
 
 	if (rc < 0)
 		return rc;
 	import_items_free(items);
-	rc = ledger_rows_begin(import->lists->ledger, &txn, import->batch.id, kind, 0, &rows);
-	for (; rc == 0 && rows.ok; ledger_rows_next(&rows))
-		rc = import_items_add(items, &rows.item, 0);
-	if (rc == 0)
-		rc = rows.err;
-	ledger_rows_end(&rows);
+	rc = LEDGER_GUARDED(import->lists->ledger, items_read(import, &txn, kind, items));
 	store_read_end(&txn);
 	return rc;
 }
 
 /* Pairs in slices, the removals of a replacing file with the last; ranges all at once. */
+static int write_items(struct lists_import *import, bool pairs, const struct import_items *items, uint64_t *next)
+{
+	unsigned from = (unsigned)import->batch.place, to = items->n;
+	unsigned most = import->lists->tuning.slice_rows;
+
+	if (pairs && to - from > most)
+		to = from + most;
+	*next = to == items->n ? LEDGER_PLACE_END : to;
+	return plan_items(&import->plan, ledger_txn(import->lists->ledger), pairs ? LEDGER_PAIRS : LEDGER_RANGES, items, from,
+			  to, to == items->n, import->batch.serial);
+}
+
+static int items_guarded(struct lists_import *import, bool pairs, const struct import_items *items, uint64_t *next)
+{
+	return LEDGER_GUARDED(import->lists->ledger, write_items(import, pairs, items, next));
+}
+
 static int items_slice(struct lists_import *import)
 {
 	struct lists *lists = import->lists;
 	bool pairs = import->batch.phase == LEDGER_DOING_PAIRS;
 	struct import_items *items = pairs ? &import->pairs : &import->ranges;
-	unsigned from = (unsigned)import->batch.place, to;
+	uint64_t next = 0;
 	int rc = 0;
 
 	if (!import->items_loaded)
@@ -381,18 +418,16 @@ static int items_slice(struct lists_import *import)
 	if (rc < 0)
 		return rc;
 	import->items_loaded = true;
-	to = pairs && items->n - from > lists->tuning.slice_rows ? from + lists->tuning.slice_rows : items->n;
 	slice_begin(import);
 	rc = ledger_begin(lists->ledger);
 	if (rc < 0)
 		return rc;
-	plan_items(&import->plan, ledger_txn(lists->ledger), pairs ? LEDGER_PAIRS : LEDGER_RANGES, items, from, to,
-		   to == items->n, import->batch.serial);
-	if (import->plan.err < 0) {
+	rc = items_guarded(import, pairs, items, &next);
+	if (rc < 0) {
 		ledger_abort(lists->ledger);
-		return import->plan.err;
+		return rc;
 	}
-	rc = slice_commit(import, to == items->n ? LEDGER_PLACE_END : to);
+	rc = slice_commit(import, next);
 	return rc < 0 ? rc : project_touched(lists, &import->touched, project_serial(lists, lists->projected));
 }
 
@@ -423,18 +458,14 @@ static int touch_register(struct lists_import *import, enum register_table table
 	return rc < 0 ? rc : 0;
 }
 
-static int touch_rows(struct lists_import *import, enum ledger_chunks kind, struct touched *touched)
+static int touch_rows(struct lists_import *import, struct store_txn *txn, enum ledger_chunks kind, struct touched *touched)
 {
 	const struct ledger_batch *batch = &import->batch;
 	bool devices = kind == LEDGER_CHUNK_DEVICES;
 	struct ledger_rows rows;
-	struct store_txn txn;
-	int rc = ledger_read_begin(import->lists->ledger, &txn);
+	int rc = ledger_rows_begin(import->lists->ledger, txn, batch->id, kind,
+				   devices ? ledger_row_key(batch->from, WEIR_NO_SVN) : batch->from, &rows);
 
-	if (rc < 0)
-		return rc;
-	rc = ledger_rows_begin(import->lists->ledger, &txn, batch->id, kind,
-			       devices ? ledger_row_key(batch->from, WEIR_NO_SVN) : batch->from, &rows);
 	for (; rc == 0 && rows.ok; ledger_rows_next(&rows)) {
 		if ((devices ? rows.row.key >> 7 : rows.ordinal) >= batch->place)
 			break;
@@ -445,6 +476,17 @@ static int touch_rows(struct lists_import *import, enum ledger_chunks kind, stru
 	if (rc == 0)
 		rc = rows.err;
 	ledger_rows_end(&rows);
+	return rc;
+}
+
+static int touch_slice(struct lists_import *import, enum ledger_chunks kind, struct touched *touched)
+{
+	struct store_txn txn;
+	int rc = ledger_read_begin(import->lists->ledger, &txn);
+
+	if (rc < 0)
+		return rc;
+	rc = LEDGER_GUARDED(import->lists->ledger, touch_rows(import, &txn, kind, touched));
 	store_read_end(&txn);
 	return rc;
 }
@@ -464,7 +506,7 @@ static int slice_project(struct lists_import *import)
 	} else {
 		bool devices = batch->phase == LEDGER_DOING_DEVICES;
 
-		rc = touch_rows(import, devices ? LEDGER_CHUNK_DEVICES : LEDGER_CHUNK_PAIRS, &touched);
+		rc = touch_slice(import, devices ? LEDGER_CHUNK_DEVICES : LEDGER_CHUNK_PAIRS, &touched);
 		if (rc == 0 && batch->mode == LEDGER_REPLACE)
 			rc = touch_register(import, devices ? REGISTER_DEVICE : REGISTER_PAIR, devices ? here : start, &touched);
 		if (rc == 0 && batch->mode == LEDGER_REPLACE && !devices)
@@ -624,7 +666,7 @@ int import_resume(struct lists *lists, struct weir_why *why)
 		return 0;
 	rc = ledger_read_begin(lists->ledger, &txn);
 	if (rc == 0) {
-		rc = ledger_batch_get(lists->ledger, &txn, id, &batch);
+		rc = LEDGER_GUARDED(lists->ledger, ledger_batch_get(lists->ledger, &txn, id, &batch));
 		store_read_end(&txn);
 	}
 	if (rc == 0 && batch.state == LEDGER_APPLYING)

@@ -69,8 +69,8 @@ struct plan {
 uint64_t plan_devices(struct plan *plan, struct row_stream *stream, struct ledger_walk *walk, uint64_t place, unsigned budget);
 /* Pairs or ranges [from, to) of the sorted rows; with removals also what a replacing file does not hold.  A deed writes
  * into the ledger's open transaction at once. */
-void plan_items(struct plan *plan, struct store_txn *txn, enum ledger_items table, const struct import_items *items,
-		unsigned from, unsigned to, bool removals, uint64_t serial);
+int plan_items(struct plan *plan, struct store_txn *txn, enum ledger_items table, const struct import_items *items,
+	       unsigned from, unsigned to, bool removals, uint64_t serial);
 void plan_clear(struct plan *plan);
 void plan_free(struct plan *plan);
 

@@ -349,8 +349,8 @@ static void items_replace(struct plan *plan, struct store_txn *txn, enum ledger_
 	import_items_free(&gone);
 }
 
-void plan_items(struct plan *plan, struct store_txn *txn, enum ledger_items table, const struct import_items *items,
-		unsigned from, unsigned to, bool removals, uint64_t serial)
+int plan_items(struct plan *plan, struct store_txn *txn, enum ledger_items table, const struct import_items *items,
+	       unsigned from, unsigned to, bool removals, uint64_t serial)
 {
 	for (unsigned i = from; i < to && plan->err == 0; i++) {
 		struct ledger_item item = items->row[i].item;
@@ -360,4 +360,5 @@ void plan_items(struct plan *plan, struct store_txn *txn, enum ledger_items tabl
 	}
 	if (removals && plan->err == 0 && plan->mode == LEDGER_REPLACE && plan->source)
 		items_replace(plan, txn, table, items);
+	return plan->err;
 }

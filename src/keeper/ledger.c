@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/crc.h"
 
@@ -36,6 +37,7 @@ static const struct {
 };
 
 static const char meta_key[] = "meta";
+
 
 uint32_t ledger_crc(struct store_val key, const void *value, size_t len)
 {
@@ -227,45 +229,57 @@ static int tables_open(struct ledger *ledger, struct store_txn *txn)
 	return 0;
 }
 
-/* Tables are made, and a meta record where there is none: that is a new ledger. */
-static int ledger_found(struct ledger *ledger, struct weir_why *why)
+/* Tables and a meta record for a store that has just been made.  Never for one that holds something: a damaged page can
+ * hide a table's name, and an empty table in its place would lose it for good. */
+static int ledger_found(struct ledger *ledger)
 {
-	struct store_val key = ledger_val(meta_key, sizeof(meta_key) - 1), value;
-	uint64_t events = 0;
 	int rc = store_write_begin(ledger->store, &ledger->txn);
 
 	if (rc == 0)
 		rc = tables_open(ledger, &ledger->txn);
+	ledger->meta = (struct ledger_meta_disk){ .magic = LEDGER_MAGIC, .schema = LEDGER_SCHEMA,
+		.origin = ledger_random_id(), .epoch = 1 };
 	if (rc == 0)
-		rc = store_count(&ledger->txn, ledger->table[LEDGER_T_EVENT], &events);
-	if (rc == 0)
-		rc = store_get(&ledger->txn, ledger->table[LEDGER_T_META], key, &value);
-	if (rc == -ENOENT && events == 0) {
-		ledger->meta = (struct ledger_meta_disk){ .magic = LEDGER_MAGIC, .schema = LEDGER_SCHEMA,
-			.origin = ledger_random_id(), .epoch = 1 };
 		rc = meta_write(ledger);
-	}
 	if (rc == 0)
 		rc = store_commit(&ledger->txn);
 	store_abort(&ledger->txn);
-	if (rc < 0)
-		return why_set(why, rc == -ENOENT ? -EUCLEAN : rc, "%s: the ledger's tables cannot be opened: %s", ledger->dir,
-			       strerror(rc == -ENOENT ? EUCLEAN : -rc));
-	return 0;
+	return rc;
 }
 
-static int ledger_load(struct ledger *ledger, struct weir_why *why)
+/* Nothing was ever written (there are only LMDB's own two pages): the store was made, and a crash came before the first
+ * commit. */
+static bool ledger_is_new(struct ledger *ledger)
 {
-	const struct store_spec spec = { .dir = ledger->dir, .writer = true, .create = true,
-		.map_bytes = (uint64_t)256 << 30 };
-	struct store_txn txn;
-	int rc = store_open(&spec, &ledger->store, why);
+	struct store_usage usage;
 
-	if (rc == 0)
-		rc = ledger_found(ledger, why);
-	if (rc < 0)
-		return rc;
+	return store_usage(ledger->store, &usage) == 0 && usage.used_bytes <= 2 * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static int ledger_tables(struct ledger *ledger, struct weir_why *why)
+{
+	struct store_txn txn;
+	int rc;
+
+	if (ledger_is_new(ledger)) {
+		rc = ledger_found(ledger);
+		return rc < 0 ? why_set(why, rc, "%s: the ledger cannot be made: %s", ledger->dir, strerror(-rc)) : 0;
+	}
 	rc = store_read_begin(ledger->store, &txn);
+	if (rc < 0)
+		return why_set(why, rc, "%s: the ledger cannot be read: %s", ledger->dir, strerror(-rc));
+	rc = tables_open(ledger, &txn);
+	store_read_end(&txn);
+	if (rc == -ENOENT)
+		return why_set(why, -EUCLEAN, "%s: the ledger is damaged: a table is missing", ledger->dir);
+	return rc < 0 ? why_set(why, rc, "%s: the ledger's tables cannot be opened: %s", ledger->dir, strerror(-rc)) : 0;
+}
+
+static int ledger_read(struct ledger *ledger, struct weir_why *why)
+{
+	struct store_txn txn;
+	int rc = store_read_begin(ledger->store, &txn);
+
 	if (rc < 0)
 		return why_set(why, rc, "%s: the ledger cannot be read: %s", ledger->dir, strerror(-rc));
 	rc = meta_load(ledger, &txn, why);
@@ -275,8 +289,26 @@ static int ledger_load(struct ledger *ledger, struct weir_why *why)
 		rc = head_check(ledger, &txn, why);
 	store_read_end(&txn);
 	ledger->committed = ledger->meta;
-	ledger->broken = false;
 	return rc;
+}
+
+static int ledger_load(struct ledger *ledger, struct weir_why *why)
+{
+	const struct store_spec spec = { .dir = ledger->dir, .writer = true, .create = true,
+		.map_bytes = (uint64_t)256 << 30 };
+	int rc = store_open(&spec, &ledger->store, why);
+
+	if (rc < 0)
+		return rc;
+	if (why)
+		why->text[0] = '\0';
+	ledger->broken = false;
+	rc = LEDGER_GUARDED(ledger, ledger_tables(ledger, why));
+	if (rc == 0)
+		rc = LEDGER_GUARDED(ledger, ledger_read(ledger, why));
+	if (rc < 0 && why && !why->text[0])
+		why_set(why, -EUCLEAN, "%s: the ledger is damaged: a page cannot be read", ledger->dir);
+	return ledger->broken ? -EUCLEAN : rc;
 }
 
 int ledger_open(const char *state_dir, int64_t now_ms, struct ledger **out, struct weir_why *why)
@@ -402,9 +434,9 @@ void ledger_abort(struct ledger *ledger)
 	sources_settle(ledger, false);
 }
 
-int ledger_commit(struct ledger *ledger)
+static int commit_all(struct ledger *ledger)
 {
-	int rc = ledger->writing ? 0 : -EINVAL;
+	int rc = 0;
 
 	for (unsigned i = 1; rc == 0 && i <= ledger->n_sources; i++) {
 		if (ledger->source[i].dirty)
@@ -412,8 +444,13 @@ int ledger_commit(struct ledger *ledger)
 	}
 	if (rc == 0)
 		rc = meta_write(ledger);
-	if (rc == 0)
-		rc = store_commit(&ledger->txn);
+	return rc < 0 ? rc : store_commit(&ledger->txn);
+}
+
+int ledger_commit(struct ledger *ledger)
+{
+	int rc = ledger->writing ? LEDGER_GUARDED(ledger, commit_all(ledger)) : -EINVAL;
+
 	if (rc < 0) {
 		/* Nobody can say whether a commit that met -EIO reached the disk: read again what is there. */
 		ledger->broken = ledger->writing && rc != -ENOMEM;
@@ -431,9 +468,10 @@ bool ledger_is_writing(const struct ledger *ledger)
 	return ledger->writing;
 }
 
-void ledger_fault(struct ledger *ledger)
+int ledger_fault(struct ledger *ledger)
 {
 	ledger->broken = true;
+	return -EIO;
 }
 
 struct store_txn *ledger_txn(struct ledger *ledger)

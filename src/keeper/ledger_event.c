@@ -209,7 +209,7 @@ int ledger_event_read(struct ledger *ledger, uint64_t serial, struct weir_event 
 
 	if (rc < 0)
 		return rc;
-	rc = ledger_event_get(ledger, &txn, serial, event);
+	rc = LEDGER_GUARDED(ledger, ledger_event_get(ledger, &txn, serial, event));
 	store_read_end(&txn);
 	return rc;
 }

@@ -60,10 +60,7 @@ static inline uint64_t ledger_from_be64(const uint8_t *at)
 	return __builtin_bswap64(value);
 }
 
-static inline struct store_val ledger_val(const void *data, size_t len)
-{
-	return (struct store_val){ .data = data, .len = len };
-}
+#define ledger_val(bytes, octets) ((struct store_val){ .data = (bytes), .len = (octets) })
 
 /* The CRC of a record: key, then everything of the value behind its first four octets. */
 uint32_t ledger_crc(struct store_val key, const void *value, size_t len);

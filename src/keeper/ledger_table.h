@@ -120,8 +120,21 @@ uint64_t ledger_item_digest(enum ledger_items table, const struct ledger_item *i
 /* --- transactions ----------------------------------------------------------------------------------------------------- */
 
 int ledger_read_begin(struct ledger *ledger, struct store_txn *txn);
-/* A guarded reading faulted (store_guard): the store is broken and opened again before the next transaction. */
-void ledger_fault(struct ledger *ledger);
+/* A damaged page can lead LMDB anywhere.  What reads or writes tables runs inside this (store.h, store_guard): a fault ends
+ * the call with -EIO, and the store is opened again before the next transaction.  Never around a call into the register,
+ * which has guards of its own. */
+#define LEDGER_GUARDED(ledger, call)                         \
+	({                                                   \
+		int guarded_rc_;                             \
+		if (store_guard(ledger_store(ledger))) {     \
+			guarded_rc_ = ledger_fault(ledger);  \
+		} else {                                     \
+			guarded_rc_ = (call);                \
+			store_unguard(ledger_store(ledger)); \
+		}                                            \
+		guarded_rc_;                                 \
+	})
+int ledger_fault(struct ledger *ledger); /* -EIO */
 /* The writing transaction, while there is one. */
 struct store_txn *ledger_txn(struct ledger *ledger);
 

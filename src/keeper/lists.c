@@ -13,7 +13,8 @@
 
 #include "core/mask.h"
 
-static const struct lists_tuning tuning_default = { .slice_rows = 200000, .run_rows = 1u << 20, .runs_in_memory = 12 };
+static const struct lists_tuning tuning_default = { .slice_rows = 200000, .run_rows = 1u << 20, .runs_in_memory = 12,
+	.store_bytes = 24u << 20 };
 
 int lists_open(const char *state_dir, int64_t now_ms, lists_flips_fn *flips, void *data, struct lists **out,
 	       struct weir_why *why)
@@ -78,6 +79,8 @@ void lists_tune(struct lists *lists, const struct lists_tuning *tuning)
 		lists->tuning.slice_rows = tuning->slice_rows;
 	if (tuning->run_rows)
 		lists->tuning.run_rows = tuning->run_rows;
+	if (tuning->store_bytes)
+		lists->tuning.store_bytes = tuning->store_bytes;
 	if (tuning->runs_in_memory)
 		lists->tuning.runs_in_memory = tuning->runs_in_memory;
 }
@@ -426,7 +429,8 @@ int lists_change(struct lists *lists, const struct lists_change *change, struct 
 		return why_set(why, -EBUSY, "an import of source %s is being applied; try again when it is done", change->source);
 	source = ledger_source_find(lists->ledger, change->source);
 	step.source = source ? source->id : 0;
-	return change->row.kind == LIST_DEVICE ? change_device(&step) : change_item(&step);
+	rc = LEDGER_GUARDED(lists->ledger, change->row.kind == LIST_DEVICE ? change_device(&step) : change_item(&step));
+	return rc == -EIO ? store_failed(lists, rc, why) : rc;
 }
 
 int lists_commit(struct lists *lists)

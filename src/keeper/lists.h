@@ -36,6 +36,7 @@ struct weir_register *lists_register(struct lists *lists); /* NULL while it coul
 struct lists_tuning {
 	unsigned slice_rows; /* of an import, a rebuild, a verify: 200000 */
 	unsigned run_rows;   /* of an import, sorted at once: 1 Mi, 16 octets each, twice */
+	unsigned store_bytes;    /* of packed rows, stored in one commit: 24 MiB */
 	unsigned runs_in_memory; /* so many sorted runs stay in memory, others go to an unlinked file: 12 */
 };
 void lists_tune(struct lists *lists, const struct lists_tuning *tuning);

@@ -48,7 +48,8 @@ struct lists {
 	void *data;
 	struct lists_tuning tuning;
 	uint64_t projected, told;
-	bool register_broken;
+	bool register_broken;  /* to be opened again before it is written */
+	bool register_damaged; /* to be rebuilt */
 	/* the turn */
 	bool turn;
 	int turn_err;
@@ -94,7 +95,8 @@ struct projection {
 	struct lists *lists;
 	struct store_txn txn;
 	struct ledger_walk walk;
-	struct ledger_item_walk pairs;
+	struct ledger_item_walk pairs; /* on the first pair of a device at or above pairs_from */
+	uint64_t pairs_from;
 	int err;
 };
 

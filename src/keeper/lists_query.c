@@ -107,6 +107,15 @@ static int tell_items(struct teller *teller, enum ledger_items table, uint64_t i
 	return rc;
 }
 
+static int tell_all(struct teller *teller, uint64_t imei)
+{
+	int rc = tell_words(teller, imei);
+
+	if (rc == 0)
+		rc = tell_items(teller, LEDGER_PAIRS, imei);
+	return rc < 0 ? rc : tell_items(teller, LEDGER_RANGES, imei);
+}
+
 int lists_entries(struct lists *lists, uint64_t imei, lists_entry_fn *fn, void *data)
 {
 	struct store_txn txn;
@@ -115,11 +124,7 @@ int lists_entries(struct lists *lists, uint64_t imei, lists_entry_fn *fn, void *
 
 	if (rc < 0)
 		return rc;
-	rc = tell_words(&teller, imei);
-	if (rc == 0)
-		rc = tell_items(&teller, LEDGER_PAIRS, imei);
-	if (rc == 0)
-		rc = tell_items(&teller, LEDGER_RANGES, imei);
+	rc = LEDGER_GUARDED(lists->ledger, tell_all(&teller, imei));
 	store_read_end(&txn);
 	return rc;
 }
@@ -202,6 +207,18 @@ static int export_items(struct teller *teller, enum ledger_items table, unsigned
 	return rc < 0 ? rc : (int)n;
 }
 
+static int export_table(struct teller *teller, unsigned source, struct lists_place *place, unsigned max)
+{
+	if (place->table == EXPORT_DEVICES)
+		return export_devices(teller, source, place, max);
+	return export_items(teller, place->table == EXPORT_PAIRS ? LEDGER_PAIRS : LEDGER_RANGES, source, place, max);
+}
+
+static int export_guarded(struct teller *teller, unsigned source, struct lists_place *place, unsigned max)
+{
+	return LEDGER_GUARDED(teller->lists->ledger, export_table(teller, source, place, max));
+}
+
 int lists_export(struct lists *lists, const char *source, struct lists_place *place, unsigned max, lists_entry_fn *fn,
 		 void *data)
 {
@@ -217,11 +234,7 @@ int lists_export(struct lists *lists, const char *source, struct lists_place *pl
 	rc = ledger_read_begin(lists->ledger, &txn);
 	if (rc < 0)
 		return rc;
-	if (place->table == EXPORT_DEVICES)
-		rc = export_devices(&teller, only ? only->id : 0, place, max);
-	else
-		rc = export_items(&teller, place->table == EXPORT_PAIRS ? LEDGER_PAIRS : LEDGER_RANGES, only ? only->id : 0,
-				  place, max);
+	rc = export_guarded(&teller, only ? only->id : 0, place, max);
 	store_read_end(&txn);
 	return rc < 0 ? rc : 1;
 }
@@ -443,7 +456,7 @@ int lists_history(struct lists *lists, uint64_t imei, lists_event_fn *fn, void *
 
 	if (rc < 0)
 		return rc;
-	rc = history_merge(&history);
+	rc = LEDGER_GUARDED(lists->ledger, history_merge(&history));
 	store_read_end(&history.txn);
 	free(history.standing);
 	return rc;

@@ -238,7 +238,6 @@ static int slice_read(struct lists_verify *verify)
 		[VERIFY_EVENTS] = verify_events, [VERIFY_BATCHES] = verify_batches, [VERIFY_DEVICES] = verify_devices,
 		[VERIFY_PAIRS] = verify_pairs, [VERIFY_RANGES] = verify_ranges,
 	};
-	struct store *store = ledger_store(verify->lists->ledger);
 	int rc;
 
 	if (!read[verify->phase])
@@ -246,13 +245,7 @@ static int slice_read(struct lists_verify *verify)
 	rc = ledger_read_begin(verify->lists->ledger, &verify->txn);
 	if (rc < 0)
 		return rc;
-	store = ledger_store(verify->lists->ledger);
-	if (store_guard(store)) {
-		ledger_fault(verify->lists->ledger);
-		return -EIO;
-	}
-	rc = read[verify->phase](verify);
-	store_unguard(store);
+	rc = LEDGER_GUARDED(verify->lists->ledger, read[verify->phase](verify));
 	store_read_end(&verify->txn);
 	return rc;
 }

@@ -22,6 +22,8 @@
 #include "keeper/seen_orders.h"
 #include "keeper/turn.h"
 
+#define SLICE_ROWS 40000 /* of long work at once: some 50 ms, what a single request may have to wait */
+
 #define VTY_PORT   4281
 #define CTRL_PORT  4282
 #define ADMIN_PORT 9281
@@ -29,7 +31,10 @@
 static const struct log_info_cat log_categories[] = {
 	[DMAIN] = {.name = "DMAIN", .description = "Start, end, configuration", .enabled = 1, .loglevel = LOGL_NOTICE},
 	[DHTTP] = {.name = "DHTTP", .description = "The HTTP server", .enabled = 1, .loglevel = LOGL_NOTICE},
-	[DLISTS] = {.name = "DLISTS", .description = "Ledger, register, imports", .enabled = 1, .loglevel = LOGL_NOTICE},
+	[DLISTS] = {.name = "DLISTS",
+		    .description = "Ledger, register, imports",
+		    .enabled = 1,
+		    .loglevel = LOGL_NOTICE},
 	[DSEEN] = {.name = "DSEEN", .description = "Sightings and orders", .enabled = 1, .loglevel = LOGL_NOTICE},
 };
 
@@ -51,7 +56,7 @@ bool keeper_is_ready(struct keeper *keeper, struct weir_why *why)
 	return true;
 }
 
-/* --- configuration ------------------------------------------------------------------------------------------------------ */
+/* --- configuration ---------------------------------------------------------------------------------------------- */
 
 static int config_begin(void *root)
 {
@@ -90,7 +95,7 @@ static void config_abort(void *root)
 	keeper->draft = keeper->config;
 }
 
-/* --- start -------------------------------------------------------------------------------------------------------------- */
+/* --- start ------------------------------------------------------------------------------------------------------ */
 
 static void turn_cb(void *root)
 {
@@ -135,6 +140,7 @@ static void start_seen(struct keeper *keeper)
 
 static int start_lists(struct keeper *keeper, struct weir_why *why)
 {
+	const struct lists_tuning tuning = {.slice_rows = SLICE_ROWS};
 	struct weir_policy_draft draft;
 	int rc;
 
@@ -144,6 +150,7 @@ static int start_lists(struct keeper *keeper, struct weir_why *why)
 	rc = lists_open(daemon_state_dir(), daemon_now_ms(), orders_flips, keeper->orders, &keeper->lists, why);
 	if (rc < 0)
 		return rc;
+	lists_tune(keeper->lists, &tuning);
 	rc = lists_source_make(keeper->lists, KEEPER_LOCAL_SOURCE, "keeper", daemon_now_ms(), why);
 	if (rc < 0)
 		return rc;
@@ -205,7 +212,7 @@ static bool ready(void *root, struct weir_why *why)
 	return keeper_is_ready(root, why);
 }
 
-/* --- end ---------------------------------------------------------------------------------------------------------------- */
+/* --- end -------------------------------------------------------------------------------------------------------- */
 
 /* Nobody new, who waits is answered, then the loop ends; what is open is closed in fini. */
 static void stop(void *root)
@@ -242,7 +249,8 @@ int main(int argc, char **argv)
 	static struct keeper keeper;
 	static const struct daemon_spec spec = {
 		.name = "weir-keeper",
-		.sentence = "Weir's keeper: the ledger, the lists and the register, with an HTTP API on STATE/keeper.sock.",
+		.sentence =
+			"Weir's keeper: the ledger, the lists and the register, with an HTTP API on STATE/keeper.sock.",
 		.log_info = &log_info,
 		.log_category = DMAIN,
 		.vty_port = VTY_PORT,

@@ -28,7 +28,7 @@ enum keeper_log {
 	DSEEN,
 };
 
-#define KEEPER_SOCKET	    "keeper.sock"
+#define KEEPER_SOCKET       "keeper.sock"
 #define KEEPER_LOCAL_SOURCE "local" /* there from the start: what people block by hand */
 
 /* What configuration sets.  The draft is written by the VTY, and taken over whole. */
@@ -49,7 +49,7 @@ struct keeper {
 	struct seen_socket *seen_socket;
 	struct orders *orders;
 	struct api_jobs *jobs;
-	struct weir_policy *policy; /* the default one: for `check` */
+	struct weir_policy *policy;     /* the default one: for `check` */
 	struct osmo_timer_list *second; /* each second: healing, sightings */
 	int64_t started_ms;
 };

@@ -18,8 +18,8 @@
 
 static void add(struct daemon_text *out, const char *name, const char *type, const char *help, uint64_t value)
 {
-	daemon_text_add(out, "# HELP weir_keeper_%s %s\n# TYPE weir_keeper_%s %s\nweir_keeper_%s %llu\n", name, help, name,
-			type, name, (unsigned long long)value);
+	daemon_text_add(out, "# HELP weir_keeper_%s %s\n# TYPE weir_keeper_%s %s\nweir_keeper_%s %llu\n", name, help,
+			name, type, name, (unsigned long long)value);
 }
 
 static void add_lists(struct daemon_text *out, struct keeper *keeper)
@@ -31,7 +31,8 @@ static void add_lists(struct daemon_text *out, struct keeper *keeper)
 	ledger_head(lists_ledger(keeper->lists), &head);
 	add(out, "ledger_serial", "gauge", "Serial of the last event of the ledger", head.serial);
 	add(out, "ledger_epoch", "gauge", "Epoch of the ledger", head.epoch);
-	add(out, "register_lag", "gauge", "Events of the ledger that are not in the register yet", lists_lag(keeper->lists));
+	add(out, "register_lag", "gauge", "Events of the ledger that are not in the register yet",
+	    lists_lag(keeper->lists));
 	if (reg && register_meta(reg, &meta) == 0) {
 		add(out, "register_serial", "gauge", "Serial of the last event in the register", meta.serial);
 		add(out, "register_devices", "gauge", "Devices in the register", meta.devices);
@@ -100,7 +101,8 @@ static void add_seen(struct daemon_text *out, const struct keeper *keeper)
 	seen_stats(keeper->seen, &stats);
 	add(out, "seen_entries", "gauge", "Pairs of device and subscriber seen", stats.entries);
 	add(out, "sightings_total", "counter", "Sightings received", stats.noted);
-	add(out, "sightings_dropped_total", "counter", "Sightings dropped: no room, or the store failed", stats.dropped);
+	add(out, "sightings_dropped_total", "counter", "Sightings dropped: no room, or the store failed",
+	    stats.dropped);
 	add(out, "sightings_expired_total", "counter", "Sightings forgotten after their time", stats.expired);
 	add(out, "seen_used_bytes", "gauge", "Octets in use in the store of sightings", stats.used_bytes);
 	if (keeper->seen_socket)

@@ -9,6 +9,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
+static int cursors_begin(struct projection *projection)
+{
+	struct ledger *ledger = projection->lists->ledger;
+	int rc = ledger_walk_begin(ledger, &projection->txn, 0, &projection->walk);
+
+	return rc < 0 ? rc : ledger_items_begin(ledger, &projection->txn, LEDGER_PAIRS, NULL, &projection->pairs);
+}
+
 int project_begin(struct lists *lists, struct projection *projection)
 {
 	int rc;
@@ -19,16 +27,14 @@ int project_begin(struct lists *lists, struct projection *projection)
 	rc = ledger_read_begin(lists->ledger, &projection->txn);
 	if (rc < 0)
 		return rc;
-	rc = ledger_walk_begin(lists->ledger, &projection->txn, 0, &projection->walk);
-	if (rc == 0)
-		rc = ledger_items_begin(lists->ledger, &projection->txn, LEDGER_PAIRS, NULL, &projection->pairs);
+	rc = LEDGER_GUARDED(lists->ledger, cursors_begin(projection));
 	if (rc == 0)
 		rc = register_batch_begin(lists->writer);
 	if (rc < 0) {
 		ledger_items_end(&projection->pairs);
 		ledger_walk_end(&projection->walk);
 		store_read_end(&projection->txn);
-		lists->register_broken |= rc == -ESTALE || rc == -EUCLEAN;
+		lists->register_broken |= rc != -ENOMEM && rc != -ENOSPC;
 	}
 	return rc;
 }
@@ -39,36 +45,55 @@ static bool pairs_to(struct projection *projection, uint64_t imei)
 	struct ledger_item_walk *pairs = &projection->pairs;
 	const struct ledger_item from = { .a = imei };
 
-	if (!pairs->ok || pairs->item.a > imei) {
+	if (imei < projection->pairs_from)
 		ledger_items_seek(pairs, &from);
-	} else {
-		while (pairs->ok && pairs->item.a < imei) {
-			ledger_items_next(pairs);
-			if (pairs->ok && pairs->item.a < imei)
-				ledger_items_seek(pairs, &from);
-		}
+	while (pairs->ok && pairs->item.a < imei) {
+		ledger_items_next(pairs);
+		if (pairs->ok && pairs->item.a < imei)
+			ledger_items_seek(pairs, &from);
 	}
+	projection->pairs_from = imei;
 	return pairs->ok && pairs->item.a == imei;
 }
 
-/* Does any source allow or deny a pair with this device?  Damaged words count as yes: the pair itself decides then. */
-static bool is_paired(struct projection *projection, uint64_t imei)
+static int find_paired(struct projection *projection, uint64_t imei)
 {
 	struct ledger_item_walk *pairs = &projection->pairs;
 
 	for (bool more = pairs_to(projection, imei); more; more = pairs->ok && pairs->item.a == imei) {
 		if (pairs->item.damaged || pairs->item.what != WEIR_PAIR_FIXED)
-			return true;
+			return 1;
 		ledger_items_next(pairs);
+		projection->pairs_from = imei + 1;
 	}
-	return false;
+	return pairs->err;
+}
+
+/* Does any source allow or deny a pair with this device?  Damaged words count as yes: the pair itself decides then. */
+static bool is_paired(struct projection *projection, uint64_t imei)
+{
+	const struct ledger_item_walk *pairs = &projection->pairs;
+	int rc;
+
+	if (imei >= projection->pairs_from && pairs->err == 0 && (!pairs->ok || pairs->item.a > imei))
+		return false; /* nearly always */
+	rc = LEDGER_GUARDED(projection->lists->ledger, find_paired(projection, imei));
+	if (rc < 0 && projection->err == 0)
+		projection->err = rc;
+	return rc == 1;
 }
 
 void project_device(struct projection *projection, struct register_device *device)
 {
 	device->paired = is_paired(projection, device->key);
 	if (projection->err == 0)
-		projection->err = register_set_device(projection->lists->writer, device);
+		register_set_device(projection->lists->writer, device); /* its error is sticky: commit says it */
+}
+
+static int words_find(struct device_words *words, struct ledger_walk *walk, uint64_t imei)
+{
+	ledger_walk_seek(walk, ledger_key(imei, WEIR_NO_SVN, 0));
+	return words_load(words, walk, imei);
 }
 
 void project_imei(struct projection *projection, uint64_t imei)
@@ -79,8 +104,7 @@ void project_imei(struct projection *projection, uint64_t imei)
 
 	if (projection->err < 0)
 		return;
-	ledger_walk_seek(&projection->walk, ledger_key(imei, WEIR_NO_SVN, 0));
-	rc = words_load(words, &projection->walk, imei);
+	rc = LEDGER_GUARDED(projection->lists->ledger, words_find(words, &projection->walk, imei));
 	if (rc < 0) {
 		projection->err = rc;
 		return;
@@ -91,28 +115,33 @@ void project_imei(struct projection *projection, uint64_t imei)
 	project_device(projection, &device);
 }
 
-void project_pair(struct projection *projection, uint64_t imei, uint64_t imsi)
+static int pair_load(struct projection *projection, uint64_t imei, uint64_t imsi, struct merged_pair *merged)
 {
-	struct lists *lists = projection->lists;
 	struct ledger_item_walk *pairs = &projection->pairs;
 	const struct ledger_item from = { .a = imei, .b = imsi };
 	struct ledger_item item[LEDGER_SOURCES_MAX];
-	struct merged_pair merged;
 	unsigned n = 0;
 
+	projection->pairs_from = UINT64_MAX;
 	ledger_items_seek(pairs, &from);
 	for (; pairs->ok && pairs->item.a == imei && pairs->item.b == imsi && n < LEDGER_SOURCES_MAX;
 	     ledger_items_next(pairs))
 		item[n++] = pairs->item;
-	merge_pair(item, n, &merged);
+	merge_pair(item, n, merged);
+	return pairs->err;
+}
+
+void project_pair(struct projection *projection, uint64_t imei, uint64_t imsi)
+{
+	struct lists *lists = projection->lists;
+	struct merged_pair merged;
+
 	if (projection->err == 0)
-		projection->err = pairs->err;
-	if (merged.damaged || projection->err < 0)
+		projection->err = LEDGER_GUARDED(lists->ledger, pair_load(projection, imei, imsi, &merged));
+	if (projection->err < 0 || merged.damaged)
 		return;
-	projection->err = register_set_pair(lists->writer, imei, (struct weir_imsi){ imsi }, merged.rule, merged.reason);
-	if (projection->err == 0)
-		projection->err = register_set_sim(lists->writer, (struct weir_imsi){ imsi }, imei, merged.fixed,
-						   merged.fixed_reason);
+	register_set_pair(lists->writer, imei, (struct weir_imsi){ imsi }, merged.rule, merged.reason);
+	register_set_sim(lists->writer, (struct weir_imsi){ imsi }, imei, merged.fixed, merged.fixed_reason);
 }
 
 int project_collect_ranges(struct lists *lists, struct store_txn *txn, struct register_range **out, unsigned *out_n)
@@ -172,19 +201,30 @@ void project_ranges(struct projection *projection)
 
 	if (projection->err < 0)
 		return;
-	projection->err = project_collect_ranges(projection->lists, &projection->txn, &range, &n);
+	projection->err = LEDGER_GUARDED(projection->lists->ledger,
+					 project_collect_ranges(projection->lists, &projection->txn, &range, &n));
 	if (projection->err == 0)
-		projection->err = register_set_ranges(projection->lists->writer, range, n);
+		register_set_ranges(projection->lists->writer, range, n);
 	else if (projection->err == -EUCLEAN)
 		projection->err = 0; /* the register keeps the ranges it has; verify names the damaged one */
 	free(range);
+}
+
+static int event_time(struct projection *projection, uint64_t serial, int64_t *time_ms)
+{
+	struct ledger *ledger = projection->lists->ledger;
+	struct weir_event event;
+
+	if (LEDGER_GUARDED(ledger, ledger_event_get(ledger, &projection->txn, serial, &event)) < 0)
+		return -EUCLEAN;
+	*time_ms = event.time_ms;
+	return 0;
 }
 
 int project_commit(struct projection *projection, uint64_t serial)
 {
 	struct lists *lists = projection->lists;
 	struct ledger_head head;
-	struct weir_event event;
 	int64_t changed_ms = 0;
 	int rc = projection->err;
 
@@ -193,16 +233,18 @@ int project_commit(struct projection *projection, uint64_t serial)
 		rc = projection->walk.err < 0 ? projection->walk.err : projection->pairs.err;
 	if (serial == head.serial)
 		changed_ms = head.time_ms;
-	else if (serial > 0 && ledger_event_get(lists->ledger, &projection->txn, serial, &event) == 0)
-		changed_ms = event.time_ms;
+	else if (serial > 0)
+		event_time(projection, serial, &changed_ms); /* a damaged event has no time: verify names it */
 	ledger_items_end(&projection->pairs);
 	ledger_walk_end(&projection->walk);
 	store_read_end(&projection->txn);
-	if (rc < 0)
+	if (rc < 0) {
 		register_batch_abort(lists->writer);
-	else
-		rc = register_batch_commit(lists->writer, head.epoch, serial, changed_ms);
-	lists->register_broken |= rc == -ESTALE || rc == -EIO;
+		return rc;
+	}
+	rc = register_batch_commit(lists->writer, head.epoch, serial, changed_ms);
+	lists->register_broken |= rc == -ESTALE || rc == -EIO || rc == -EUCLEAN;
+	lists->register_damaged |= rc == -EUCLEAN;
 	return rc;
 }
 

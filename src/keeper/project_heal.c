@@ -47,6 +47,22 @@ int lists_rebuild_begin(struct lists *lists, struct weir_why *why)
 	return rebuild_start(lists, why);
 }
 
+static int walk_from(struct ledger_walk *walk, uint64_t key)
+{
+	ledger_walk_seek(walk, key);
+	return walk->err;
+}
+
+static int device_first(struct lists *lists, struct ledger_walk *walk, uint64_t key)
+{
+	return LEDGER_GUARDED(lists->ledger, walk_from(walk, key));
+}
+
+static int device_next(struct lists *lists, struct ledger_walk *walk)
+{
+	return LEDGER_GUARDED(lists->ledger, words_load(&lists->words, walk, ledger_key_imei(walk->entry.key)));
+}
+
 static bool rebuild_devices(struct rebuild *rebuild, struct projection *projection, unsigned max)
 {
 	struct lists *lists = projection->lists;
@@ -54,9 +70,9 @@ static bool rebuild_devices(struct rebuild *rebuild, struct projection *projecti
 	struct device_words *words = &lists->words;
 	struct register_device device;
 
-	ledger_walk_seek(walk, rebuild->place);
+	projection->err = device_first(lists, walk, rebuild->place);
 	for (; walk->ok && max > 0 && projection->err == 0; max--) {
-		projection->err = words_load(words, walk, ledger_key_imei(walk->entry.key));
+		projection->err = device_next(lists, walk);
 		rebuild->place = ledger_key(words->imei + 1, WEIR_NO_SVN, 0);
 		if (projection->err < 0 || words->damaged)
 			continue;
@@ -66,24 +82,42 @@ static bool rebuild_devices(struct rebuild *rebuild, struct projection *projecti
 	return walk->ok;
 }
 
+static int pairs_from(struct ledger_item_walk *walk, const struct ledger_item *from)
+{
+	ledger_items_seek(walk, from);
+	return walk->err;
+}
+
+static int pair_first(struct projection *projection, const struct ledger_item *from, struct ledger_item_walk *walk)
+{
+	struct ledger *ledger = projection->lists->ledger;
+
+	return LEDGER_GUARDED(ledger, ledger_items_begin(ledger, &projection->txn, LEDGER_PAIRS, from, walk));
+}
+
+static int pair_next(struct projection *projection, const struct ledger_item *from, struct ledger_item_walk *walk)
+{
+	return LEDGER_GUARDED(projection->lists->ledger, pairs_from(walk, from));
+}
+
 /* Devices that only stand in pairs get their flag here. */
 static bool rebuild_pairs(struct rebuild *rebuild, struct projection *projection, unsigned max)
 {
-	struct ledger_item_walk walk;
+	struct ledger_item_walk walk = { .open = false };
 	bool more;
 
-	projection->err = ledger_items_begin(projection->lists->ledger, &projection->txn, LEDGER_PAIRS, &rebuild->pair, &walk);
-	for (; walk.ok && max > 0 && projection->err == 0; max--) {
+
+	projection->err = pair_first(projection, &rebuild->pair, &walk);
+	for (; projection->err == 0 && walk.ok && max > 0; max--) {
 		uint64_t imei = walk.item.a, imsi = walk.item.b;
 
 		project_pair(projection, imei, imsi);
 		project_imei(projection, imei);
 		rebuild->pair = (struct ledger_item){ .a = imei, .b = imsi + 1 };
-		ledger_items_seek(&walk, &rebuild->pair);
+		if (projection->err == 0)
+			projection->err = pair_next(projection, &rebuild->pair, &walk);
 	}
-	more = walk.ok;
-	if (projection->err == 0)
-		projection->err = walk.err;
+	more = projection->err == 0 && walk.ok;
 	ledger_items_end(&walk);
 	return more;
 }
@@ -190,7 +224,7 @@ static int replay_collect(struct lists *lists, uint64_t from, uint64_t to, struc
 	for (uint64_t serial = from + 1; rc == 0 && serial <= to; serial++) {
 		struct weir_event event;
 
-		rc = ledger_event_get(lists->ledger, &txn, serial, &event);
+		rc = LEDGER_GUARDED(lists->ledger, ledger_event_get(lists->ledger, &txn, serial, &event));
 		if (rc == -EUCLEAN || rc == -ENOENT)
 			rc = 1; /* a damaged event cannot say what it touched: all of it, then */
 		else if (rc == 0 && event.type == LEDGER_BATCH && (!batch || batch->serial != serial))
@@ -280,9 +314,11 @@ int project_open(struct lists *lists, struct weir_why *why)
 
 	if (rc < 0)
 		return rc;
-	if (rc == 1 || !register_fits(lists, &head))
-		return rebuild_all(lists, why);
-	return 0;
+	if (rc == 1 || lists->register_damaged || !register_fits(lists, &head))
+		rc = rebuild_all(lists, why);
+	if (rc == 0)
+		lists->register_damaged = false;
+	return rc;
 }
 
 int project_heal(struct lists *lists, struct weir_why *why)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* The store of sightings.  One table, "pair": key imei (8 octets, big-endian) and imsi (8, its packed form, big-endian), so
- * that one device's subscribers stand together; value SEEN_VALUE octets, little-endian.  Never fails its caller. */
+/* The store of sightings.  One table, "pair": key imei (8 octets, big-endian) and imsi (8, its packed form,
+ * big-endian), so that one device's subscribers stand together; value SEEN_VALUE octets, little-endian.  Never fails
+ * its caller. */
 #include "keeper/seen.h"
 
 #include <osmocom/core/bit32gen.h>
@@ -68,7 +69,7 @@ static int value_decode(const struct store_val *value, struct seen_by *by)
 	return 0;
 }
 
-/* --- opening ------------------------------------------------------------------------------------------------------------ */
+/* --- opening ---------------------------------------------------------------------------------------------------- */
 
 static int table_open(struct seen *seen)
 {
@@ -174,12 +175,15 @@ static void give_up(struct seen *seen, int err)
 	seen->store = NULL;
 }
 
-/* --- writing ------------------------------------------------------------------------------------------------------------ */
+/* --- writing ---------------------------------------------------------------------------------------------------- */
 
 static void by_from_sighting(const struct weir_sighting *sighting, struct seen_by *by)
 {
-	*by = (struct seen_by){.imsi = sighting->imsi, .first_s = sighting->time_s, .last_s = sighting->time_s,
-			       .svn = sighting->svn, .interface = sighting->interface};
+	*by = (struct seen_by){.imsi = sighting->imsi,
+			       .first_s = sighting->time_s,
+			       .last_s = sighting->time_s,
+			       .svn = sighting->svn,
+			       .interface = sighting->interface};
 	memcpy(by->peer, sighting->peer, sizeof(by->peer));
 }
 
@@ -272,7 +276,7 @@ void seen_note(struct seen *seen, const struct weir_sighting *sightings, unsigne
 	}
 }
 
-/* --- forgetting --------------------------------------------------------------------------------------------------------- */
+/* --- forgetting ------------------------------------------------------------------------------------------------- */
 
 /* Collect keys last seen before the limit, from swept_to on. */
 static int collect_old(struct seen *seen, uint32_t before_s, uint8_t old[][SEEN_KEY], unsigned *n)
@@ -339,7 +343,7 @@ void seen_sweep(struct seen *seen, uint32_t now_s)
 		give_up(seen, rc);
 }
 
-/* --- questions ---------------------------------------------------------------------------------------------------------- */
+/* --- questions -------------------------------------------------------------------------------------------------- */
 
 struct answer {
 	struct seen_by *by;

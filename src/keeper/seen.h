@@ -4,8 +4,8 @@
 /* Who was seen in which device: what the gate reports, kept for a while.
  *
  * Model.  (device, subscriber) -> first and last time, by which peer, in a store of its own, STATE/seen.  It is a
- * convenience, never the truth: it can be deleted at any time, is made anew where it is damaged, and what does not fit is
- * dropped and counted.  Reports are buffered and committed about once a second; questions look at the buffer too.
+ * convenience, never the truth: it can be deleted at any time, is made anew where it is damaged, and what does not fit
+ * is dropped and counted.  Reports are buffered and committed about once a second; questions look at the buffer too.
  *
  * Personal data: it holds no more than max entries, and nothing older than days (swept a piece a second). */
 #pragma once
@@ -54,7 +54,7 @@ struct seen_stats {
 };
 void seen_stats(const struct seen *seen, struct seen_stats *stats);
 
-/* --- seen_socket.c: STATE/keeper.sightings ------------------------------------------------------------------------------- */
+/* --- seen_socket.c: STATE/keeper.sightings ---------------------------------------------------------------------- */
 
 struct seen_socket;
 struct seen_socket_stats {

@@ -48,8 +48,8 @@ static int send_one(struct orders *orders, const struct weir_flips *flips)
 	return -EAGAIN;
 }
 
-/* Make the gate look at everybody: (serial, serial] is a gap for every gate that is not there yet, and (serial - 1, serial]
- * for those that are. */
+/* Make the gate look at everybody: (serial, serial] is a gap for every gate that is not there yet, and (serial - 1,
+ * serial] for those that are. */
 static int send_sweep(struct orders *orders, uint64_t serial)
 {
 	const struct weir_flips behind = {.after_serial = serial, .serial = serial};

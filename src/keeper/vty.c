@@ -26,7 +26,7 @@ enum keeper_node {
 };
 
 #define CONNECTIONS_DEFAULT 512
-#define TIMEOUT_DEFAULT	    10
+#define TIMEOUT_DEFAULT     10
 #define SEEN_MAX_DEFAULT    5000000
 #define SEEN_DAYS_DEFAULT   30
 
@@ -48,7 +48,7 @@ static int refuse(struct vty *vty, const char *sentence)
 	return CMD_WARNING;
 }
 
-/* --- node api ----------------------------------------------------------------------------------------------------------- */
+/* --- node api --------------------------------------------------------------------------------------------------- */
 
 static struct cmd_node api_node = {.node = API_NODE, .prompt = "%s(config-api)# ", .vtysh = 1, .name = "api"};
 
@@ -145,7 +145,7 @@ static int write_api(struct vty *vty)
 	return CMD_SUCCESS;
 }
 
-/* --- node seen ---------------------------------------------------------------------------------------------------------- */
+/* --- node seen -------------------------------------------------------------------------------------------------- */
 
 static struct cmd_node seen_node = {.node = SEEN_NODE, .prompt = "%s(config-seen)# ", .vtysh = 1, .name = "seen"};
 
@@ -180,7 +180,7 @@ static int write_seen(struct vty *vty)
 	return CMD_SUCCESS;
 }
 
-/* --- show --------------------------------------------------------------------------------------------------------------- */
+/* --- show ------------------------------------------------------------------------------------------------------- */
 
 static void show_register(struct vty *vty)
 {
@@ -223,7 +223,8 @@ DEFUN(show_status, show_status_cmd, "show status", SHOW_STR "Ledger, register, A
 	ledger_head(lists_ledger(the_keeper->lists), &head);
 	turns = turn_stats(the_keeper->turn);
 	vty_out(vty, "weir-keeper %s: %s%s%s%s", PACKAGE_VERSION,
-		keeper_is_ready(the_keeper, &why) ? "ready" : "not ready", *why.text ? ", " : "", why.text, VTY_NEWLINE);
+		keeper_is_ready(the_keeper, &why) ? "ready" : "not ready", *why.text ? ", " : "", why.text,
+		VTY_NEWLINE);
 	vty_out(vty, " Ledger: serial %llu, epoch %u, last event %s%s", (unsigned long long)head.serial, head.epoch,
 		head.time_ms ? when_print(when, head.time_ms) : "none yet", VTY_NEWLINE);
 	show_register(vty);
@@ -241,9 +242,9 @@ DEFUN(show_sources, show_sources_cmd, "show sources", SHOW_STR "Sources and how 
 
 	vty_out(vty, "%-32s %12s %8s %8s %12s%s", "source", "devices", "ranges", "pairs", "serial", VTY_NEWLINE);
 	for (int i = 0; i < n; i++)
-		vty_out(vty, "%-32s %12llu %8llu %8llu %12llu%s", sources[i].name, (unsigned long long)sources[i].devices,
-			(unsigned long long)sources[i].ranges, (unsigned long long)sources[i].pairs,
-			(unsigned long long)sources[i].serial, VTY_NEWLINE);
+		vty_out(vty, "%-32s %12llu %8llu %8llu %12llu%s", sources[i].name,
+			(unsigned long long)sources[i].devices, (unsigned long long)sources[i].ranges,
+			(unsigned long long)sources[i].pairs, (unsigned long long)sources[i].serial, VTY_NEWLINE);
 	return CMD_SUCCESS;
 }
 

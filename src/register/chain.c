@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* Keeps a table a chain.  Whatever it rewrites it has checked first: damage must end a batch (-EUCLEAN), never be given a
- * fresh sum. */
+/* Keeps a table a chain.  Whatever it rewrites it has checked first: damage must end a batch (-EUCLEAN), never be given
+ * a fresh sum. */
 #include "register/chain.h"
 
 #include <errno.h>
@@ -72,8 +72,8 @@ static bool same(enum register_table table, struct register_record *a, const str
 	a->before = b->before;
 	register_encode(table, a, buf);
 	return a->crc == b->crc && a->paired == b->paired && a->from == b->from && a->rule == b->rule &&
-	       a->listing.lists == b->listing.lists && a->listing.reason == b->listing.reason && a->n_rows == b->n_rows &&
-	       !memcmp(a->row, b->row, a->n_rows * sizeof(a->row[0]));
+	       a->listing.lists == b->listing.lists && a->listing.reason == b->listing.reason &&
+	       a->n_rows == b->n_rows && !memcmp(a->row, b->row, a->n_rows * sizeof(a->row[0]));
 }
 
 static int replace(struct chain *chain, struct register_record *record, const struct register_record *old)

@@ -3,8 +3,8 @@
 
 /* One table of the register as a chain that is being written: keeps predecessors, sums, counts and the digest true.
  *
- * Bulk in ascending order goes at LMDB's append speed: at the first key above all others the sentinel is taken off ("the tail
- * is open") and stays off until another kind of change, or chain_close_tail before the commit. */
+ * Bulk in ascending order goes at LMDB's append speed: at the first key above all others the sentinel is taken off
+ * ("the tail is open") and stays off until another kind of change, or chain_close_tail before the commit. */
 #pragma once
 
 #include "register/layout.h"
@@ -15,7 +15,7 @@ struct chain {
 	struct store_cursor cursor;
 	bool tail_open;
 	struct register_key last; /* greatest key, while the tail is open; NONE: there is none */
-	uint64_t records, digest;  /* sentinel not counted */
+	uint64_t records, digest; /* sentinel not counted */
 };
 
 /* On a table whose sentinel exists. records and digest go on from what the chain holds. */

@@ -63,7 +63,8 @@ int generation_link(const char *state_dir, const char *name, struct weir_why *wh
 {
 	int err = replace_link(state_dir, name);
 
-	return err ? why_set(why, err, "%s/register cannot be made a link to %s: %s", state_dir, name, strerror(-err)) : 0;
+	return err ? why_set(why, err, "%s/register cannot be made a link to %s: %s", state_dir, name, strerror(-err))
+		   : 0;
 }
 
 /* Readers that still have it open keep its files until they let go: their names may vanish. */

@@ -3,10 +3,10 @@
 
 /* The register's bytes on disk.  Little-endian.  Private to register/; doc/STORE.md repeats it for people.
  *
- * Every table of records is a chain: a record holds the key of the one before it, and its crc is CRC-32C over its own key
- * (with the table's tag) and its value after the crc.  The last record of each table is a sentinel whose key is above
- * every real key.  So the first record at or above a key answers for it alone: it is the key's own, or it proves that nothing
- * lies between its predecessor and itself.
+ * Every table of records is a chain: a record holds the key of the one before it, and its crc is CRC-32C over its own
+ * key (with the table's tag) and its value after the crc.  The last record of each table is a sentinel whose key is
+ * above every real key.  So the first record at or above a key answers for it alone: it is the key's own, or it proves
+ * that nothing lies between its predecessor and itself.
  *
  * Why the predecessor stands in the record, and is not only summed up with it: then neither a hit nor a miss needs a
  * neighbour, a look-up is one descent of the tree like a plain get; and an insertion learns the predecessor from the
@@ -24,11 +24,11 @@
 #include "register/register.h"
 #include "store/store.h"
 
-#define REGISTER_MAGIC UINT64_C(0x31726765722d7277) /* "wr-regr1" */
-#define REGISTER_SCHEMA 1u
-#define REGISTER_LISTS 0x07u       /* white, grey, black */
+#define REGISTER_MAGIC      UINT64_C(0x31726765722d7277) /* "wr-regr1" */
+#define REGISTER_SCHEMA     1u
+#define REGISTER_LISTS      0x07u /* white, grey, black */
 #define REGISTER_REASON_MAX 0xffu
-#define REGISTER_ROWS_MAX 16u
+#define REGISTER_ROWS_MAX   16u
 
 /* table "device": key u64, 14 digits as a number; the sentinel's is WEIR_IMEI_END */
 struct register_listing_disk {
@@ -45,8 +45,8 @@ struct register_device_disk {
 
 #define REGISTER_WORD_BEFORE ((UINT64_C(1) << 47) - 1) /* bits 0..46; all ones: the first one */
 #define REGISTER_WORD_PAIRED 47                        /* look at table pair too */
-#define REGISTER_WORD_LISTS 48                         /* 3 bits: of the device itself, any version */
-#define REGISTER_WORD_ROWS 51                          /* 5 bits: how many rows follow */
+#define REGISTER_WORD_LISTS  48                        /* 3 bits: of the device itself, any version */
+#define REGISTER_WORD_ROWS   51                        /* 5 bits: how many rows follow */
 #define REGISTER_WORD_REASON 56                        /* 8 bits */
 
 /* table "range": key u64, the range's last device; the sentinel's is WEIR_IMEI_END */
@@ -59,8 +59,8 @@ struct register_range_disk {
 	uint16_t reason;
 } __attribute__((packed));
 
-/* tables "pair" and "sim": key 16 octets, big-endian so that they sort as two numbers: imei, imsi ("sim": imsi, imei); the
- * sentinel's is all ones */
+/* tables "pair" and "sim": key 16 octets, big-endian so that they sort as two numbers: imei, imsi ("sim": imsi, imei);
+ * the sentinel's is all ones */
 struct register_pair_disk {
 	uint32_t crc;
 	uint64_t before_hi, before_lo; /* all ones: the first one */
@@ -82,9 +82,9 @@ struct register_meta_disk {
 } __attribute__((packed));
 
 #define REGISTER_META_TABLE "meta"
-#define REGISTER_META_KEY "register"
+#define REGISTER_META_KEY   "register"
 
-/* --- the same in memory (record.c) ------------------------------------------------------------------------------ */
+/* --- the same in memory (record.c) ------------------------------------------------------------ */
 
 struct register_key {
 	uint64_t hi, lo; /* device, range: lo is 0 */
@@ -100,7 +100,7 @@ struct register_record {
 	bool paired;                 /* device */
 	uint8_t n_rows;
 	struct register_listing_disk row[REGISTER_ROWS_MAX];
-	uint32_t crc;                /* as stored */
+	uint32_t crc; /* as stored */
 };
 
 /* Name and kind of a table's keys. */
@@ -123,12 +123,14 @@ struct store_val register_key_encode(enum register_table table, struct register_
 /* 0 or -EUCLEAN. */
 int register_key_decode(enum register_table table, struct store_val bytes, struct register_key *key);
 
-#define REGISTER_VALUE_BYTES (sizeof(struct register_device_disk) + REGISTER_ROWS_MAX * sizeof(struct register_listing_disk))
+#define REGISTER_VALUE_BYTES                                                                                           \
+	(sizeof(struct register_device_disk) + REGISTER_ROWS_MAX * sizeof(struct register_listing_disk))
 /* Sets record->crc. */
 struct store_val register_encode(enum register_table table, struct register_record *record,
 				 uint8_t buf[static REGISTER_VALUE_BYTES]);
 /* 0, or -EUCLEAN where it is not a record of this table as it was written. */
-int register_decode(enum register_table table, struct store_val key, struct store_val value, struct register_record *record);
+int register_decode(enum register_table table, struct store_val key, struct store_val value,
+		    struct register_record *record);
 
 /* What one record adds to the digest; the sentinel adds nothing. */
 uint64_t register_digest_of(enum register_table table, const struct register_record *record);
@@ -137,7 +139,7 @@ bool register_is_sentinel(enum register_table table, const struct register_recor
 void register_meta_encode(const struct register_meta *meta, struct register_meta_disk *disk);
 int register_meta_decode(struct store_val value, struct register_meta *meta); /* 0 or -EUCLEAN */
 
-/* --- generations and their directories (generation.c) ------------------------------------------------------------ */
+/* --- generations and their directories (generation.c) ----------------------------------------- */
 
 #define REGISTER_NAME 32 /* "register.N" */
 
@@ -151,7 +153,7 @@ uint64_t generation_next(const char *state_dir);
 int generation_link(const char *state_dir, const char *name, struct weir_why *why); /* make it current, durably */
 void generation_remove_others(const char *state_dir, const char *keep_a, const char *keep_b);
 
-/* --- the reading half as the other files here use it (read.c) ------------------------------------------------------ */
+/* --- the reading half as the other files here use it (read.c) --------------------------------- */
 
 struct weir_register {
 	struct store *store;

@@ -18,7 +18,6 @@ struct batch {
 	unsigned n;
 	uint64_t damaged; /* bit i: query i met damage, do not try again */
 	int err;
-	uint8_t order[REGISTER_BATCH];
 };
 
 static int find(struct weir_register *reg, enum register_table table, uint64_t hi, uint64_t lo,
@@ -35,7 +34,8 @@ static void take_svn(const struct register_record *record, int svn, struct weir_
 	}
 }
 
-static int look_up_device(struct weir_register *reg, const struct weir_query *query, struct weir_facts *facts, bool *paired)
+static int look_up_device(struct weir_register *reg, const struct weir_query *query, struct weir_facts *facts,
+			  bool *paired)
 {
 	struct register_record record;
 	int err;
@@ -116,20 +116,8 @@ static void fail_all(struct batch *batch)
 		batch->facts[i] = (struct weir_facts){.failed = batch->queries[i].fault == WEIR_IMEI_OK};
 }
 
-/* Neighbouring devices share pages of the tree: asked one after the other they are found there. */
-static void sort_by_key(struct batch *batch)
-{
-	for (unsigned i = 0; i < batch->n; i++) {
-		uint64_t key = batch->queries[i].imei.key;
-		unsigned at = i;
-
-		for (; at && batch->queries[batch->order[at - 1]].imei.key > key; at--)
-			batch->order[at] = batch->order[at - 1];
-		batch->order[at] = (uint8_t)i;
-	}
-}
-
-/* After damage LMDB gives the transaction up.  Go on in a new one, if it is of the same snapshot: 0.  -EAGAIN: it is not. */
+/* After damage LMDB gives the transaction up.  Go on in a new one, if it is of the same snapshot: 0.  -EAGAIN: it is
+ * not. */
 static int go_on(struct batch *batch)
 {
 	uint64_t snapshot = batch->reg->meta_of;
@@ -142,21 +130,19 @@ static int go_on(struct batch *batch)
 	return batch->reg->meta_of == snapshot ? 0 : -EAGAIN;
 }
 
-static int look_up_in_order(struct batch *batch)
+static int look_up_each(struct batch *batch)
 {
 	struct weir_register *reg = batch->reg;
 	int err;
 
 	for (unsigned i = 0; i < batch->n; i++) {
-		unsigned at = batch->order[i];
-
-		if (batch->queries[at].fault != WEIR_IMEI_OK || batch->damaged >> at & 1)
+		if (batch->queries[i].fault != WEIR_IMEI_OK || batch->damaged >> i & 1)
 			continue;
-		err = look_up(reg, &batch->queries[at], &batch->facts[at]);
+		err = look_up(reg, &batch->queries[i], &batch->facts[i]);
 		if (!err)
 			continue;
 		batch->err = err;
-		batch->damaged |= UINT64_C(1) << at;
+		batch->damaged |= UINT64_C(1) << i;
 		err = reg->txn.err ? go_on(batch) : 0;
 		if (err)
 			return err;
@@ -174,7 +160,7 @@ __attribute__((noinline)) static int look_up_all(struct batch *batch)
 		err = register_snapshot_begin(batch->reg);
 		if (err)
 			return err;
-		err = look_up_in_order(batch);
+		err = look_up_each(batch);
 		register_snapshot_end(batch->reg);
 	}
 	if (err)
@@ -190,7 +176,6 @@ int register_lookup(struct weir_register *reg, const struct weir_query *queries,
 	fail_all(&batch);
 	if (!reg || n > REGISTER_BATCH)
 		return reg ? -EINVAL : -ENOENT;
-	sort_by_key(&batch);
 	if (store_guard(reg->store))
 		return -EIO; /* what was found before the fault stands, the rest is failed */
 	err = look_up_all(&batch);

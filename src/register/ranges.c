@@ -3,9 +3,9 @@
 
 /* Flattens ranges that overlap into disjoint ones, each saying what the narrowest range that covers it says.
  *
- * A sweep over their sorted ends.  The ranges that cover the place of the sweep are in a heap, the narrowest on top; one that
- * ended is thrown out when it comes to the top.  n log n, whatever overlaps what, as long as not many of the very same
- * width overlap without being equal.  Pure: no store, no clock. */
+ * A sweep over their sorted ends.  The ranges that cover the place of the sweep are in a heap, the narrowest on top;
+ * one that ended is thrown out when it comes to the top.  n log n, whatever overlaps what, as long as not many of the
+ * very same width overlap without being equal.  Pure: no store, no clock. */
 #include "register/layout.h"
 
 #include <errno.h>

@@ -40,7 +40,7 @@ int register_find(enum register_table table, struct store_cursor *cursor, struct
 	return 0;
 }
 
-/* --- snapshots ---------------------------------------------------------------------------------------------------- */
+/* --- snapshots -------------------------------------------------------------------------------- */
 
 static uint64_t records_of(const struct register_meta *meta, enum register_table table)
 {
@@ -90,7 +90,7 @@ int register_meta(struct weir_register *reg, struct register_meta *meta)
 	return err;
 }
 
-/* --- opening ------------------------------------------------------------------------------------------------------ */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static int open_tables(struct weir_register *reg)
 {
@@ -104,9 +104,11 @@ static int open_tables(struct weir_register *reg)
 	return err == -ENOENT ? -EUCLEAN : err;
 }
 
-/* Twice, because handles of tables are good only after the transaction that opened them has ended. */
+/* Twice, because handles of tables are good only after the transaction that opened them has ended.  Each table is asked
+ * for its count before a cursor is opened on it: should reading its root fault, nothing is left behind. */
 static int attach(struct weir_register *reg)
 {
+	uint64_t entries;
 	int err;
 
 	err = store_read_renew(reg->store, &reg->txn);
@@ -117,8 +119,11 @@ static int attach(struct weir_register *reg)
 		err = -EUCLEAN;
 	if (!err)
 		err = store_read_begin(reg->store, &reg->txn);
-	for (unsigned i = 0; i < REGISTER_N_TABLES && !err; i++)
-		err = store_cursor_open(&reg->txn, reg->table[i], &reg->cursor[i]);
+	for (unsigned i = 0; i < REGISTER_N_TABLES && !err; i++) {
+		err = store_count(&reg->txn, reg->table[i], &entries);
+		if (!err)
+			err = store_cursor_open(&reg->txn, reg->table[i], &reg->cursor[i]);
+	}
 	store_read_reset(&reg->txn);
 	return err;
 }
@@ -136,24 +141,25 @@ static int attach_guarded(struct weir_register *reg)
 
 int register_attach(struct store *store, const char *name, struct weir_register **reg, struct weir_why *why)
 {
-	struct weir_register *new = calloc(1, sizeof(*new));
+	struct weir_register *opened = calloc(1, sizeof(*opened));
 	int err;
 
 	*reg = NULL;
-	if (!new)
+	if (!opened)
 		return why_set(why, -ENOMEM, "out of memory");
-	new->store = store;
-	strncpy(new->name, name, sizeof(new->name) - 1);
-	err = attach_guarded(new);
+	opened->store = store;
+	strncpy(opened->name, name, sizeof(opened->name) - 1);
+	err = attach_guarded(opened);
 	if (!err) {
-		*reg = new;
+		*reg = opened;
 		return 0;
 	}
-	if (err == -EUCLEAN && new->meta.schema && new->meta.schema != REGISTER_SCHEMA)
-		why_set(why, err, "%s is of schema %u, this program reads schema %u", name, new->meta.schema, REGISTER_SCHEMA);
+	if (err == -EUCLEAN && opened->meta.schema && opened->meta.schema != REGISTER_SCHEMA)
+		why_set(why, err, "%s is of schema %u, this program reads schema %u", name, opened->meta.schema,
+			REGISTER_SCHEMA);
 	else
 		why_set(why, err, "%s cannot be read: %s", name, err == -EUCLEAN ? "it is damaged" : strerror(-err));
-	register_close(new);
+	register_close(opened);
 	return err;
 }
 
@@ -209,7 +215,7 @@ void register_close(struct weir_register *reg)
 	free(reg);
 }
 
-/* --- following ---------------------------------------------------------------------------------------------------- */
+/* --- following -------------------------------------------------------------------------------- */
 
 static int reopen(const char *state_dir, struct weir_register **reg, struct weir_why *why)
 {

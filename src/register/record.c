@@ -10,13 +10,11 @@
 
 #include "core/crc.h"
 
-#define PAIR_END {UINT64_MAX, UINT64_MAX}
-
 const struct register_table_info register_tables[REGISTER_N_TABLES] = {
 	[REGISTER_DEVICE] = {"device", STORE_KEYS_U64, {WEIR_IMEI_END, 0}},
 	[REGISTER_RANGE] = {"range", STORE_KEYS_U64, {WEIR_IMEI_END, 0}},
-	[REGISTER_PAIR] = {"pair", STORE_KEYS_BYTES, PAIR_END},
-	[REGISTER_SIM] = {"sim", STORE_KEYS_BYTES, PAIR_END},
+	[REGISTER_PAIR] = {"pair", STORE_KEYS_BYTES, {UINT64_MAX, UINT64_MAX}},
+	[REGISTER_SIM] = {"sim", STORE_KEYS_BYTES, {UINT64_MAX, UINT64_MAX}},
 };
 
 static bool has_two_parts(enum register_table table)
@@ -74,7 +72,7 @@ static uint32_t sum(enum register_table table, struct register_key key, const vo
 	return crc32c(crc, (const uint8_t *)value + sizeof(uint32_t), len - sizeof(uint32_t));
 }
 
-/* --- encoding ----------------------------------------------------------------------------------------------------- */
+/* --- encoding --------------------------------------------------------------------------------- */
 
 static size_t encode_device(const struct register_record *record, uint8_t *buf)
 {
@@ -135,7 +133,7 @@ struct store_val register_encode(enum register_table table, struct register_reco
 	return (struct store_val){buf, len};
 }
 
-/* --- decoding ----------------------------------------------------------------------------------------------------- */
+/* --- decoding --------------------------------------------------------------------------------- */
 
 static int decode_device(struct store_val value, struct register_record *record)
 {
@@ -147,14 +145,15 @@ static int decode_device(struct store_val value, struct register_record *record)
 	record->n_rows = word >> REGISTER_WORD_ROWS & 0x1f;
 	if (record->n_rows > REGISTER_ROWS_MAX || value.len != sizeof(disk) + record->n_rows * sizeof(record->row[0]))
 		return -EUCLEAN;
-	record->before = (word & REGISTER_WORD_BEFORE) == REGISTER_WORD_BEFORE ?
-				 REGISTER_KEY_NONE :
-				 (struct register_key){word & REGISTER_WORD_BEFORE, 0};
+	record->before = (word & REGISTER_WORD_BEFORE) == REGISTER_WORD_BEFORE
+				 ? REGISTER_KEY_NONE
+				 : (struct register_key){word & REGISTER_WORD_BEFORE, 0};
 	record->paired = word >> REGISTER_WORD_PAIRED & 1;
 	record->listing.lists = word >> REGISTER_WORD_LISTS & REGISTER_LISTS;
 	record->listing.reason = (uint16_t)(word >> REGISTER_WORD_REASON);
 	if (record->n_rows)
-		memcpy(record->row, (const uint8_t *)value.data + sizeof(disk), record->n_rows * sizeof(record->row[0]));
+		memcpy(record->row, (const uint8_t *)value.data + sizeof(disk),
+		       record->n_rows * sizeof(record->row[0]));
 	return 0;
 }
 
@@ -185,7 +184,8 @@ static int decode_pair(struct store_val value, struct register_record *record)
 	return 0;
 }
 
-int register_decode(enum register_table table, struct store_val key, struct store_val value, struct register_record *record)
+int register_decode(enum register_table table, struct store_val key, struct store_val value,
+		    struct register_record *record)
 {
 	uint32_t crc;
 	int err;
@@ -208,7 +208,7 @@ int register_decode(enum register_table table, struct store_val key, struct stor
 	return 0;
 }
 
-/* --- digest and meta ------------------------------------------------------------------------------------------------ */
+/* --- digest and meta -------------------------------------------------------------------------- */
 
 /* The finisher of splitmix64: every bit in moves every bit out. */
 static uint64_t mix(uint64_t x)

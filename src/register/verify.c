@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* Checks what the register can know about itself, record by record, in one snapshot, and says what is wrong in sentences.
- * Identities are masked: findings end up in logs and mails. */
+/* Checks what the register can know about itself, record by record, in one snapshot, and says what is wrong in
+ * sentences. Identities are masked: findings end up in logs and mails. */
 #include "register/layout.h"
 
 #include <endian.h>
@@ -66,7 +66,7 @@ static void say_record(struct register_check *check, const struct register_recor
 	say(check, "%s %s and subscriber %s %s", nouns[check->table], imei, imsi, what);
 }
 
-/* --- one record --------------------------------------------------------------------------------------------------------- */
+/* --- one record ------------------------------------------------------------------------------- */
 
 static bool listing_is_known(struct weir_listing listing)
 {
@@ -90,7 +90,8 @@ static bool pair_exists(struct register_check *check, uint64_t imei)
 {
 	struct register_record pair;
 
-	return register_find(REGISTER_PAIR, &check->other, (struct register_key){imei, 0}, &pair) || pair.key.hi == imei;
+	return register_find(REGISTER_PAIR, &check->other, (struct register_key){imei, 0}, &pair) ||
+	       pair.key.hi == imei;
 }
 
 static bool device_is_paired(struct register_check *check, uint64_t imei)
@@ -153,7 +154,7 @@ static void check_record(struct register_check *check, const struct register_rec
 	check->digest += register_digest_of(check->table, record);
 }
 
-/* --- tables --------------------------------------------------------------------------------------------------------------- */
+/* --- tables ----------------------------------------------------------------------------------- */
 
 static int begin_table(struct register_check *check)
 {
@@ -167,7 +168,8 @@ static int begin_table(struct register_check *check)
 		err = store_cursor_open(&check->txn, check->reg->table[REGISTER_PAIR], &check->other);
 	else if (check->table == REGISTER_PAIR)
 		err = store_cursor_open(&check->txn, check->reg->table[REGISTER_DEVICE], &check->other);
-	return err ? err : store_cursor_open(&check->txn, check->reg->table[check->table], &check->cursor[check->table]);
+	return err ? err
+		   : store_cursor_open(&check->txn, check->reg->table[check->table], &check->cursor[check->table]);
 }
 
 static void end_table(struct register_check *check)
@@ -181,8 +183,8 @@ static void end_table(struct register_check *check)
 		say(check, "table %s holds %" PRIu64 " records, the meta record says %" PRIu64, name, check->records,
 		    claimed[check->table]);
 	if (!store_count(&check->txn, check->reg->table[check->table], &entries) && entries != check->records + 1)
-		say(check, "table %s holds %" PRIu64 " records and its sentinel, LMDB counts %" PRIu64, name, check->records,
-		    entries);
+		say(check, "table %s holds %" PRIu64 " records and its sentinel, LMDB counts %" PRIu64, name,
+		    check->records, entries);
 	check->started = false;
 	check->table++;
 	if (check->table < REGISTER_N_TABLES)

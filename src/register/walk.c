@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* Walks a table from record to record, proving on the way that none is missing.  Records are copied out under the guard in
- * small lots and handed over outside of it, so that a callback may do what it likes. */
+/* Walks a table from record to record, proving on the way that none is missing.  Records are copied out under the guard
+ * in small lots and handed over outside of it, so that a callback may do what it likes. */
 #include "register/layout.h"
 
 #include <endian.h>
@@ -88,7 +88,7 @@ static int read_guarded(struct weir_register *reg, struct store_txn *txn, enum r
 	return err;
 }
 
-/* --- handing over ----------------------------------------------------------------------------------------------------- */
+/* --- handing over ----------------------------------------------------------------------------- */
 
 static void fill_row(enum register_table table, const struct register_record *record, struct register_row *row)
 {

@@ -35,7 +35,7 @@ struct register_writer {
 	bool in_chain[REGISTER_N_TABLES];
 };
 
-/* --- generations ----------------------------------------------------------------------------------------------------- */
+/* --- generations ------------------------------------------------------------------------------ */
 
 static void generation_close(struct generation *generation)
 {
@@ -137,7 +137,7 @@ static void retire(struct generation *generation)
 	store_unguard(generation->store);
 }
 
-/* --- open and close --------------------------------------------------------------------------------------------------- */
+/* --- open and close --------------------------------------------------------------------------- */
 
 static int writer_alloc(const char *state_dir, struct register_writer **writer, struct weir_why *why)
 {
@@ -215,7 +215,7 @@ void register_writer_tend(struct register_writer *writer)
 	store_unguard(writer->current.store);
 }
 
-/* --- batches ----------------------------------------------------------------------------------------------------------- */
+/* --- batches ---------------------------------------------------------------------------------- */
 
 static int fail(struct register_writer *writer, int err)
 {
@@ -225,15 +225,15 @@ static int fail(struct register_writer *writer, int err)
 }
 
 /* Every change runs inside this: a fault of the mapping fails the batch, and abort lets go of LMDB's lock. */
-#define GUARDED(writer, call)                                             \
-	({                                                                \
-		if (store_guard((writer)->into->store)) {                 \
-			fail(writer, -EIO);                               \
-		} else {                                                  \
-			fail(writer, call);                               \
-			store_unguard((writer)->into->store);             \
-		}                                                         \
-		(writer)->err;                                            \
+#define GUARDED(writer, call)                                                                                          \
+	({                                                                                                             \
+		if (store_guard((writer)->into->store)) {                                                              \
+			fail(writer, -EIO);                                                                            \
+		} else {                                                                                               \
+			fail(writer, call);                                                                            \
+			store_unguard((writer)->into->store);                                                          \
+		}                                                                                                      \
+		(writer)->err;                                                                                         \
 	})
 
 static int begin(struct register_writer *writer)
@@ -363,7 +363,8 @@ int register_set_pair(struct register_writer *writer, uint64_t imei, struct weir
 {
 	if (!writer->in_batch || writer->err)
 		return writer->err ? writer->err : -EINVAL;
-	if (imei >= WEIR_IMEI_END || !imsi.packed || (rule != WEIR_PAIR_NONE && rule != WEIR_PAIR_ALLOW && rule != WEIR_PAIR_DENY))
+	if (imei >= WEIR_IMEI_END || !imsi.packed ||
+	    (rule != WEIR_PAIR_NONE && rule != WEIR_PAIR_ALLOW && rule != WEIR_PAIR_DENY))
 		return fail(writer, -EINVAL);
 	return GUARDED(writer, set_rule(writer, REGISTER_PAIR, (struct register_key){imei, imsi.packed}, rule, reason));
 }
@@ -476,7 +477,7 @@ void register_batch_abort(struct register_writer *writer)
 	writer->err = 0;
 }
 
-/* --- rebuilding --------------------------------------------------------------------------------------------------------- */
+/* --- rebuilding ------------------------------------------------------------------------------- */
 
 int register_rebuild_begin(struct register_writer *writer, struct weir_why *why)
 {

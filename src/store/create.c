@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* Makes a new, empty store so that it is there whole or not at all: in a temporary directory beside its place, synced, then
- * renamed, then the parent synced.  (LMDB alone leaves an unusable file when the power fails while it creates one.)
- * Must never touch a store that exists. */
+/* Makes a new, empty store so that it is there whole or not at all: in a temporary directory beside its place, synced,
+ * then renamed, then the parent synced.  (LMDB alone leaves an unusable file when the power fails while it creates
+ * one.) Must never touch a store that exists. */
 #include "store/inside.h"
 
 #include <dirent.h>
@@ -75,15 +75,15 @@ static void remove_leftovers(const char *parent, const char *name)
 	closedir(dir);
 }
 
-/* LMDB writes both headers when it opens an empty directory. */
-static int make_files(const char *dir)
+/* LMDB writes both headers when it opens an empty directory; the lock file keeps at least so many slots. */
+static int make_files(const char *dir, unsigned readers)
 {
 	MDB_env *env;
 	int rc = mdb_env_create(&env);
 
 	if (rc)
 		return rc > 0 ? -rc : -EIO;
-	rc = mdb_env_set_mapsize(env, STORE_MAP_BYTES);
+	rc = mdb_env_set_maxreaders(env, readers);
 	if (!rc)
 		rc = mdb_env_open(env, dir, MDB_NOTLS, 0600);
 	mdb_env_close(env);
@@ -108,14 +108,14 @@ static int sync_files(const char *dir, bool shared)
 	return err ? err : sync_path(dir, O_DIRECTORY);
 }
 
-static int make_and_move(const char *temporary, const char *dir, const char *parent, bool shared)
+static int make_and_move(const struct store_spec *spec, const char *temporary, const char *parent)
 {
 	int err;
 
-	err = make_files(temporary);
+	err = make_files(temporary, spec->readers ? spec->readers : STORE_READERS);
 	if (!err)
-		err = sync_files(temporary, shared);
-	if (!err && rename(temporary, dir) < 0)
+		err = sync_files(temporary, spec->shared);
+	if (!err && rename(temporary, spec->dir) < 0)
 		err = -errno;
 	return err ? err : sync_path(parent, O_DIRECTORY);
 }
@@ -136,7 +136,7 @@ int store_create(const struct store_spec *spec, struct weir_why *why)
 	remove_leftovers(parent, name);
 	if (!mkdtemp(temporary))
 		return why_set(why, -errno, "no store can be made in %s: %s", parent, strerror(errno));
-	err = make_and_move(temporary, spec->dir, parent, spec->shared);
+	err = make_and_move(spec, temporary, parent);
 	if (!err)
 		return 0;
 	remove_dir(temporary);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* Opens a store, translates LMDB's errors, and keeps house: reader slots, map size, memory.  The only file that knows what
- * an LMDB error means; must never write a row. */
+/* Opens a store, translates LMDB's errors, and keeps house: reader slots, map size, memory.  The only file that knows
+ * what an LMDB error means; must never write a row. */
 #include "store/inside.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22 /* Linux 5.14 */
 #endif
-#define POPULATE_STEP ((size_t)32 << 20)
+#define POPULATE_STEP    ((size_t)32 << 20)
 #define POPULATE_SECONDS 2
 
 static const struct {
@@ -89,35 +89,39 @@ static const uint8_t *map_of(const void *inside, size_t page_bytes)
 	return head.number == 0 && head.flags & STORE_PAGE_META ? page : NULL;
 }
 
-static const uint8_t *find_map(struct store *store, MDB_txn *txn)
+static const uint8_t *find_map(struct store *store, MDB_cursor *cursor)
 {
-	MDB_cursor *cursor = NULL;
-	const uint8_t *map = NULL;
 	MDB_val key, value;
-	MDB_dbi names;
 
-	if (mdb_dbi_open(txn, NULL, 0, &names) != MDB_SUCCESS || mdb_cursor_open(txn, names, &cursor) != MDB_SUCCESS)
-		return NULL;
-	if (mdb_cursor_get(cursor, &key, &value, MDB_FIRST) == MDB_SUCCESS)
-		map = map_of(key.mv_data, store->page_bytes);
-	mdb_cursor_close(cursor);
-	return map;
+	return mdb_cursor_get(cursor, &key, &value, MDB_FIRST) == MDB_SUCCESS ? map_of(key.mv_data, store->page_bytes)
+									      : NULL;
+}
+
+/* The cursor is not opened inside the guard: a fault would leave it behind. */
+static void find_map_guarded(struct store *store, MDB_cursor *cursor)
+{
+	if (store->guarded) {
+		store->map = find_map(store, cursor);
+	} else if (!store_guard(store)) {
+		store->map = find_map(store, cursor);
+		store_unguard(store);
+	}
 }
 
 void store_find_map(struct store *store)
 {
+	MDB_cursor *cursor;
 	MDB_envinfo info;
+	MDB_dbi names;
 	MDB_txn *txn;
 
 	if (store->map || mdb_env_info(store->env, &info) != MDB_SUCCESS ||
 	    mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn) != MDB_SUCCESS)
 		return;
 	store->map_bytes = info.me_mapsize;
-	if (store->guarded) {
-		store->map = find_map(store, txn);
-	} else if (!store_guard(store)) {
-		store->map = find_map(store, txn);
-		store_unguard(store);
+	if (mdb_dbi_open(txn, NULL, 0, &names) == MDB_SUCCESS && mdb_cursor_open(txn, names, &cursor) == MDB_SUCCESS) {
+		find_map_guarded(store, cursor);
+		mdb_cursor_close(cursor);
 	}
 	mdb_txn_commit(txn); /* of a reader: ends it and keeps the handle */
 }
@@ -162,7 +166,8 @@ static int open_checked(struct store *store, const struct store_spec *spec, stru
 		return why_set(why, err, "the store at %s cannot be opened: %s", spec->dir, strerror(-err));
 	store_find_map(store);
 	if (store->broken)
-		return why_set(why, -EUCLEAN, "the store at %s is damaged: its table of tables cannot be read", spec->dir);
+		return why_set(why, -EUCLEAN, "the store at %s is damaged: its table of tables cannot be read",
+			       spec->dir);
 	return 0;
 }
 

@@ -3,9 +3,10 @@
 
 /* Which stores this process has open, and what happens when reading one of them faults.
  *
- * A disk that lost a sector, or a file cut short under us, shows as SIGBUS in the middle of a look-up; a damaged page can
- * also lead LMDB to a wild address (SIGSEGV) or into one of its assertions.  Inside a guard these end the guarded call
- * and the store is broken; outside of one they are nobody's business here, and whoever handled them before us does.
+ * A disk that lost a sector, or a file cut short under us, shows as SIGBUS in the middle of a look-up; a damaged page
+ * can also lead LMDB to a wild address (SIGSEGV) or into one of its assertions.  Inside a guard these end the guarded
+ * call and the store is broken; outside of one they are nobody's business here, and whoever handled them before us
+ * does.
  *
  * The table below is the one static of this room: a signal handler is handed no argument, and "open once in a process"
  * is a promise about the process. */

@@ -16,8 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC 0xBEEFC0DEu
-#define FORMAT 1u
+#define MAGIC    0xBEEFC0DEu
+#define FORMAT   1u
 #define FIXEDMAP 0x01u
 
 struct tree {
@@ -46,20 +46,24 @@ static int check_meta(const char *dir, const struct meta *meta, unsigned number,
 	uint32_t page_bytes = meta->tree[0].pad;
 
 	if (!(meta->page.flags & STORE_PAGE_META) || meta->magic != MAGIC)
-		return why_set(why, -EUCLEAN, "%s/data.mdb is not an LMDB file, or its header %u is damaged", dir, number);
+		return why_set(why, -EUCLEAN, "%s/data.mdb is not an LMDB file, or its header %u is damaged", dir,
+			       number);
 	if (meta->format != FORMAT)
-		return why_set(why, -EUCLEAN, "%s/data.mdb is of LMDB data format %u, this program reads format %u", dir,
-			       meta->format, FORMAT);
+		return why_set(why, -EUCLEAN, "%s/data.mdb is of LMDB data format %u, this program reads format %u",
+			       dir, meta->format, FORMAT);
 	if (page_bytes < 512 || page_bytes > 32768 || page_bytes & (page_bytes - 1))
-		return why_set(why, -EUCLEAN, "%s/data.mdb: header %u is damaged: pages of %u bytes", dir, number, page_bytes);
+		return why_set(why, -EUCLEAN, "%s/data.mdb: header %u is damaged: pages of %u bytes", dir, number,
+			       page_bytes);
 	if (page_bytes > sysconf(_SC_PAGESIZE))
-		return why_set(why, -EUCLEAN, "%s/data.mdb was made on a machine with larger pages (%u bytes)", dir, page_bytes);
+		return why_set(why, -EUCLEAN, "%s/data.mdb was made on a machine with larger pages (%u bytes)", dir,
+			       page_bytes);
 	if (meta->tree[0].flags & FIXEDMAP || meta->page.number != number || (meta->txn && (meta->txn & 1) != number))
 		return why_set(why, -EUCLEAN, "%s/data.mdb: header %u is damaged", dir, number);
 	return 0;
 }
 
-/* A commit writes the header whose turn it is, so their numbers are neighbours; a single damaged bit seldom leaves it so. */
+/* A commit writes the header whose turn it is, so their numbers are neighbours; a single damaged bit seldom leaves it
+ * so. */
 static bool follow_each_other(const struct meta *a, const struct meta *b)
 {
 	return a->txn + 1 == b->txn || b->txn + 1 == a->txn || (!a->txn && !b->txn);
@@ -69,31 +73,33 @@ static int check_file(const char *dir, int fd, struct store_head *head, struct w
 {
 	struct meta meta[2];
 	const struct meta *newest;
-	uint64_t claimed;
 	int err;
 
 	err = read_meta(fd, 0, &meta[0]);
 	if (!err)
 		err = check_meta(dir, &meta[0], 0, why);
 	else
-		err = why_set(why, err, "%s/data.mdb is too short to be a store, or cannot be read: %s", dir, strerror(-err));
+		err = why_set(why, err, "%s/data.mdb is too short to be a store, or cannot be read: %s", dir,
+			      strerror(-err));
 	if (err)
 		return err;
 	head->page_bytes = meta[0].tree[0].pad;
 	err = read_meta(fd, (off_t)head->page_bytes, &meta[1]);
 	if (err)
-		return why_set(why, err, "%s/data.mdb is too short to be a store, or cannot be read: %s", dir, strerror(-err));
+		return why_set(why, err, "%s/data.mdb is too short to be a store, or cannot be read: %s", dir,
+			       strerror(-err));
 	err = check_meta(dir, &meta[1], 1, why);
 	if (err)
 		return err;
 	if (meta[1].tree[0].pad != head->page_bytes || !follow_each_other(&meta[0], &meta[1]))
-		return why_set(why, -EUCLEAN, "%s/data.mdb: its two headers do not follow each other: one is damaged", dir);
+		return why_set(why, -EUCLEAN, "%s/data.mdb: its two headers do not follow each other: one is damaged",
+			       dir);
 	newest = meta[0].txn < meta[1].txn ? &meta[1] : &meta[0];
-	claimed = newest->last_page + 1;
-	if (newest->last_page < 1 || claimed > UINT64_MAX / head->page_bytes || claimed * head->page_bytes > head->file_bytes)
+	if (newest->last_page < 1 || newest->last_page >= head->file_bytes / head->page_bytes)
 		return why_set(why, -EUCLEAN,
-			       "%s/data.mdb has %" PRIu64 " bytes, its header speaks of %" PRIu64 " pages of %zu: it was cut short",
-			       dir, head->file_bytes, claimed, head->page_bytes);
+			       "%s/data.mdb has %" PRIu64 " bytes, too few for page %" PRIu64
+			       " that its header names: it was cut short",
+			       dir, head->file_bytes, newest->last_page);
 	return 0;
 }
 

@@ -12,27 +12,27 @@
 #include "store/store.h"
 
 #define STORE_MAP_BYTES (UINT64_C(64) << 30)
-#define STORE_READERS 126u
-#define STORE_TABLES 32u
+#define STORE_READERS   126u
+#define STORE_TABLES    32u
 
 struct store {
 	MDB_env *env;
 	bool writer, scrub;
-	bool broken;         /* a fault or a panic: nothing works until it is opened again */
-	dev_t dev;           /* of data.mdb: a file is opened once in a process */
+	bool broken; /* a fault or a panic: nothing works until it is opened again */
+	dev_t dev;   /* of data.mdb: a file is opened once in a process */
 	ino_t ino;
 	size_t page_bytes;
-	const uint8_t *map;  /* where page 0 is; NULL while the store has no table yet */
+	const uint8_t *map; /* where page 0 is; NULL while the store has no table yet */
 	size_t map_bytes;
-	size_t populated;    /* bytes from the start of the map */
-	unsigned active;     /* read transactions under way: the map may only move when there are none */
+	size_t populated; /* bytes from the start of the map */
+	unsigned active;  /* read transactions under way: the map may only move when there are none */
 
 	volatile sig_atomic_t guarded;
 	pthread_t guard_thread;
 	sigjmp_buf guard_jump;
 
-	uint64_t scrubbed;   /* what was freed by transactions up to this one is overwritten */
-	uint64_t written;    /* rows put or deleted in the transaction under way */
+	uint64_t scrubbed;                /* what was freed by transactions up to this one is overwritten */
+	uint64_t written;                 /* rows put or deleted in the transaction under way */
 	MDB_txn *scrub_lock, *scrub_view; /* of a scrub under way; left behind only by a fault */
 };
 
@@ -59,10 +59,10 @@ struct store_page {
 	uint16_t flags;
 	uint16_t lower, upper; /* a leaf's free room lies between; of an overflow page: 32 bits, how many pages */
 };
-#define STORE_PAGE_LEAF 0x02u
+#define STORE_PAGE_LEAF     0x02u
 #define STORE_PAGE_OVERFLOW 0x04u
-#define STORE_PAGE_META 0x08u
-#define STORE_PAGE_HEADER 16u
+#define STORE_PAGE_META     0x08u
+#define STORE_PAGE_HEADER   16u
 
 /* create.c */
 int store_create(const struct store_spec *spec, struct weir_why *why);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* Reading: snapshots, look-ups, cursors.  Takes no lock after a slot was had, allocates nothing in a kept transaction. */
+/* Reading: snapshots, look-ups, cursors.  Takes no lock after a slot was had, allocates nothing in a kept transaction.
+ */
 #include "store/inside.h"
 
 #include <errno.h>
@@ -13,12 +14,8 @@ static const unsigned key_flags[] = {
 };
 
 static const MDB_cursor_op moves[] = {
-	[STORE_FIRST] = MDB_FIRST,
-	[STORE_LAST] = MDB_LAST,
-	[STORE_NEXT] = MDB_NEXT,
-	[STORE_PREV] = MDB_PREV,
-	[STORE_AT] = MDB_SET_KEY,
-	[STORE_AT_LEAST] = MDB_SET_RANGE,
+	[STORE_FIRST] = MDB_FIRST, [STORE_LAST] = MDB_LAST,  [STORE_NEXT] = MDB_NEXT,
+	[STORE_PREV] = MDB_PREV,   [STORE_AT] = MDB_SET_KEY, [STORE_AT_LEAST] = MDB_SET_RANGE,
 };
 
 /* -ENOENT is an answer; everything else ends the transaction. */
@@ -29,7 +26,8 @@ static int stick(struct store_txn *txn, int err)
 	return err;
 }
 
-/* Is the value where a value may be?  Only what comes from the mapping can be asked: a writer's own pages are in memory. */
+/* Is the value where a value may be?  Only what comes from the mapping can be asked: a writer's own pages are in
+ * memory. */
 static bool value_lies_well(const struct store *store, const MDB_val *value)
 {
 	const uint8_t *at = value->mv_data, *page;

@@ -4,14 +4,15 @@
 /* Overwrites the pages that a commit freed.
  *
  * LMDB never changes a page in place: each commit leaves the old copies of what it touched in free pages, whole and
- * plausible, until they are reused.  One damaged bit in a pointer (of a branch page, a table's root, a meta page) can lead
- * back to such a copy, and no checksum inside it can tell that it is of yesterday.  So they are overwritten with zeros, which
- * LMDB takes for no kind of page (MDB_CORRUPTED).  It also means that what was deleted leaves the file.
+ * plausible, until they are reused.  One damaged bit in a pointer (of a branch page, a table's root, a meta page) can
+ * lead back to such a copy, and no checksum inside it can tell that it is of yesterday.  So they are overwritten with
+ * zeros, which LMDB takes for no kind of page (MDB_CORRUPTED).  Remains of rows in the free room of live pages are
+ * another matter: read.c refuses a value that lies there.
  *
- * When it is safe.  A page freed by transaction F belongs to snapshots before F only.  Commit F is durable, its meta page is
- * the newest, the next commit will overwrite the older one: so no crash can bring back a snapshot before F.  Left are
- * readers, and those are asked for, under the writer's lock; new ones begin at the newest snapshot.  The zeros need no
- * sync of their own: lost, they are written again when the store is next opened.
+ * When it is safe.  A page freed by transaction F belongs to snapshots before F only.  Commit F is durable, its meta
+ * page is the newest, the next commit will overwrite the older one: so no crash can bring back a snapshot before F.
+ * Left are readers, and those are asked for, under the writer's lock; new ones begin at the newest snapshot.  The zeros
+ * need no sync of their own: lost, they are written again when the store is next opened.
  *
  * Must never write to a page that the free list does not name. */
 #include "store/inside.h"
@@ -27,9 +28,9 @@
 struct scrub {
 	struct store *store;
 	int fd;
-	uint64_t upto;       /* freed by this transaction or an earlier one */
+	uint64_t upto; /* freed by this transaction or an earlier one */
 	uint64_t last_page;
-	bool look_first;     /* most are zeros already: read before writing */
+	bool look_first; /* most are zeros already: read before writing */
 	uint8_t *zeros;
 };
 
@@ -57,7 +58,8 @@ static int write_zeros(const struct scrub *scrub, uint64_t page, unsigned n)
 {
 	size_t len = n * scrub->store->page_bytes;
 
-	return pwrite(scrub->fd, scrub->zeros, len, (off_t)(page * scrub->store->page_bytes)) == (ssize_t)len ? 0 : -EIO;
+	return pwrite(scrub->fd, scrub->zeros, len, (off_t)(page * scrub->store->page_bytes)) == (ssize_t)len ? 0
+													      : -EIO;
 }
 
 /* One record of the free list: how many, then page numbers in descending order. */

@@ -21,16 +21,17 @@
  * - A page fault (SIGBUS) inside store_guard..store_unguard on this store's mapping ends the guarded call with
  *   -EIO and marks the store broken (-ESTALE from then on); outside of a guard, signals are left alone.
  * - Never MDB_WRITEMAP, never MDB_NOSYNC: a commit that returned 0 survives a power cut.
- * - A value handed out lies in the used part of a page of its kind that carries its own number (-EUCLEAN else): a misplaced
- *   page or the remains of a deleted row are never taken for data.
- * - Where the spec asks to scrub, pages that a commit freed are overwritten with zeros as soon as no reader needs them: what
- *   was deleted leaves the file, and a damaged pointer can only lead to what is there now or to nothing (scrub.c).
+ * - A value handed out lies in the used part of a page of its kind that carries its own number (-EUCLEAN else): a
+ * misplaced page or the remains of a deleted row are never taken for data.
+ * - Where the spec asks to scrub, pages that a commit freed are overwritten with zeros as soon as no reader needs them:
+ * a damaged pointer can only lead to what is there now or to nothing (scrub.c).  It does not erase: LMDB writes its
+ * buffers as they are, and the free room of a live page may hold remains of deleted rows.
  *
  * Caveats.  Never open one directory twice in a process.  Never fork after opening.  A read transaction that stays
  * open makes the file grow: begin and end it in the same function.  Values die with their transaction.
  *
- * Files: env.c (open, errors), head.c (the file's own claims), create.c, guard.c (faults), read.c; write.c and scrub.c.  A
- * program that must not write links no symbol of the last two. */
+ * Files: env.c (open, errors), head.c (the file's own claims), create.c, guard.c (faults), read.c; write.c and scrub.c.
+ * A program that must not write links no symbol of the last two. */
 #pragma once
 
 #include <setjmp.h>
@@ -64,8 +65,8 @@ struct store_usage {
 int store_usage(struct store *store, struct store_usage *usage);
 
 /* Bring the used part of the mapping into memory (MADV_POPULATE_READ), so that no first touch costs a page fault.  Best
- * effort: at most half of the machine's memory, and about two seconds a call; calling again goes on from there and takes
- * in what was added. */
+ * effort: at most half of the machine's memory, and about two seconds a call; calling again goes on from there and
+ * takes in what was added. */
 void store_populate(struct store *store);
 
 /* Sweep reader slots of dead processes; returns how many. */
@@ -74,7 +75,7 @@ int store_sweep(struct store *store);
 /* It broke (a fault, a panic): every call says -ESTALE until it is closed and opened again. */
 bool store_is_broken(const struct store *store);
 
-/* --- tables -------------------------------------------------------------------------------------------------- */
+/* --- tables ----------------------------------------------------------------------------------- */
 
 enum store_keys {
 	STORE_KEYS_BYTES, /* compared as bytes */
@@ -90,7 +91,7 @@ struct store_table {
 struct store_txn;
 int store_table_open(struct store_txn *txn, const char *name, enum store_keys keys, struct store_table *table);
 
-/* --- transactions and cursors -------------------------------------------------------------------------------- */
+/* --- transactions and cursors ----------------------------------------------------------------- */
 
 /* Storage is the caller's; fields are the store's.  err is sticky: once set every call is a no-op that returns it
  * and commit becomes abort.  -ENOENT from a look-up is an answer and does not stick. */
@@ -137,9 +138,10 @@ void store_cursor_close(struct store_cursor *cursor);
 /* Renew a kept cursor in a renewed read transaction. */
 int store_cursor_renew(struct store_txn *txn, struct store_cursor *cursor);
 /* key is read for AT and AT_LEAST and written by all.  -ENOENT past either end. */
-int store_cursor_move(struct store_cursor *cursor, enum store_move move, struct store_val *key, struct store_val *value);
+int store_cursor_move(struct store_cursor *cursor, enum store_move move, struct store_val *key,
+		      struct store_val *value);
 
-/* --- write.c ------------------------------------------------------------------------------------------------- */
+/* --- write.c ---------------------------------------------------------------------------------- */
 
 int store_write_begin(struct store *store, struct store_txn *txn);
 /* Durable when it returns 0.  The transaction is over either way. */
@@ -159,7 +161,7 @@ int store_cursor_delete(struct store_cursor *cursor); /* the row it stands on */
  * then as well, for what a reader held on to meanwhile.  1: something is left because of a reader; 0: none. */
 int store_scrub(struct store *store);
 
-/* --- faults of the mapping ------------------------------------------------------------------------------------ */
+/* --- faults of the mapping -------------------------------------------------------------------- */
 
 /* if (store_guard(store)) return -EIO;  ...reads...  store_unguard(store);
  * One guard at a time on a store; what the guarded code allocated must not need freeing, and locals that it changed are

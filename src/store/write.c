@@ -93,7 +93,8 @@ void store_abort(struct store_txn *txn)
 	forget_scrubbed_after_spill(txn->store);
 }
 
-static int put(struct store_txn *txn, struct store_table table, struct store_val key, struct store_val value, unsigned flags)
+static int put(struct store_txn *txn, struct store_table table, struct store_val key, struct store_val value,
+	       unsigned flags)
 {
 	MDB_val k = {key.len, (void *)key.data}, v = {value.len, (void *)value.data};
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* weir-sim: stand-in counterparts of Weir.  This file has the table of them and the options they share; each counterpart
- * has a file of its own.  Adding one is a row here. */
+/* weir-sim: stand-in counterparts of Weir.  This file has the table of them and the options they share; each
+ * counterpart has a file of its own.  Adding one is a row here. */
 #include "tools/weir_sim.h"
 
 #include <getopt.h>

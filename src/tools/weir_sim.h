@@ -38,7 +38,7 @@ struct sim_counterpart {
 
 extern const struct sim_counterpart sim_gsup;
 
-/* --- weir_sim_link.c: a TCP connection that is read in whole frames ------------------------------------------------- */
+/* --- weir_sim_link.c: a TCP connection that is read in whole frames --------------------------- */
 
 struct sim_link {
 	int fd;

@@ -33,7 +33,7 @@ struct msc {
 	uint64_t answers, accepted, refused, errors;
 };
 
-/* --- reading -------------------------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* The first octet of an IE of a GSUP frame, or -1. */
 static int ie_octet(const struct ipa_frame *frame, uint8_t tag)
@@ -167,11 +167,12 @@ static int turn(struct msc *msc, int timeout_ms)
 		err = take_frame(msc, &frame);
 	}
 	if (came < 0)
-		fprintf(stderr, "weir-sim: %s\n", came == -EPIPE ? "the other side closed the connection" : strerror(-came));
+		fprintf(stderr, "weir-sim: %s\n",
+			came == -EPIPE ? "the other side closed the connection" : strerror(-came));
 	return err ? err : came;
 }
 
-/* --- asking ----------------------------------------------------------------------------------------------------------- */
+/* --- asking ----------------------------------------------------------------------------------- */
 
 /* Append one question to a buffer; returns its octets. */
 static int add_question(struct msc *msc, const struct weir_imei *imei, int64_t now_us, uint8_t *buf, size_t size)
@@ -180,7 +181,8 @@ static int add_question(struct msc *msc, const struct weir_imei *imei, int64_t n
 	int len = gsup_check_imei_request(msc->options->imsi, imei, digits, buf, size);
 
 	if (len > 0) {
-		msc->asked[(msc->first + msc->n) % DEPTH_MAX] = (struct question){ .key = imei->key, .sent_us = now_us };
+		msc->asked[(msc->first + msc->n) % DEPTH_MAX] =
+			(struct question){ .key = imei->key, .sent_us = now_us };
 		msc->n++;
 	}
 	return len;
@@ -230,7 +232,7 @@ static void close_msc(struct msc *msc)
 	free(msc->times_us);
 }
 
-/* --- commands ----------------------------------------------------------------------------------------------------------- */
+/* --- commands --------------------------------------------------------------------------------- */
 
 static int read_imei(const char *text, struct weir_imei *imei)
 {
@@ -338,7 +340,8 @@ static int run_load(struct msc *msc, int argc, char **argv)
 	qsort(msc->times_us, count, sizeof(*msc->times_us), compare_times);
 	printf("%" PRIu64 " answers, %.0f a second; p50 %u us, p99 %u us; accepted %" PRIu64 ", refused %" PRIu64
 	       ", errors %" PRIu64 "\n", count, (double)count * 1e6 / (double)(sim_now_us() - began_us),
-	       msc->times_us[count / 2], msc->times_us[count - 1 - count / 100], msc->accepted, msc->refused, msc->errors);
+	       msc->times_us[count / 2], msc->times_us[count - 1 - count / 100], msc->accepted, msc->refused,
+	       msc->errors);
 	return 0;
 }
 
@@ -379,6 +382,6 @@ const struct sim_counterpart sim_gsup = {
 	.called = "weir-sim",
 	.run = run_gsup,
 	.commands = "  check IMEI...       ask for each in turn; the verdict and the time it took\n"
-		    "  listen [IMEI...]    ask, then stay connected and give up subscribers whose location is cancelled\n"
-		    "  load COUNT DEPTH    COUNT questions with DEPTH of them under way; rate, median and 99th percentile\n",
+		    "  listen [IMEI...]    ask, then stay connected and give up subscribers that are cancelled\n"
+		    "  load COUNT DEPTH    COUNT questions, DEPTH of them under way; rate, median, 99th percentile\n",
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* A counterpart's TCP connection: blocking writes, reads with a time limit into one buffer.  It knows no protocol; whoever
- * reads takes whole frames from the buffer and says how far it got (link->taken). */
+/* A counterpart's TCP connection: blocking writes, reads with a time limit into one buffer.  It knows no protocol;
+ * whoever reads takes whole frames from the buffer and says how far it got (link->taken). */
 #include "tools/weir_sim.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
  * Copyright (C) 2026 The Weir authors */
 
 /* weirctl: the command line of the keeper's API.  This file has the table of verbs; parsing and help come from it. */
-#include "weirctl.h"
+#include "tools/weirctl.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,52 +11,44 @@
 
 #include "config.h"
 
-#define SOURCE_OPTION                                                                                                   \
-	{                                                                                                               \
-		"source", "NAME", "whose statement it is (default: local)"                                              \
-	}
-#define REASON_OPTION                                                                                                   \
-	{                                                                                                               \
-		"reason", "WORD", "stolen, lost, fraud, counterfeit, ... (default: none)"                               \
-	}
-#define LIST_OPTION                                                                                                     \
-	{                                                                                                               \
-		"list", "COLOUR", "white, grey or black (default: black)"                                               \
-	}
-#define FORCE_OPTION                                                                                                    \
-	{                                                                                                               \
-		"force", NULL, "take the first 14 digits though the check digit is wrong"                               \
-	}
+/* clang-format off: a table */
+#define SOURCE {"source", "NAME", "whose statement it is (default: local)"}
+#define REASON {"reason", "WORD", "stolen, lost, fraud, counterfeit, ... (default: none)"}
+#define LIST   {"list", "COLOUR", "white, grey or black (default: black)"}
+#define FORCE  {"force", NULL, "take the first 14 digits though the check digit is wrong"}
+#define NONE   {NULL, NULL, NULL}
 
 static const struct ctl_verb verbs[] = {
 	{"check", "IMEI", 1, 1, ctl_check, "what would the core be told of this device, and why",
 	 {{"imsi", "IMSI", "with this subscriber in it"},
 	  {"interface", "NAME", "as asked over gsup, s13, n5g or map (default: gsup)"}}},
-	{"block", "IMEI", 1, 1, ctl_block, "put a device on a list", {SOURCE_OPTION, REASON_OPTION, LIST_OPTION, FORCE_OPTION}},
-	{"unblock", "IMEI", 1, 1, ctl_unblock, "take a device off the list of a source", {SOURCE_OPTION}},
+	{"block", "IMEI", 1, 1, ctl_block, "put a device on a list", {SOURCE, REASON, LIST, FORCE}},
+	{"unblock", "IMEI", 1, 1, ctl_unblock, "take a device off the list of a source", {SOURCE}},
 	{"pair", "allow|deny|fixed|remove IMEI IMSI", 3, 3, ctl_pair, "rule for one subscriber in one device",
-	 {SOURCE_OPTION, REASON_OPTION, FORCE_OPTION}},
-	{"tac", "put|remove TAC", 2, 2, ctl_tac, "list every device of a type", {SOURCE_OPTION, REASON_OPTION, LIST_OPTION}},
+	 {SOURCE, REASON, FORCE}},
+	{"tac", "put|remove TAC", 2, 2, ctl_tac, "list every device of a type", {SOURCE, REASON, LIST}},
 	{"range", "put|remove FROM TO", 3, 3, ctl_range, "list a range of devices, 14 digits each, both ends in it",
-	 {SOURCE_OPTION, REASON_OPTION, LIST_OPTION}},
-	{"show", "IMEI", 1, 1, ctl_show, "who lists a device, and who was seen in it", {{NULL, NULL, NULL}}},
-	{"history", "IMEI", 1, 1, ctl_history, "what happened to a device, oldest first", {{NULL, NULL, NULL}}},
+	 {SOURCE, REASON, LIST}},
+	{"show", "IMEI", 1, 1, ctl_show, "who lists a device, and who was seen in it", {NONE}},
+	{"history", "IMEI", 1, 1, ctl_history, "what happened to a device, oldest first", {NONE}},
 	{"import", "FILE|-", 1, 1, ctl_import, "read a CSV file into the list of a source",
 	 {{"source", "NAME", "the source; made where there is none (required)"},
 	  {"mode", "MODE", "merge (default), replace (what the file lacks goes) or take-off"},
-	  LIST_OPTION,
-	  REASON_OPTION,
+	  LIST,
+	  REASON,
 	  {"dry-run", NULL, "say what it would do, change nothing"},
 	  {"strict", NULL, "reject rows with a wrong check digit"},
 	  {"max-rejects", "N", "refuse it all when more rows are bad (default: 1000 or 0.1 %)"}}},
 	{"export", "", 0, 0, ctl_export, "write lists as CSV",
-	 {{"source", "NAME", "of one source (default: of all)"}, {"output", "FILE", "into a file (default: standard output)"}}},
-	{"sources", "", 0, 0, ctl_sources, "the sources and how much each lists", {{NULL, NULL, NULL}}},
-	{"source", "NAME", 1, 1, ctl_source, "make a source", {{NULL, NULL, NULL}}},
-	{"status", "", 0, 0, ctl_status, "ledger, register and API at a glance", {{NULL, NULL, NULL}}},
-	{"verify", "", 0, 0, ctl_verify, "check ledger and register, every record", {{NULL, NULL, NULL}}},
-	{"rebuild", "", 0, 0, ctl_rebuild, "make the register anew from the ledger's entries", {{NULL, NULL, NULL}}},
+	 {{"source", "NAME", "of one source (default: of all)"},
+	  {"output", "FILE", "into a file (default: standard output)"}}},
+	{"sources", "", 0, 0, ctl_sources, "the sources and how much each lists", {NONE}},
+	{"source", "NAME", 1, 1, ctl_source, "make a source", {NONE}},
+	{"status", "", 0, 0, ctl_status, "ledger, register and API at a glance", {NONE}},
+	{"verify", "", 0, 0, ctl_verify, "check ledger and register, every record", {NONE}},
+	{"rebuild", "", 0, 0, ctl_rebuild, "make the register anew from the ledger's entries", {NONE}},
 };
+/* clang-format on */
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
 static const char *const exits[CTL_N_EXITS] = {
@@ -82,7 +74,7 @@ int ctl_fail(int status, const char *format, ...)
 	return status;
 }
 
-/* --- help --------------------------------------------------------------------------------------------------------------- */
+/* --- help ------------------------------------------------------------------------------------------------------- */
 
 static void print_options(const struct ctl_verb *verb)
 {
@@ -123,7 +115,7 @@ static void print_help(void)
 		printf("  %u  %s\n", i, exits[i]);
 }
 
-/* --- parsing ------------------------------------------------------------------------------------------------------------ */
+/* --- parsing ---------------------------------------------------------------------------------------------------- */
 
 const char *ctl_option(const struct ctl_call *call, const char *name)
 {
@@ -141,7 +133,8 @@ const char *ctl_option_or(const struct ctl_call *call, const char *name, const c
 	return value ? value : otherwise;
 }
 
-/* "--name", "--name VALUE", "--name=VALUE" or the first letter "-n VALUE".  How many words were used, 0 where it is none. */
+/* "--name", "--name VALUE", "--name=VALUE" or the first letter "-n VALUE".  How many words were used, 0 where it is
+ * none. */
 static int take_option(struct ctl_call *call, const char *word, const char *next)
 {
 	bool is_long = word[1] == '-';
@@ -151,7 +144,8 @@ static int take_option(struct ctl_call *call, const char *word, const char *next
 	for (unsigned i = 0; i < CTL_OPTIONS_MAX && call->verb->option[i].name; i++) {
 		const struct ctl_option *option = &call->verb->option[i];
 
-		if (is_long ? strncmp(option->name, name, len) || option->name[len] : len != 1 || *option->name != *name)
+		if (is_long ? strncmp(option->name, name, len) || option->name[len]
+			    : len != 1 || *option->name != *name)
 			continue;
 		if (!option->value) {
 			call->value[i] = "";
@@ -230,7 +224,8 @@ static int take_globals(struct ctl *ctl, int argc, char **argv, int *status)
 			puts("weirctl " PACKAGE_VERSION);
 			return -1;
 		} else {
-			*status = ctl_fail(CTL_USAGE, "no such option, or its value is missing: %s; weirctl --help lists them",
+			*status = ctl_fail(CTL_USAGE,
+					   "no such option, or its value is missing: %s; weirctl --help lists them",
 					   argv[i]);
 			return -1;
 		}
@@ -246,7 +241,8 @@ int main(int argc, char **argv)
 	if (used < 0)
 		return status;
 	if (snprintf(ctl.socket, sizeof(ctl.socket), "%s/keeper.sock", ctl.state_dir) >= (int)sizeof(ctl.socket))
-		return ctl_fail(CTL_USAGE, "%s: the path of the socket in it would be longer than a socket's path may be (107)",
+		return ctl_fail(CTL_USAGE,
+				"%s: the path of the socket in it would be longer than a socket's path may be (107)",
 				ctl.state_dir);
 	return find_and_run(&ctl, argc - used, argv + used);
 }

@@ -27,7 +27,7 @@ struct ctl {
 	bool json;
 };
 
-#define CTL_ARGS_MAX	4
+#define CTL_ARGS_MAX    4
 #define CTL_OPTIONS_MAX 8
 
 struct ctl_option {
@@ -61,7 +61,7 @@ const char *ctl_option_or(const struct ctl_call *call, const char *name, const c
 /* "weirctl: ..." on stderr; returns status. */
 int ctl_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* --- verbs --------------------------------------------------------------------------------------------------------------- */
+/* --- verbs ------------------------------------------------------------------------------------------------------ */
 
 int ctl_import(const struct ctl_call *call); /* weirctl_import.c */
 int ctl_export(const struct ctl_call *call); /* weirctl_export.c */
@@ -79,7 +79,7 @@ int ctl_status(const struct ctl_call *call);
 int ctl_verify(const struct ctl_call *call); /* weirctl_care.c */
 int ctl_rebuild(const struct ctl_call *call);
 
-/* --- tables (weirctl_table.c) -------------------------------------------------------------------------------------------- */
+/* --- tables (weirctl_table.c) ----------------------------------------------------------------------------------- */
 
 struct ctl_table {
 	unsigned columns, rows;

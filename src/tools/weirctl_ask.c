@@ -2,13 +2,13 @@
  * Copyright (C) 2026 The Weir authors */
 
 /* weirctl check, show, history, sources, status: questions, and how their answers look. */
-#include "weirctl.h"
+#include "tools/weirctl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "weirctl_http.h"
+#include "tools/weirctl_http.h"
 
 /* GET a path (freed); the printed answer where --json is given, else print. */
 static int ask(const struct ctl_call *call, char *path, void (*print)(const json_t *answer), struct ctl_answer *answer)
@@ -32,7 +32,7 @@ static int ask_only(const struct ctl_call *call, char *path, void (*print)(const
 	return rc;
 }
 
-/* --- check -------------------------------------------------------------------------------------------------------------- */
+/* --- check ------------------------------------------------------------------------------------------------------ */
 
 static void print_verdict(const json_t *answer)
 {
@@ -101,11 +101,12 @@ int ctl_check(const struct ctl_call *call)
 	int rc;
 
 	rc = ask(call,
-		 imsi ? ctl_path("/v1/check?imei=%&interface=%&imsi=%", call->arg[0], interface, imsi) :
-			ctl_path("/v1/check?imei=%&interface=%", call->arg[0], interface),
+		 imsi ? ctl_path("/v1/check?imei=%&interface=%&imsi=%", call->arg[0], interface, imsi)
+		      : ctl_path("/v1/check?imei=%&interface=%", call->arg[0], interface),
 		 print_check, &answer);
 	if (rc == CTL_UNREACHABLE)
-		fputs("weirctl: check asks the keeper.  The gate answers checks without it: ask there, 'explain imei' on its "
+		fputs("weirctl: check asks the keeper.  The gate answers checks without it: ask there, 'explain imei' "
+		      "on its "
 		      "VTY\n",
 		      stderr);
 	colour = ctl_text(answer.json, "verdict.colour");
@@ -117,7 +118,7 @@ int ctl_check(const struct ctl_call *call)
 	return rc;
 }
 
-/* --- show --------------------------------------------------------------------------------------------------------------- */
+/* --- show ------------------------------------------------------------------------------------------------------- */
 
 static const char *row_text(const json_t *row)
 {
@@ -168,10 +169,9 @@ static void print_device(const json_t *answer)
 		puts("no source lists it");
 	} else {
 		ctl_table_add(&table, "source", "what", "list", "reason", "since", "serial");
-		json_array_foreach(ctl_at(answer, "entries"), i, entry)
-			ctl_table_add(&table, ctl_text(entry, "source"), row_text(entry), row_value(entry),
-				      ctl_text(entry, "reason"), ctl_text(entry, "since"),
-				      ctl_number_text(entry, "serial"));
+		json_array_foreach(ctl_at(answer, "entries"), i, entry) ctl_table_add(
+			&table, ctl_text(entry, "source"), row_text(entry), row_value(entry), ctl_text(entry, "reason"),
+			ctl_text(entry, "since"), ctl_number_text(entry, "serial"));
 		ctl_table_print(&table, "");
 	}
 	print_seen(answer);
@@ -182,7 +182,7 @@ int ctl_show(const struct ctl_call *call)
 	return ask_only(call, ctl_path("/v1/devices/%", call->arg[0]), print_device);
 }
 
-/* --- history ------------------------------------------------------------------------------------------------------------ */
+/* --- history ---------------------------------------------------------------------------------------------------- */
 
 static void print_history(const json_t *answer)
 {
@@ -195,12 +195,13 @@ static void print_history(const json_t *answer)
 		return;
 	}
 	ctl_table_add(&table, "serial", "time", "event", "source", "by", "what", "value");
-	json_array_foreach(ctl_at(answer, "events"), i, event) {
+	json_array_foreach(ctl_at(answer, "events"), i, event)
+	{
 		const json_t *row = ctl_at(event, "row");
 
 		ctl_table_add(&table, ctl_number_text(event, "serial"), ctl_text(event, "time"),
-			      ctl_text(event, "event"), ctl_text(event, "source"), ctl_text(event, "actor"), row_text(row),
-			      row_value(row));
+			      ctl_text(event, "event"), ctl_text(event, "source"), ctl_text(event, "actor"),
+			      row_text(row), row_value(row));
 	}
 	printf("%s\n", ctl_text(answer, "imei"));
 	ctl_table_print(&table, "");
@@ -213,7 +214,7 @@ int ctl_history(const struct ctl_call *call)
 	return ask_only(call, ctl_path("/v1/devices/%/history", call->arg[0]), print_history);
 }
 
-/* --- sources, status ---------------------------------------------------------------------------------------------------- */
+/* --- sources, status -------------------------------------------------------------------------------------------- */
 
 static void print_sources(const json_t *answer)
 {

@@ -2,14 +2,14 @@
  * Copyright (C) 2026 The Weir authors */
 
 /* weirctl verify and rebuild. */
-#include "weirctl.h"
+#include "tools/weirctl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "weirctl_http.h"
+#include "tools/weirctl_http.h"
 
 #define LINE_MAX_OCTETS 4096
 

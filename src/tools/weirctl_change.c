@@ -2,13 +2,13 @@
  * Copyright (C) 2026 The Weir authors */
 
 /* weirctl block, unblock, pair, tac, range, source: one change each. */
-#include "weirctl.h"
+#include "tools/weirctl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "weirctl_http.h"
+#include "tools/weirctl_http.h"
 
 static const char *source_of(const struct ctl_call *call)
 {
@@ -55,8 +55,8 @@ static int say_result(const struct ctl_call *call, const struct ctl_answer *answ
 		printf("; %s%s%s", before, strcmp(before, after) ? " -> " : "", strcmp(before, after) ? after : "");
 	putchar('\n');
 	if (!put && others)
-		printf("%lld other source%s it: weirctl show %s\n", (long long)others, others == 1 ? " still lists" :
-		       "s still list", what);
+		printf("%lld other source%s it: weirctl show %s\n", (long long)others,
+		       others == 1 ? " still lists" : "s still list", what);
 	return CTL_OK;
 }
 
@@ -155,7 +155,8 @@ int ctl_source(const struct ctl_call *call)
 	if (rc == CTL_OK && call->ctl->json)
 		puts(answer.text);
 	else if (rc == CTL_OK)
-		printf("source %s: %s\n", call->arg[0], json_is_true(ctl_at(answer.json, "made")) ? "made" : "was there already");
+		printf("source %s: %s\n", call->arg[0],
+		       json_is_true(ctl_at(answer.json, "made")) ? "made" : "was there already");
 	ctl_answer_free(&answer);
 	free(path);
 	return rc;

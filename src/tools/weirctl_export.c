@@ -2,7 +2,7 @@
  * Copyright (C) 2026 The Weir authors */
 
 /* weirctl export: CSV to standard output, or into a file that appears only when it is whole. */
-#include "weirctl.h"
+#include "tools/weirctl.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "weirctl_http.h"
+#include "tools/weirctl_http.h"
 
 static bool piece_cb(const char *bytes, size_t len, void *data)
 {

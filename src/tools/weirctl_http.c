@@ -2,7 +2,7 @@
  * Copyright (C) 2026 The Weir authors */
 
 /* libcurl over the keeper's socket: the only file that includes curl.h.  No proxy, no redirect, no other host, ever. */
-#include "weirctl_http.h"
+#include "tools/weirctl_http.h"
 
 #include <curl/curl.h>
 
@@ -105,7 +105,8 @@ static int unreachable(const struct ctl *ctl, CURL *curl, CURLcode rc)
 	if (error == EACCES)
 		return ctl_fail(CTL_UNREACHABLE, "%s: this user may not connect; be in the socket's group, or be root",
 				ctl->socket);
-	return ctl_fail(CTL_UNREACHABLE, "no keeper answers at %s.  Does weir-keeper run, and is -S right?", ctl->socket);
+	return ctl_fail(CTL_UNREACHABLE, "no keeper answers at %s.  Does weir-keeper run, and is -S right?",
+			ctl->socket);
 }
 
 int ctl_refused(const struct ctl *ctl, const struct ctl_answer *answer)
@@ -125,7 +126,11 @@ static int conclude(const struct ctl *ctl, CURL *curl, CURLcode rc, struct ctl_a
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
 	if (rc != CURLE_OK)
 		return quiet ? CTL_UNREACHABLE : unreachable(ctl, curl, rc);
-	if (answer->text)
+	if (!answer->text)
+		answer->text = strdup("");
+	if (!answer->text)
+		no_memory();
+	if (answer->len)
 		answer->json = json_loadb(answer->text, answer->len, JSON_REJECT_DUPLICATES, NULL);
 	if (answer->status >= 200 && answer->status < 300)
 		return CTL_OK;
@@ -163,7 +168,7 @@ int ctl_ask_quietly(const struct ctl *ctl, const char *path, struct ctl_answer *
 	return ask(ctl, "GET", path, NULL, answer, true);
 }
 
-/* --- answers in pieces -------------------------------------------------------------------------------------------------- */
+/* --- answers in pieces ------------------------------------------------------------------------------------------ */
 
 struct stream {
 	CURL *curl;
@@ -210,7 +215,7 @@ int ctl_stream(const struct ctl *ctl, const char *method, const char *path, cons
 	return rc;
 }
 
-/* --- uploads ------------------------------------------------------------------------------------------------------------ */
+/* --- uploads ---------------------------------------------------------------------------------------------------- */
 
 static size_t read_cb(char *buf, size_t size, size_t n, void *data)
 {

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "weirctl.h"
+#include "tools/weirctl.h"
 
 struct ctl_answer {
 	long status;
@@ -18,11 +18,12 @@ struct ctl_answer {
 };
 void ctl_answer_free(struct ctl_answer *answer);
 
-/* "/v1/sources/%/devices/%" with each % replaced by an argument, percent-encoded.  malloc; ends the program without memory. */
+/* "/v1/sources/%/devices/%" with each % replaced by an argument, percent-encoded.  malloc; ends the program without
+ * memory. */
 char *ctl_path(const char *shape, ...);
 
-/* Ask and wait.  CTL_OK for 2xx; otherwise the reason was printed: CTL_REFUSED or CTL_UNREACHABLE.  The answer is to be freed
- * always.  body NULL: none. */
+/* Ask and wait.  CTL_OK for 2xx; otherwise the reason was printed: CTL_REFUSED or CTL_UNREACHABLE.  The answer is to be
+ * freed always.  body NULL: none. */
 int ctl_request(const struct ctl *ctl, const char *method, const char *path, const json_t *body,
 		struct ctl_answer *answer);
 /* The same without a word on stderr, for questions on the side. */
@@ -33,8 +34,8 @@ typedef bool ctl_piece_fn(const char *bytes, size_t len, void *data);
 int ctl_stream(const struct ctl *ctl, const char *method, const char *path, const char *accept, ctl_piece_fn *piece,
 	       void *data);
 
-/* POST a file.  read as read(2) for the next bytes; size -1: not known.  tick is called some times a second with the bytes sent,
- * until the answer is there. */
+/* POST a file.  read as read(2) for the next bytes; size -1: not known.  tick is called some times a second with the
+ * bytes sent, until the answer is there. */
 struct ctl_upload {
 	ssize_t (*read)(void *data, char *buf, size_t size);
 	void (*tick)(void *data, long long sent);

@@ -3,7 +3,7 @@
 
 /* weirctl import: sends a file, shows how far it is, prints the receipt. */
 #define _GNU_SOURCE
-#include "weirctl.h"
+#include "tools/weirctl.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,9 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "weirctl_http.h"
+#include "tools/weirctl_http.h"
 
-#define BAR	      40
+#define BAR           40
 #define REJECTS_SHOWN 20
 
 struct upload {
@@ -26,7 +26,7 @@ struct upload {
 	bool bar, all_read;
 };
 
-/* --- progress ----------------------------------------------------------------------------------------------------------- */
+/* --- progress --------------------------------------------------------------------------------------------------- */
 
 static void draw(const char *phase, long long done, long long total)
 {
@@ -35,8 +35,8 @@ static void draw(const char *phase, long long done, long long total)
 	if (done > total)
 		done = total;
 	full = total > 0 ? (int)(done * BAR / total) : 0;
-	fprintf(stderr, "\r%-9s [%.*s%.*s] %3lld %%", phase, full, "########################################", BAR - full,
-		"........................................", total > 0 ? done * 100 / total : 0);
+	fprintf(stderr, "\r%-9s [%.*s%.*s] %3lld %%", phase, full, "########################################",
+		BAR - full, "........................................", total > 0 ? done * 100 / total : 0);
 }
 
 /* What the keeper does after it has the file. */
@@ -80,7 +80,7 @@ static ssize_t read_cb(void *data, char *buf, size_t size)
 	return n;
 }
 
-/* --- the receipt -------------------------------------------------------------------------------------------------------- */
+/* --- the receipt ------------------------------------------------------------------------------------------------ */
 
 static void print_rejects(const json_t *receipt)
 {
@@ -92,7 +92,8 @@ static void print_rejects(const json_t *receipt)
 	if (!json_array_size(rejects))
 		return;
 	ctl_table_add(&table, "line", "column", "code", "value", "what is wrong");
-	json_array_foreach(rejects, i, reject) {
+	json_array_foreach(rejects, i, reject)
+	{
 		if (i == REJECTS_SHOWN)
 			break;
 		ctl_table_add(&table, ctl_number_text(reject, "line"), ctl_text(reject, "column_name"),
@@ -112,8 +113,9 @@ static void print_receipt(const json_t *receipt)
 		printf("source %s: %s, nothing was changed; it would be\n", ctl_text(receipt, "source"),
 		       ctl_text(receipt, "mode"));
 	printf("  %s rows taken of %s lines; %s rejected, %s with a remark, %s duplicates\n",
-	       ctl_number_text(receipt, "rows"), ctl_number_text(receipt, "lines"), ctl_number_text(receipt, "rejected"),
-	       ctl_number_text(receipt, "remarks"), ctl_number_text(receipt, "duplicates"));
+	       ctl_number_text(receipt, "rows"), ctl_number_text(receipt, "lines"),
+	       ctl_number_text(receipt, "rejected"), ctl_number_text(receipt, "remarks"),
+	       ctl_number_text(receipt, "duplicates"));
 	printf("  %s added, %s changed, %s removed, %s unchanged\n", ctl_number_text(receipt, "added"),
 	       ctl_number_text(receipt, "changed"), ctl_number_text(receipt, "removed"),
 	       ctl_number_text(receipt, "unchanged"));
@@ -136,12 +138,11 @@ static int conclude(const struct ctl_call *call, int rc, const struct ctl_answer
 	return rc;
 }
 
-/* --- the verb ----------------------------------------------------------------------------------------------------------- */
+/* --- the verb --------------------------------------------------------------------------------------------------- */
 
 static char *import_path(const struct ctl_call *call, const char *source)
 {
-	static const char *const names[][2] = {
-		{"list", "list"}, {"reason", "reason"}, {"max-rejects", "max_rejects"}};
+	static const char *const names[][2] = {{"list", "list"}, {"reason", "reason"}, {"max-rejects", "max_rejects"}};
 	char *path = ctl_path("/v1/sources/%/import?mode=%", source, ctl_option_or(call, "mode", "merge"));
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -2,7 +2,7 @@
  * Copyright (C) 2026 The Weir authors */
 
 /* Plain aligned tables, and small readers of answers. */
-#include "weirctl.h"
+#include "tools/weirctl.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -106,8 +106,7 @@ const char *ctl_lists_text(const json_t *array)
 	size_t i;
 
 	*text = '\0';
-	json_array_foreach(array, i, word)
-		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", *text ? "+" : "",
-			 json_string_value(word));
+	json_array_foreach(array, i, word) snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s",
+						    *text ? "+" : "", json_string_value(word));
 	return *text ? text : "none";
 }

@@ -24,10 +24,19 @@ enum gsup_ie {
 	IE_DESTINATION_NAME = 0x61,
 };
 
-enum { RESULT_ACK = 0, RESULT_NACK = 1 };
-enum { CANCEL_WITHDRAW = 1 };
-enum { CLASS_SUBSCRIBER_MANAGEMENT = 1 };
-enum { SESSION_END = 3 };
+enum {
+	RESULT_ACK = 0,
+	RESULT_NACK = 1
+};
+enum {
+	CANCEL_WITHDRAW = 1
+};
+enum {
+	CLASS_SUBSCRIBER_MANAGEMENT = 1
+};
+enum {
+	SESSION_END = 3
+};
 
 enum ccm_tag {
 	TAG_SERIAL = 0x00,
@@ -267,7 +276,8 @@ enum gsup_fault gsup_view(const struct ipa_frame *frame, struct gsup_view *view)
 	const uint8_t *p, *end = frame->body + frame->body_len;
 	uint64_t seen[4] = {0};
 
-	*view = (struct gsup_view){.imei = {.imei = {.svn = WEIR_NO_SVN}, .given_check = -1}, .imei_fault = WEIR_IMEI_EMPTY};
+	*view = (struct gsup_view){.imei = {.imei = {.svn = WEIR_NO_SVN}, .given_check = -1},
+				   .imei_fault = WEIR_IMEI_EMPTY};
 	if (frame->body_len < 2)
 		return GSUP_TRUNCATED;
 	view->type = frame->body[1];
@@ -396,7 +406,8 @@ static int put_imei(struct out *out, const struct weir_imei *imei, unsigned digi
 	return 0;
 }
 
-int gsup_check_imei_request(struct weir_imsi imsi, const struct weir_imei *imei, unsigned digits, uint8_t *buf, size_t size)
+int gsup_check_imei_request(struct weir_imsi imsi, const struct weir_imei *imei, unsigned digits, uint8_t *buf,
+			    size_t size)
 {
 	struct out out;
 
@@ -428,6 +439,7 @@ int gsup_location_cancel(struct weir_imsi imsi, enum gsup_cn_domain domain, uint
 
 /* --- names ---------------------------------------------------------------------------------------------------- */
 
+/* clang-format off */
 static const char *const type_names[] = {
 	[0x04] = "update-location request", [0x05] = "update-location error", [0x06] = "update-location result",
 	[0x08] = "send-auth-info request", [0x09] = "send-auth-info error", [0x0a] = "send-auth-info result",
@@ -449,6 +461,7 @@ static const char *const type_names[] = {
 	[0x40] = "e-process-access-signalling request", [0x44] = "e-forward-access-signalling request",
 	[0x47] = "e-close", [0x4b] = "e-abort", [0x4e] = "routing error",
 };
+/* clang-format on */
 
 const char *gsup_type_name(uint8_t type)
 {

@@ -3,9 +3,9 @@
 
 /* GSUP over IPA: the frames of Osmocom's HLR interface, as far as an equipment register reads and writes them.
  *
- * Pure: bytes in, words out, no socket.  libosmogsm has a GSUP codec too; ours is here because the answer path decodes in
- * place from a receive buffer with many frames and encodes into one send buffer, and because the proxy must be able to
- * look at a frame without touching a byte of it.  libosmogsm's codec is the oracle in the tests.
+ * Pure: bytes in, words out, no socket.  libosmogsm has a GSUP codec too; ours is here because the answer path
+ * decodes in place from a receive buffer with many frames and encodes into one send buffer, and because the proxy
+ * must be able to look at a frame without touching a byte of it.  libosmogsm's codec is the oracle in the tests.
  *
  * Frame (libosmo-abis, "IPA"): length of what follows the protocol octet (2, big-endian), protocol octet, then for
  * protocol 0xEE one extension octet (0x05 is GSUP).  CCM (0xFE) carries ping, pong and identities.
@@ -35,8 +35,8 @@ struct ipa_frame {
 	size_t body_len;
 };
 
-/* Take the first frame of a buffer.  Returns its length, 0 where it is not whole yet.  Cannot fail: every length is legal
- * here; limits are the caller's. */
+/* Take the first frame of a buffer.  Returns its length, 0 where it is not whole yet.  Cannot fail: every length is
+ * legal here; limits are the caller's. */
 size_t ipa_frame_next(const uint8_t *buf, size_t len, struct ipa_frame *frame);
 
 static inline bool ipa_is_gsup(const struct ipa_frame *f)
@@ -109,16 +109,19 @@ enum gsup_fault {
  * that an error answer can still name the subscriber. */
 enum gsup_fault gsup_view(const struct ipa_frame *frame, struct gsup_view *view);
 
-/* Answers to a Check-IMEI request, whole frames, IEs copied as osmo-hlr does: class; source name returned as destination
- * name; a session where both its id and its state came, ended.  A request without an IMSI is answered without one; no
- * peer can match that (osmo-hlr keeps silent there).  Return octets written or -ENOSPC; GSUP_ANSWER_MAX always suffices. */
+/* Answers to a Check-IMEI request, whole frames, IEs copied as osmo-hlr does: class; source name returned as
+ * destination name; a session where both its id and its state came, ended.  A request without an IMSI is answered
+ * without one; no peer can match that (osmo-hlr keeps silent there).  Return octets written or -ENOSPC;
+ * GSUP_ANSWER_MAX always suffices. */
 #define GSUP_ANSWER_MAX 600
 int gsup_check_imei_result(const struct gsup_view *request, bool accept, uint8_t *buf, size_t size);
 int gsup_error(const struct gsup_view *request, uint8_t cause, uint8_t *buf, size_t size); /* type | 1 */
 
-/* What we send ourselves.  digits is 14, 15 (with the right check digit) or 16 (with the SVN).  The cancel means "withdraw,
- * illegal ME"; GSUP_CN_NONE leaves the domain out.  Octets, -ENOSPC, or -EINVAL: no IMSI, digits 16 without an SVN. */
-int gsup_check_imei_request(struct weir_imsi imsi, const struct weir_imei *imei, unsigned digits, uint8_t *buf, size_t size);
+/* What we send ourselves.  digits is 14, 15 (with the right check digit) or 16 (with the SVN).  The cancel means
+ * "withdraw, illegal ME"; GSUP_CN_NONE leaves the domain out.  Octets, -ENOSPC, or -EINVAL: no IMSI, digits 16
+ * without an SVN. */
+int gsup_check_imei_request(struct weir_imsi imsi, const struct weir_imei *imei, unsigned digits, uint8_t *buf,
+			    size_t size);
 int gsup_location_cancel(struct weir_imsi imsi, enum gsup_cn_domain domain, uint8_t *buf, size_t size);
 /* "check-imei request"; "?" for what libosmogsm 1.7 does not know either. */
 const char *gsup_type_name(uint8_t type);

@@ -20,8 +20,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_COLUMNS 256
+#define MAX_COLUMNS    256
 #define COLUMN_IGNORED LIST_N_COLUMNS
+
+#define AS_TEXT_(x) #x
+#define AS_TEXT(x)  AS_TEXT_(x)
 
 struct list_reader {
 	struct list_defaults defaults;
@@ -44,10 +47,10 @@ struct list_reader {
 	bool cut;   /* its last line is the file's and had no line end */
 	uint64_t lines, row_line;
 
-	bool unended;   /* the last line of buf has an end of ours */
-	bool skipping;  /* dropping an over-long line up to its end */
-	size_t len;     /* octets of the unfinished row in buf */
-	size_t parsed;  /* of those: whole lines that libcsv has seen */
+	bool unended;                /* the last line of buf has an end of ours */
+	bool skipping;               /* dropping an over-long line up to its end */
+	size_t len;                  /* octets of the unfinished row in buf */
+	size_t parsed;               /* of those: whole lines that libcsv has seen */
 	char buf[LIST_LINE_MAX + 1]; /* room for the line end that the last line may lack */
 };
 
@@ -107,7 +110,8 @@ static void name_column(struct list_reader *reader, unsigned at, const char *nam
 
 	reader->role[at] = COLUMN_IGNORED;
 	if (!strcmp(name, "change_type")) {
-		refuse_file(reader, "a column change_type says that this file lists differences; a full list is needed");
+		refuse_file(reader,
+			    "a column change_type says that this file lists differences; a full list is needed");
 		return;
 	}
 	for (unsigned i = 0; i < LIST_N_COLUMNS; i++) {
@@ -155,11 +159,13 @@ static void refuse_header(struct list_reader *reader, enum weir_imei_fault fault
 	const char *names = reader->names;
 
 	if (reader->n_cells == 1 && names[0] == '?')
-		reader->err = why_set(reader->why, -EINVAL,
-				      "line %llu names no column and is no IMEI either: it %s; a header is needed such as imei,list",
-				      (unsigned long long)reader->row_line, imei_fault_text(fault));
+		reader->err = why_set(
+			reader->why, -EINVAL,
+			"line %llu names no column and is no IMEI either: it %s; a header is needed such as imei,list",
+			(unsigned long long)reader->row_line, imei_fault_text(fault));
 	else if (fault == WEIR_IMEI_OK)
-		refuse_file(reader, "a row of several cells before any header; a first line is needed such as imei,list");
+		refuse_file(reader,
+			    "a row of several cells before any header; a first line is needed such as imei,list");
 	else
 		reader->err = why_set(reader->why, -EINVAL,
 				      "line %llu: the header needs a column imei, or tac, or from and to; it has: %s",
@@ -248,7 +254,8 @@ static void row_read(struct list_reader *reader)
 	bool good;
 
 	if (reader->lines > reader->row_line)
-		refuse_row(reader, LIST_LINE_BREAK, "has line ends inside quotes, and was read as one row; is that meant?");
+		refuse_row(reader, LIST_LINE_BREAK,
+			   "has line ends inside quotes, and was read as one row; is that meant?");
 	if (reader->err)
 		return;
 	good = list_row_read(&reader->defaults, &reader->cells, reader->row_line, &reader->fifteen, &row, &reject);
@@ -362,7 +369,8 @@ static void parse_buffer(struct list_reader *reader, size_t start, size_t pos)
 		if (!reader->open)
 			start = pos;
 	}
-	memmove(buf, buf + start, reader->len - start);
+	if (start > 0)
+		memmove(buf, buf + start, reader->len - start);
 	reader->len -= start;
 	reader->parsed = pos - start;
 }
@@ -380,14 +388,15 @@ static void give_up_row(struct list_reader *reader, const char *text)
 static void too_long(struct list_reader *reader)
 {
 	if (reader->parsed > 0) {
-		give_up_row(reader, "opens a quote that is not closed within 4096 octets");
+		give_up_row(reader, "opens a quote that is not closed within " AS_TEXT(LIST_LINE_MAX) " octets");
 		return;
 	}
 	reader->lines++;
 	reader->row_line = reader->lines;
 	reader->len = 0;
 	reader->skipping = true;
-	refuse_row(reader, LIST_ROW_TOO_LONG, "is longer than 4096 octets; is its line end LF or CRLF?");
+	refuse_row(reader, LIST_ROW_TOO_LONG,
+		   "is longer than " AS_TEXT(LIST_LINE_MAX) " octets; is its line end LF or CRLF?");
 }
 
 static void take_line_in_place(struct list_reader *reader, const char *line, size_t len)
@@ -444,8 +453,8 @@ static int is_space(unsigned char c)
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
-struct list_reader *list_reader_alloc(const struct list_defaults *defaults, list_row_fn *row_fn, list_reject_fn *reject_fn,
-				      void *data)
+struct list_reader *list_reader_alloc(const struct list_defaults *defaults, list_row_fn *row_fn,
+				      list_reject_fn *reject_fn, void *data)
 {
 	struct list_reader *reader = calloc(1, sizeof(*reader));
 

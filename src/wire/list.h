@@ -15,10 +15,10 @@
  *
  * A first line that is an IMEI itself means: no header, one column.  Delimiter: comma, semicolon, tab or pipe, found in
  * the header.  UTF-8 with or without BOM; LF or CRLF; quotes as RFC 4180, line breaks inside them too; at most
- * LIST_LINE_MAX octets a row, its line end included.  A row may have fewer cells than the header (the rest is empty), not
- * more.  Where a quote is never closed, only the line that opened it is lost: reading goes on at the next one.
- * A column "change_type" is refused: such a file lists differences, and its removals would be read as listings.
- * Parsing is libcsv's; this file turns cells into rows. */
+ * LIST_LINE_MAX octets a row, its line end included.  A row may have fewer cells than the header (the rest is empty),
+ * not more.  Where a quote is never closed, only the line that opened it is lost: reading goes on at the next one.  A
+ * column "change_type" is refused: such a file lists differences, and its removals would be read as listings.  Parsing
+ * is libcsv's; this file turns cells into rows. */
 #pragma once
 
 #include <stdbool.h>
@@ -63,7 +63,7 @@ enum list_fault {
 	LIST_CUT,           /* "cut": the last row has no line end and fewer cells than the header */
 	LIST_LINE_BREAK,    /* "line-break", remark: a quoted cell holds line ends; two stray quotes look the same */
 	LIST_CHECK_DIGIT,   /* "check-digit", remark: taken; the check digit is neither right nor the spare 0 */
-	LIST_LEADING_ZERO,  /* "leading-zero", remark: taken; 14 digits among rows of 15 that would be right behind a 0 */
+	LIST_LEADING_ZERO,  /* "leading-zero", remark: taken; 14 digits among rows of 15, right behind a 0 */
 	LIST_N_FAULTS
 };
 
@@ -90,12 +90,13 @@ struct list_defaults {
 };
 
 struct list_reader;
-struct list_reader *list_reader_alloc(const struct list_defaults *defaults, list_row_fn *row_fn, list_reject_fn *reject_fn,
-				      void *data);
+struct list_reader *list_reader_alloc(const struct list_defaults *defaults, list_row_fn *row_fn,
+				      list_reject_fn *reject_fn, void *data);
 /* Any chunking.  0, a callback's error, -ENOMEM, or -EINVAL with why (no usable header: nothing can be read).  After an
  * error nothing more is read and the error is given again. */
 int list_reader_feed(struct list_reader *reader, const void *bytes, size_t len, struct weir_why *why);
-/* The end of the file: the last row may lack its newline.  An empty file is -EINVAL; a header alone is a list of none. */
+/* The end of the file: the last row may lack its newline.  An empty file is -EINVAL; a header alone is a list of
+ * none. */
 int list_reader_finish(struct list_reader *reader, struct weir_why *why);
 /* Lines seen so far. */
 uint64_t list_reader_lines(const struct list_reader *reader);

@@ -16,8 +16,9 @@
 const char list_header[] = "imei,tac,from,to,list,imsi,pair,reason,source\n";
 
 const char *const list_column_names[LIST_N_COLUMNS] = {
-	[LIST_COLUMN_IMEI] = "imei", [LIST_COLUMN_TAC] = "tac",   [LIST_COLUMN_FROM] = "from", [LIST_COLUMN_TO] = "to",
-	[LIST_COLUMN_LIST] = "list", [LIST_COLUMN_IMSI] = "imsi", [LIST_COLUMN_PAIR] = "pair", [LIST_COLUMN_REASON] = "reason",
+	[LIST_COLUMN_IMEI] = "imei", [LIST_COLUMN_TAC] = "tac",       [LIST_COLUMN_FROM] = "from",
+	[LIST_COLUMN_TO] = "to",     [LIST_COLUMN_LIST] = "list",     [LIST_COLUMN_IMSI] = "imsi",
+	[LIST_COLUMN_PAIR] = "pair", [LIST_COLUMN_REASON] = "reason",
 };
 
 static const char *const fault_names[LIST_N_FAULTS] = {
@@ -73,8 +74,8 @@ static void copy_value(struct list_reject *reject, const char *text, size_t len)
 	reject->value[i] = '\0';
 }
 
-static void __attribute__((format(printf, 4, 5))) say(struct reading *r, enum list_column column, enum list_fault fault,
-						      const char *format, ...)
+static void __attribute__((format(printf, 4, 5)))
+say(struct reading *r, enum list_column column, enum list_fault fault, const char *format, ...)
 {
 	struct list_reject *reject = r->reject;
 	va_list ap;
@@ -155,8 +156,10 @@ static bool refuse_character(struct reading *r, unsigned at)
 			      "a spreadsheet made a rounded number of it; export the column as text");
 	if (c > 0x20 && c < 0x7f)
 		return refuse(r, LIST_COLUMN_IMEI, LIST_BAD_CHARACTER,
-			      "character %u is \"%c\"; digits are needed, with '-', ' ', '/' or '.' between", at + 1, c);
-	return refuse(r, LIST_COLUMN_IMEI, LIST_BAD_CHARACTER, "character %u is octet 0x%02x; digits are needed", at + 1, c);
+			      "character %u is \"%c\"; digits are needed, with '-', ' ', '/' or '.' between", at + 1,
+			      c);
+	return refuse(r, LIST_COLUMN_IMEI, LIST_BAD_CHARACTER, "character %u is octet 0x%02x; digits are needed",
+		      at + 1, c);
 }
 
 static bool refuse_imei(struct reading *r, enum weir_imei_fault fault, unsigned at)
@@ -183,14 +186,13 @@ static bool refuse_imei(struct reading *r, enum weir_imei_fault fault, unsigned 
 static bool judge_check_digit(struct reading *r, const struct weir_imei_reading *imei)
 {
 	uint64_t key = imei->imei.key;
-	bool strict = r->defaults->strict_check_digit;
 
 	*r->fifteen |= imei->digits == 15;
 	if (imei->given_check > 0 && imei_check_is_wrong(imei)) {
 		say(r, LIST_COLUMN_IMEI, LIST_CHECK_DIGIT, "check digit %d given, %u is right", imei->given_check,
 		    imei_check_digit(key));
-		r->reject->remark = !strict;
-		return !strict;
+		r->reject->remark = true;
+		return !r->defaults->strict_check_digit;
 	}
 	if (imei->digits == 14 && *r->fifteen && imei_check_digit(key / 10) == key % 10) {
 		say(r, LIST_COLUMN_IMEI, LIST_LEADING_ZERO,
@@ -307,7 +309,8 @@ static bool read_reason(struct reading *r)
 		return true;
 	reason = read_word(r, LIST_COLUMN_REASON, reason_from_name);
 	if (reason < 0)
-		return refuse(r, LIST_COLUMN_REASON, LIST_BAD_REASON, "is not a reason such as stolen, lost or duplicate");
+		return refuse(r, LIST_COLUMN_REASON, LIST_BAD_REASON,
+			      "is not a reason such as stolen, lost or duplicate");
 	r->row->reason = (uint16_t)reason;
 	return true;
 }
@@ -328,8 +331,7 @@ bool list_row_read(const struct list_defaults *defaults, const struct list_cells
 		ok = given(&r, LIST_COLUMN_IMSI) || given(&r, LIST_COLUMN_PAIR) ? read_pair(&r) : read_colour(&r);
 	if (ok)
 		ok = read_reason(&r);
-	if (!ok && reject->remark)
-		reject->remark = false; /* the remark was overtaken by a refusal */
+	reject->remark &= ok; /* a refusal is none */
 	return ok;
 }
 

@@ -23,8 +23,8 @@ enum list_column {
 
 /* One row's cells by column. */
 struct list_cells {
-	uint16_t len[LIST_N_COLUMNS];            /* as given; text holds at most LIST_CELL_MAX - 1 of them */
-	uint16_t column[LIST_N_COLUMNS];         /* where the column stands, from 1; 0: not in this file */
+	uint16_t len[LIST_N_COLUMNS];             /* as given; text holds at most LIST_CELL_MAX - 1 of them */
+	uint16_t column[LIST_N_COLUMNS];          /* where the column stands, from 1; 0: not in this file */
 	char text[LIST_N_COLUMNS][LIST_CELL_MAX]; /* terminated; may hold NULs */
 };
 

@@ -21,7 +21,7 @@
 #include <string.h>
 
 #define VERSION 1
-#define ITEM 64
+#define ITEM    64
 
 static const uint8_t sighting_magic[4] = {'W', 'S', 'i', 'g'}, flip_magic[4] = {'W', 'F', 'l', 'p'};
 

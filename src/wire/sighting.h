@@ -3,11 +3,11 @@
 
 /* The two datagrams between gate and keeper, over UNIX sockets in the state directory.
  *
- * STATE/keeper.sightings (keeper reads): "these subscribers were seen in these devices".  Many fixed-size sightings in one
- * datagram; droppable, the gate counts what it drops.
+ * STATE/keeper.sightings (keeper reads): "these subscribers were seen in these devices".  Many fixed-size sightings
+ * in one datagram; droppable, the gate counts what it drops.
  * STATE/gate.orders (gate reads): "these devices just turned black".  A hint to look again at who is attached; what
- * counts is what the register says when the gate looks.  Each datagram says from which serial to which it speaks, so a gate
- * that misses one notices the gap and looks at everybody. */
+ * counts is what the register says when the gate looks.  Each datagram says from which serial to which it speaks, so
+ * a gate that misses one notices the gap and looks at everybody. */
 #pragma once
 
 #include <stddef.h>

@@ -3,10 +3,10 @@
 
 /* What the generator of lists and the client that asks for them agree on.
  *
- * ROWS devices are listed out of a space of 2 * ROWS numbers that begins at the test TAC 00100000, so one question in two
- * finds something.  The order of the list and the order of the questions are two permutations of that space, each a small
- * Feistel network with cycle walking: nothing is kept in memory, nothing repeats, and whether a number is listed can be
- * computed, so that the client checks every verdict it gets. */
+ * ROWS devices are listed out of a space of 2 * ROWS numbers that begins at the test TAC 00100000, so one question in
+ * two finds something.  The order of the list and the order of the questions are two permutations of that space, each
+ * a small Feistel network with cycle walking: nothing is kept in memory, nothing repeats, and whether a number is
+ * listed can be computed, so that the client checks every verdict it gets. */
 #pragma once
 
 #include <stdbool.h>

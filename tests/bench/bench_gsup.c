@@ -4,8 +4,8 @@
 /* The client of the GSUP benchmark: a closed loop of Check-IMEI requests over one connection, DEPTH of them under way.
  *
  * Everything it sends is made before the clock starts, and it reads and writes once a turn, so that it costs the same
- * whoever answers.  It checks every verdict: of a server that knows the list (-L) each listed device must be refused and
- * each other accepted; osmo-hlr (-H) must accept all; an echo (-E) must send back each frame's octets.
+ * whoever answers.  It checks every verdict: of a server that knows the list (-L) each listed device must be refused
+ * and each other accepted; osmo-hlr (-H) must accept all; an echo (-E) must send back each frame's octets.
  *
  * Prints one line: rate [1/s], p50 [ns], p99 [ns], server's CPU [ns an answer]. */
 #include <arpa/inet.h>
@@ -64,7 +64,7 @@ static int64_t now_ns(void)
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* --- the server's CPU, from all its threads, in ns -------------------------------------------------------------------- */
+/* --- the server's CPU, from all its threads, in ns -------------------------------------------- */
 
 static uint64_t cpu_ns(int pid)
 {
@@ -92,7 +92,7 @@ static uint64_t cpu_ns(int pid)
 	return sum;
 }
 
-/* --- before the clock starts --------------------------------------------------------------------------------------------- */
+/* --- before the clock starts ------------------------------------------------------------------ */
 
 static void make_frames(struct bench *b)
 {
@@ -174,7 +174,7 @@ static void greet(struct bench *b)
 	send_all(b, ccm_id_ack_frame, sizeof(ccm_id_ack_frame));
 }
 
-/* --- the loop ------------------------------------------------------------------------------------------------------------- */
+/* --- the loop --------------------------------------------------------------------------------- */
 
 /* What a result says: 0 accepted, 1 refused, -1 neither. */
 static int verdict(const struct ipa_frame *frame)
@@ -203,7 +203,8 @@ static void judge(const struct bench *b, const struct ipa_frame *frame)
 		break;
 	case SERVER_LIST:
 		if (verdict(frame) != b->listed[b->answered])
-			die(b->listed[b->answered] ? "a listed device was not refused" : "a device on no list was not accepted");
+			die(b->listed[b->answered] ? "a listed device was not refused"
+						   : "a device on no list was not accepted");
 		break;
 	}
 }

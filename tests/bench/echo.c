@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* The baseline of the GSUP benchmark: an epoll server that sends back what it reads, one read and one write a turn.  What
- * any server costs above it is its own work. */
+/* The baseline of the GSUP benchmark: an epoll server that sends back what it reads, one read and one write a turn.
+ * What any server costs above it is its own work. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* A list of ROWS distinct test devices in shuffled order, as CSV on standard output: 15 digits with their check digit, all
- * black, reason stolen.  No header with -n (sqlite3 .import into an existing table would take it for a row). */
+/* A list of ROWS distinct test devices in shuffled order, as CSV on standard output: 15 digits with their check digit,
+ * all black, reason stolen.  No header with -n (sqlite3 .import into an existing table would take it for a row). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

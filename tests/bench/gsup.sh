@@ -4,11 +4,12 @@
 #
 # GSUP Check-IMEI: weir-gate with ROWS devices listed, against a bare epoll echo of the same frames and against Debian's
 # osmo-hlr answering the same checks (one known subscriber, IMEIs not stored, which is its fastest).  Rounds are
-# interleaved; what counts are the medians of the ratios within a round.  Servers stay on core 0; the client shares it at
-# depth 1 and has the other one otherwise.
+# interleaved; what counts are the medians of the ratios within a round.  Servers stay on core 0; the client shares it
+# at depth 1 and has the other one otherwise; weir-keeper, which stores who was seen, runs where there is room.
 #
 #   ROWS=10000000 ROUNDS=5 DEPTHS="1 64 256" gsup.sh
 set -u
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 in_namespace "$@"
 depths=${DEPTHS:-1 64 256}
@@ -25,14 +26,15 @@ set_up() {
 	seconds weirctl import "$work/list.csv" --source bench >"$work/import.log" 2>&1
 	echo "# $rows devices imported in $took s"
 	rm -f "$work/list.csv"
-	start gate "$top_builddir/src/weir-gate" -S "$work/state" -c "$top_srcdir/doc/examples/weir-gate.cfg" -C 'gsup; no hlr'
+	start gate "$top_builddir/src/weir-gate" -S "$work/state" -c "$top_srcdir/doc/examples/weir-gate.cfg" \
+		-C 'gsup; no hlr'
 	gate=$pid
 	start echo "$bench/echo" 5222
 	echo=$pid
 	wait_for 10 port_open 127.0.0.1 4222 || { tail -5 "$work/gate.log" >&2; die "weir-gate does not listen"; }
 	wait_for 10 port_open 127.0.0.1 5222 || die "the echo does not listen"
 	[ -z "$have_hlr" ] || set_up_hlr
-	for pid in "${pids[@]}"; do taskset -acp 0 "$pid" >/dev/null; done
+	for pid in $gate $echo ${have_hlr:+$hlr}; do taskset -acp 0 "$pid" >/dev/null; done
 }
 
 set_up_hlr() {
@@ -54,13 +56,13 @@ measure() {
 	case $server in
 	echo) how="-E -p 5222 -P $echo" ;;
 	weir) how="-L -p 4222 -P $gate" ;;
-	hlr) how="-H -a 127.0.0.2 -p 4222 -P $hlr"; count=$((depth == 1 ? 40000 : 100000)) ;;
+	hlr) how="-H -a 127.0.0.2 -p 4222 -P $hlr"; count=$((depth == 1 ? 40000 : 60000)) ;;
 	esac
 	[ $count -le $((2 * rows)) ] || count=$((2 * rows))
 	# shellcheck disable=SC2086 # $how is words
 	line=$(taskset -c $core "$bench/bench_gsup" $how -r "$rows" -c "$count" -d "$depth" -s "$round$depth") ||
 		die "$server at depth $depth failed"
-	echo "$round $depth $server $line" >>"$work/results"
+	[ "$round" = 0 ] || echo "$round $depth $server $line" >>"$work/results"
 }
 
 # column SERVER DEPTH N: the values of one column, by round
@@ -84,15 +86,16 @@ report() {
 	for depth in $depths; do
 		printf 'depth %-4s weir/echo: rate %.2f  p50 %.2f  CPU %.2f' "$depth" "$(ratio weir echo "$depth" 4)" \
 			"$(ratio weir echo "$depth" 5)" "$(ratio weir echo "$depth" 7)"
-		[ -z "$have_hlr" ] || printf '   weir/hlr: rate %.2f  p50 %.2f  CPU %.2f' "$(ratio weir hlr "$depth" 4)" \
-			"$(ratio weir hlr "$depth" 5)" "$(ratio weir hlr "$depth" 7)"
+		[ -z "$have_hlr" ] ||
+			printf '   weir/hlr: rate %.2f  p50 %.2f  CPU %.2f' "$(ratio weir hlr "$depth" 4)" \
+				"$(ratio weir hlr "$depth" 5)" "$(ratio weir hlr "$depth" 7)"
 		echo
 	done
 }
 
 set_up
 servers="echo weir${have_hlr:+ hlr}"
-for round in $(seq "$rounds"); do
+for round in $(seq 0 "$rounds"); do # round 0 warms up: pages, caches, prepared statements
 	for depth in $depths; do
 		for server in $servers; do
 			measure "$server" "$depth" "$round"

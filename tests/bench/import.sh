@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright (C) 2026 The Weir authors
 #
-# Import of ROWS shuffled devices through weirctl (every row checked, in the ledger, in the register, durable when weirctl
-# returns) against sqlite3's .import of the same rows into a table with a primary key, with its journal and its syncs off,
-# which is its fastest and promises nothing.  Both begin with nothing; rounds are interleaved.
+# Import of ROWS shuffled devices through weirctl (every row checked, in the ledger, in the register, durable when
+# weirctl returns) against sqlite3's .import of the same rows into a table with a primary key, with its journal and its
+# syncs off, which is its fastest and promises nothing.  Both begin with nothing; rounds are interleaved.
 #
 #   ROWS=10000000 ROUNDS=1 import.sh
 set -u
 ROUNDS=${ROUNDS:-1}
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 in_namespace "$@"
 begin
@@ -40,7 +41,8 @@ import_sqlite() {
 		'CREATE TABLE device(imei INTEGER PRIMARY KEY, list TEXT, reason TEXT)' '.mode csv' \
 		".import --skip 1 '$work/list.csv' device" >"$work/sqlite.log"
 	sqlite=$took
-	[ "$(sqlite3 "$work/yardstick.db" 'SELECT count(*) FROM device')" = "$rows" ] || die "sqlite3 did not take it all"
+	[ "$(sqlite3 "$work/yardstick.db" 'SELECT count(*) FROM device')" = "$rows" ] ||
+		die "sqlite3 did not take it all"
 	rm -f "$work/yardstick.db"
 }
 
@@ -52,5 +54,6 @@ for round in $(seq "$rounds"); do
 	echo "$weir $sqlite" >>"$work/results"
 done
 printf 'median: weir %.2f s (%.2f million rows/s), sqlite3 %.2f s\n' "$(cut -d' ' -f1 "$work/results" | median)" \
-	"$(awk -v n="$rows" '{ print n / $1 / 1e6 }' "$work/results" | median)" "$(cut -d' ' -f2 "$work/results" | median)"
+	"$(awk -v n="$rows" '{ print n / $1 / 1e6 }' "$work/results" | median)" \
+	"$(cut -d' ' -f2 "$work/results" | median)"
 goal "import speed, over sqlite3's" "$(awk '{ print $2 / $1 }' "$work/results" | median)" '>=' 5

@@ -3,9 +3,10 @@
 # Copyright (C) 2026 The Weir authors
 """weir-keeper killed with -9 at random moments under load.
 
-Writers change single devices over the API, each waiting for its answer; now and then an import runs; the gate is asked all
-the time.  After each death: what was acknowledged is there, what was under way is there or not but nothing in between, the
-register says what the ledger says, and the gate never stopped.  The moments come from a seed, which is told.
+Writers change single devices over the API, each waiting for its answer; now and then an import runs; the gate is asked
+all the time.  After each death: what was acknowledged is there, what was under way is there or not but nothing in
+between, the register says what the ledger says, and the gate never stopped.  The moments come from a seed, which is
+told; SEED=N repeats it, ROUNDS=N makes more of them.
 """
 import http.client
 import os
@@ -18,7 +19,8 @@ import gsup
 import rig
 import weir
 
-ROUNDS, WRITERS, DEVICES = 6, 4, 40                            # devices of each writer
+ROUNDS = int(os.environ.get("ROUNDS", "8"))
+WRITERS, DEVICES = 4, 40                                       # devices of each writer
 IMPORT_ROWS = 30000
 IMPORT_FIRST = 100500000000                                    # as a number: TAC 00100500
 IMSI = "001010000000001"
@@ -57,7 +59,7 @@ class Api(http.client.HTTPConnection):
 
 
 class Writer(threading.Thread):
-    """Puts and removes its own devices; knows what each must be: listed, free, or either (asked for and not answered)."""
+    """Puts and removes its own devices; knows what each must be: listed, free, or either (asked, not answered)."""
 
     def __init__(self, number, path, seed):
         super().__init__(daemon=True)
@@ -126,7 +128,8 @@ def one_round(r, w, number, seed, states, imports):
     bulk = None
     if number % 2:
         bulk = r.start("import", rig.program("weirctl"), "-S", w.state, "import", imports, "--source", "bulk")
-    time.sleep(rnd.uniform(0.05, 0.6))
+    rig.until(lambda: sum(x.acknowledged for x in writers) > 0, 10)
+    time.sleep(rnd.uniform(0.01, 0.6))
     w.keeper.kill()
     for writer in writers:
         writer.join(15)

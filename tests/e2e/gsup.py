@@ -15,6 +15,7 @@ UPDATE_REQ, UPDATE_ERR, UPDATE_RES = 0x04, 0x05, 0x06
 INSERT_REQ, INSERT_RES = 0x10, 0x12
 CANCEL_REQ, CANCEL_ERR, CANCEL_RES = 0x1C, 0x1D, 0x1E
 CHECK_REQ, CHECK_ERR, CHECK_RES = 0x30, 0x31, 0x32
+CHECK_ANSWERS = (CHECK_ERR, CHECK_RES)
 IE_IMSI, IE_CAUSE, IE_CANCEL_TYPE, IE_CLASS, IE_CN_DOMAIN = 0x01, 0x02, 0x06, 0x0A, 0x28
 IE_IMEI, IE_IMEI_RESULT, IE_SOURCE, IE_DESTINATION = 0x50, 0x51, 0x60, 0x61
 
@@ -120,7 +121,7 @@ class Peer:
 
 
 class Msc(Peer):
-    """A client.  It behaves: names itself when asked, answers pings, inserts of subscriber data and location cancels."""
+    """A client.  It behaves: names itself when asked, answers pings, inserts of subscriber data and cancels."""
 
     def __init__(self, name, address=("127.0.0.1", 4222), seconds=5, connect=5):
         super().__init__(socket.create_connection(address, connect))
@@ -167,7 +168,7 @@ class Msc(Peer):
     def check(self, imei, imsi="001010000000001", *more, seconds=6):
         """"ack", "nack", "error:CAUSE" or "silence"."""
         self.send(check_request(imsi, imei, *more))
-        return verdict(self.wait(lambda f: f.kind in (CHECK_RES, CHECK_ERR), seconds))
+        return verdict(self.wait(lambda f: f.kind in CHECK_ANSWERS, seconds))
 
     def update_location(self, imsi, seconds=6):
         self.send(message(UPDATE_REQ, ie(IE_IMSI, bcd(imsi)), ie(IE_CN_DOMAIN, b"\x02"), ie(IE_CLASS, b"\x01")))

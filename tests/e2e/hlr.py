@@ -48,17 +48,18 @@ def reconnect(name, seconds=15):
     return rig.until(attempt, seconds, 0.2)
 
 
-# --- scenes -----------------------------------------------------------------------------------------------------------------
+# --- scenes ---------------------------------------------------------------------------------------
 def passes_on(t, w, msc):
     """What is not a check goes to the HLR and comes back; what is one is answered, and the HLR learns the IMEI."""
-    t.ok("'MSC-one'" in rig.vty(HLR_VTY, "show gsup-connections"), "the HLR sees the MSC under its own name")
+    known = rig.until(lambda: "'MSC-one'" in rig.vty(HLR_VTY, "show gsup-connections"))
+    t.ok(known, "the HLR sees the MSC under its own name")
     t.equal(msc.update_location(ALICE), "accept", "an update location passes through to the HLR and back")
     t.equal(msc.update_location("001010000000099"), "error:2", "the HLR's refusal of a stranger comes back")
     t.equal(msc.check(FREE, ALICE), "ack", "a device on no list is accepted")
     t.equal(rig.until(lambda: stored_imei(ALICE), 3), FREE, "the HLR has stored its IMEI")
     source = gsup.ie(gsup.IE_SOURCE, b"MSC-far\0")
     msc.send(gsup.check_request(ALICE, FREE, source))
-    f = msc.wait(lambda g: g.kind in (gsup.CHECK_RES, gsup.CHECK_ERR))
+    f = msc.wait(lambda g: g.kind in gsup.CHECK_ANSWERS)
     t.equal(f and f.ies.get(gsup.IE_DESTINATION), b"MSC-far\0", "the source name comes back as destination name")
     t.equal(f and gsup.unbcd(f.ies.get(gsup.IE_IMSI, b"")), ALICE, "the answer names the subscriber")
     t.equal(f and f.ies.get(gsup.IE_CLASS), b"\x01", "the answer has the request's message class")
@@ -72,7 +73,9 @@ def refuses(t, w, msc):
     t.equal(msc.check(LISTED + "0", BOB), "nack", "and refused with 15 digits")
     t.equal(msc.check(FREE, BOB), "ack", "another device is still accepted")
     t.equal(msc.check(FREE + "77", BOB), "ack", "also with 16 digits, which the HLR would not take")
-    time.sleep(0.2)
+    rig.until(lambda: stored_imei(BOB) == FREE, 3)
+    t.equal(msc.check(LISTED, BOB), "nack", "the blocked device is refused again")
+    msc.update_location(BOB)                                   # in order: the HLR has had whatever came before
     t.equal(stored_imei(BOB), FREE, "the HLR never saw the refused device")
     w.must("unblock", LISTED)
     t.equal(msc.check(LISTED, BOB), "ack", "an unblocked device is accepted again")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright (C) 2026 The Weir authors
-"""Lists as people send them: what weirctl import says of good and broken files, and that export gives back what went in.
+"""Lists as people send them: what weirctl import says of good and broken files; export gives back what went in.
 
 One row a file: its bytes, what must be taken, and which rows must be rejected with which code at which line.
 """
@@ -32,7 +32,7 @@ FILES = (
     ("a row of 8 KiB", HEAD + "9" * 8192 + ",black\n%s,black\n" % A, 1, [(2, "row-too-long")], []),
     ("a wrong check digit is only remarked", HEAD + A[:14] + "9,black\n", 1, [], [(2, "check-digit")]),
     ("the same row twice is one", HEAD + "%s,black\n" % A * 2, 1, [], []),
-    ("the same device with another list is a conflict", HEAD + "%s,black\n%s,white\n" % (A, A), 1, [(3, "conflict")], []),
+    ("the same device on another list is a conflict", HEAD + "%s,black\n%s,white\n" % (A, A), 1, [(3, "conflict")], []),
     ("a file cut in the middle of a quoted cell", HEAD + '%s,black\n"0010000' % A, 1, [(3, "bad-quotes")], []),
     ("a file cut in the middle of a number", HEAD + "%s,black\n0010000" % A, 1, [(3, "cut")], []),
     ("a last row without its newline", HEAD + "%s,black\n%s,black" % (A, B), 2, [], []),
@@ -65,7 +65,8 @@ def row_by_row(t, r, w):
             t.note(said)
             continue
         receipt = json.loads(said)
-        t.equal((receipt["rows"], told(receipt, False), told(receipt, True)), (rows, rejected, remarks), name + ": as told")
+        found = (receipt["rows"], told(receipt, False), told(receipt, True))
+        t.equal(found, (rows, rejected, remarks), name + ": as told")
         exported = list(csv.DictReader(io.StringIO(w.must("export", "--source", source))))
         t.equal(len(exported), rows, name + ": as exported")
 

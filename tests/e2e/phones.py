@@ -2,9 +2,9 @@
 # Copyright (C) 2026 The Weir authors
 """A base station controller with any number of phones behind it, for a real MSC.
 
-BSSAP (TS 48.008) over SCCP over M3UA: just the signalling that a location update with an equipment check (TS 24.008 4.4.1,
-4.3.3) and a USSD dialogue (TS 24.090) need.  Authentication and ciphering must be off in the MSC.  Nothing here knows
-that Weir exists.
+BSSAP (TS 48.008) over SCCP over M3UA: just the signalling that a location update with an equipment check (TS 24.008
+4.4.1, 4.3.3) and a USSD dialogue (TS 24.090) need.  Authentication and ciphering must be off in the MSC.  Nothing here
+knows that Weir exists.
 """
 import time
 
@@ -74,7 +74,8 @@ class Phone:
         """Location update.  "accept", "reject:CAUSE" or "nothing"."""
         self.outcome, self.asked = None, []
         self.idle()
-        self.connection = Connection(self.bsc, self, b"\x05\x08\x70" + LAI + b"\x53" + lv(mobile_identity(self.imsi, IMSI)))
+        update = b"\x05\x08\x70" + LAI + b"\x53" + lv(mobile_identity(self.imsi, IMSI))
+        self.connection = Connection(self.bsc, self, update)
         self.bsc.until(lambda: self.outcome and self.connection is None)
         return self.outcome or "nothing"
 

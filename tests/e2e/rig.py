@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright (C) 2026 The Weir authors
-"""What the end-to-end tests stand on: TAP, programs that end with the test, telnet VTYs, and a time limit on everything.
+"""What the end-to-end tests stand on: TAP, programs that end with the test, telnet VTYs, a time limit on everything.
 
-A test names what it needs, starts programs through a Rig, says ok(...) a number of times and calls finish().  Whatever goes
-wrong in between is one failed line with the last lines of every program's log, and every program is ended by its id.
+A test names what it needs, starts programs through a Rig and says ok(...) a number of times.  Whatever goes wrong in
+between is one failed line with the last lines of every program's log, and every program is ended by its id.
 """
 import ctypes
 import glob
@@ -26,11 +26,16 @@ def program(name):
     return os.path.join(TOP_BUILDDIR, "src", name)
 
 
+def is_sanitized(name):
+    with open(program(name), "rb") as f:
+        return b"__asan_init" in f.read()
+
+
 def example(name):
     return os.path.join(TOP_SRCDIR, "doc", "examples", name)
 
 
-# --- TAP ------------------------------------------------------------------------------------------------------------------
+# --- TAP ------------------------------------------------------------------------------------------
 class Tap:
     def __init__(self):
         self.n = self.failed = 0
@@ -100,7 +105,7 @@ def until(condition, seconds=5.0, step=0.02):
         time.sleep(step)
 
 
-# --- programs ---------------------------------------------------------------------------------------------------------------
+# --- programs -------------------------------------------------------------------------------------
 def die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)                 # PR_SET_PDEATHSIG: nothing outlives the test
 
@@ -205,7 +210,7 @@ def command(*argv, seconds=20, **more):
     return done.returncode, done.stdout.decode(errors="replace")
 
 
-# --- VTY ----------------------------------------------------------------------------------------------------------------------
+# --- VTY ------------------------------------------------------------------------------------------
 class Vty:
     """One telnet session with an Osmocom VTY."""
 

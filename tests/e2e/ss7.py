@@ -2,8 +2,8 @@
 # Copyright (C) 2026 The Weir authors
 """M3UA (RFC 4666), SCCP (Q.713) and the BER that supplementary services are written in (X.690, TS 24.080).
 
-The tests' own side of an SS7 link, made from the specifications and sharing no code with libosmo-sigtran, so that it can
-disagree with it.  Needs kernel SCTP: run inside sctp-run.
+The tests' own side of an SS7 link, made from the specifications and sharing no code with libosmo-sigtran, so that it
+can disagree with it.  Needs kernel SCTP: run inside sctp-run.
 """
 import socket
 import struct
@@ -12,7 +12,7 @@ import time
 IPPROTO_SCTP, SCTP_SNDINFO, PPID_M3UA = 132, 2, 3
 
 
-# --- BER ----------------------------------------------------------------------------------------------------------------
+# --- BER ------------------------------------------------------------------------------------------
 def tlv(tag, *parts):
     """One element with a one-octet tag."""
     value = b"".join(parts)
@@ -48,7 +48,7 @@ def tbcd(digits):
     return bytes(int(d[i + 1] + d[i], 16) for i in range(0, len(d), 2))
 
 
-# --- components of supplementary services (TS 24.080 3.6) ------------------------------------------------------------------
+# --- components of supplementary services (TS 24.080 3.6) -----------------------------------------
 INVOKE, RESULT, ERROR, REJECT = 0xA1, 0xA2, 0xA3, 0xA4
 
 
@@ -77,7 +77,7 @@ def parse_component(octets):
     return comp
 
 
-# --- M3UA -----------------------------------------------------------------------------------------------------------------
+# --- M3UA -----------------------------------------------------------------------------------------
 class M3UA:
     """One application server process.  up() brings it to active, with a dynamic routing key for its point code."""
 
@@ -175,7 +175,7 @@ class M3UA:
         return self.inbox.pop(0)[0x0210][12:]
 
 
-# --- SCCP -----------------------------------------------------------------------------------------------------------------
+# --- SCCP -----------------------------------------------------------------------------------------
 def address(ssn, pc):
     """A party address routed on point code and subsystem number."""
     return bytes([0x43]) + struct.pack("<H", pc) + bytes([ssn])

@@ -28,7 +28,8 @@ class Weir:
 
     def start_keeper(self):
         self.keeper = self.r.start("keeper", *self.options("weir-keeper", []))
-        if not rig.until(lambda: self.ctl("status")[0] == 0 or not self.keeper.alive(), 15, 0.1) or not self.keeper.alive():
+        rig.until(lambda: self.ctl("status")[0] == 0 or not self.keeper.alive(), 15, 0.1)
+        if self.ctl("status")[0] != 0:
             raise RuntimeError("weir-keeper does not come up: " + self.ctl("status")[1])
         return self.keeper
 

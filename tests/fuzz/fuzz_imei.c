@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* core's readers of identities: the first octet picks the reader, the rest is what it reads.  What one of them takes must
- * come back the same from its printed form. */
+/* core's readers of identities: the first octet picks the reader, the rest is what it reads.  What one of them takes
+ * must come back the same from its printed form. */
 
 #include "core/digits.h"
 #include "core/imei.h"

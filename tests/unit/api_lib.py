@@ -19,17 +19,18 @@ SOURCE = os.environ.get("TOP_SRCDIR", ".")
 KEEPER = os.path.join(BUILD, "src/weir-keeper")
 WEIRCTL = os.path.join(BUILD, "src/weirctl")
 BASE = 21000 + os.getpid() % 20000
-PORTS = [f"line vty; bind 127.0.0.1 {BASE}", f"ctrl; bind 127.0.0.1 {BASE + 1}", f"admin; listen 127.0.0.1 {BASE + 2}"]
+PORTS = [f"line vty; bind 127.0.0.1 {BASE}", f"ctrl; bind 127.0.0.1 {BASE + 1}",
+         f"admin; listen 127.0.0.1 {BASE + 2}"]
 
 
 def enter_namespace(script):
-    """Start again inside a network namespace with a loopback interface, where that is allowed: no port is ever taken."""
+    """Start again in namespaces of our own, where allowed: no port is ever taken, no mount is ever seen."""
     if os.environ.get("WEIR_IN_NAMESPACE"):
         return
-    probe = subprocess.run(["unshare", "-n", "ip", "link", "set", "lo", "up"], capture_output=True)
+    probe = subprocess.run(["unshare", "-nm", "ip", "link", "set", "lo", "up"], capture_output=True)
     if probe.returncode == 0:
         os.environ["WEIR_IN_NAMESPACE"] = "1"
-        os.execvp("unshare", ["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", sys.executable,
+        os.execvp("unshare", ["unshare", "-nm", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", sys.executable,
                               os.path.abspath(script)] + sys.argv[1:])
 
 
@@ -184,7 +185,8 @@ class Keeper:
 
     def ctl(self, *args, stdin=None):
         """weirctl: exit status, standard output, standard error."""
-        done = subprocess.run([WEIRCTL, "-S", self.state, *args], capture_output=True, text=True, input=stdin, timeout=60)
+        done = subprocess.run([WEIRCTL, "-S", self.state, *args], capture_output=True, text=True, input=stdin,
+                              timeout=60)
         return done.returncode, done.stdout, done.stderr
 
     def verify(self):

@@ -24,7 +24,7 @@ SEED = int(os.environ.get("WEIR_SEED", "20261124"))
 KILLS = int(os.environ.get("WEIR_KILLS", "20"))
 SECONDS = 60
 WRITERS = 6
-DEVICES = 40  # of each writer: so that they change to and fro
+DEVICES = 40  # of each writer: so that they change often
 COLOURS = ("black", "grey", "white", None)
 
 
@@ -85,7 +85,7 @@ class Importer(threading.Thread):
 
 
 def devices_of(number):
-    """The list that import `number` leaves: three hundred devices, other ones each time, half of them shared with the next."""
+    """The list that import `number` leaves: three hundred devices, half of them shared with the next one's."""
     return {100000 + number * 150 + i for i in range(300)} if number else set()
 
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* A directory for one test and the files that tests of the store turn over.  Everything asserts: a test stands on it. */
+/* A directory for one test and the files that tests of the store turn over.  Everything asserts: a test stands on it.
+ */
 #pragma once
 
 #include <dirent.h>

@@ -16,8 +16,11 @@ import api_lib  # noqa: E402
 import tap  # noqa: E402
 from api_lib import Keeper, contains, equal, imei, status_of  # noqa: E402
 
-NOBODY = 65534
+AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 PUT = "/v1/sources/local/devices/"
+
+
+ONE = "PUT " + PUT + "1 HTTP/1.1"
 
 
 def request(line="GET /v1/status HTTP/1.1", headers=("Host: keeper",), body=b""):
@@ -28,17 +31,17 @@ def request(line="GET /v1/status HTTP/1.1", headers=("Host: keeper",), body=b"")
 MALFORMED = (
     ("no Host", request(headers=())),
     ("two Hosts", request(headers=("Host: a", "Host: b"))),
-    ("two equal lengths", request("PUT " + PUT + "1 HTTP/1.1", ("Host: a", "Content-Length: 2", "Content-Length: 2"), b"{}")),
-    ("two different lengths", request("PUT " + PUT + "1 HTTP/1.1", ("Host: a", "Content-Length: 2", "Content-Length: 4"), b"{}")),
-    ("a length beside chunked", request("PUT " + PUT + "1 HTTP/1.1",
-                                        ("Host: a", "Content-Length: 4", "Transfer-Encoding: chunked"), b"0\r\n\r\n")),
-    ("chunked beside a length", request("PUT " + PUT + "1 HTTP/1.1",
-                                        ("Host: a", "Transfer-Encoding: chunked", "Content-Length: 4"), b"0\r\n\r\n")),
-    ("gzip, chunked", request("PUT " + PUT + "1 HTTP/1.1", ("Host: a", "Transfer-Encoding: gzip, chunked"), b"0\r\n\r\n")),
-    ("an unknown coding", request("PUT " + PUT + "1 HTTP/1.1", ("Host: a", "Transfer-Encoding: identity"), b"")),
-    ("a negative length", request("PUT " + PUT + "1 HTTP/1.1", ("Host: a", "Content-Length: -1"))),
-    ("a length in hex", request("PUT " + PUT + "1 HTTP/1.1", ("Host: a", "Content-Length: 0x2"), b"{}")),
-    ("a length beyond 64 bits", request("PUT " + PUT + "1 HTTP/1.1", ("Host: a", "Content-Length: 99999999999999999999"))),
+    ("two equal lengths", request(ONE, ("Host: a", "Content-Length: 2", "Content-Length: 2"), b"{}")),
+    ("two different lengths", request(ONE, ("Host: a", "Content-Length: 2", "Content-Length: 4"), b"{}")),
+    ("a length beside chunked", request(ONE, ("Host: a", "Content-Length: 4", "Transfer-Encoding: chunked"),
+                                        b"0\r\n\r\n")),
+    ("chunked beside a length", request(ONE, ("Host: a", "Transfer-Encoding: chunked", "Content-Length: 4"),
+                                        b"0\r\n\r\n")),
+    ("gzip, chunked", request(ONE, ("Host: a", "Transfer-Encoding: gzip, chunked"), b"0\r\n\r\n")),
+    ("an unknown coding", request(ONE, ("Host: a", "Transfer-Encoding: identity"), b"")),
+    ("a negative length", request(ONE, ("Host: a", "Content-Length: -1"))),
+    ("a length in hex", request(ONE, ("Host: a", "Content-Length: 0x2"), b"{}")),
+    ("a length beyond 64 bits", request(ONE, ("Host: a", "Content-Length: 99999999999999999999"))),
     ("a space behind a name", request(headers=("Host: a", "X : 1"))),
     ("a name with a bracket", request(headers=("Host: a", "X[: 1"))),
     ("a control character in a value", request(headers=("Host: a", "X: a\x01b"))),
@@ -107,7 +110,8 @@ def test_every_flipped_bit_is_harmless():
 
 def test_pipelined_requests_are_answered_in_order():
     with Keeper() as keeper:
-        data = b"".join(request("PUT " + PUT + imei(i) + " HTTP/1.1", ("Host: k", "Content-Length: 0")) for i in range(50))
+        data = b"".join(request("PUT " + PUT + imei(i) + " HTTP/1.1", ("Host: k", "Content-Length: 0"))
+                        for i in range(50))
         last = request("GET /v1/status HTTP/1.1", ("Host: k", "Connection: close"))
         got = keeper.exchange(data + last)
         equal(got.count(b"HTTP/1.1 200 OK"), 51)
@@ -116,7 +120,8 @@ def test_pipelined_requests_are_answered_in_order():
 
 
 def test_a_request_in_single_octets():
-    whole = request("PUT " + PUT + imei(1) + " HTTP/1.1", ("Host: k", "Transfer-Encoding: chunked", "Connection: close"),
+    whole = request("PUT " + PUT + imei(1) + " HTTP/1.1",
+                    ("Host: k", "Transfer-Encoding: chunked", "Connection: close"),
                     b'1\r\n{\r\nf\r\n"list":"black"}\r\n0\r\n\r\n')
     with Keeper() as keeper:
         with keeper.raw() as sock:
@@ -224,11 +229,11 @@ def as_nobody(keeper, method, path):
     """Status of a request that user nobody made."""
     script = ("import socket,sys\n"
               "s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])\n"
-              "s.sendall((sys.argv[2]+' '+sys.argv[3]+' HTTP/1.1\\r\\nHost: k\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n')"
-              ".encode())\n"
+              "s.sendall((sys.argv[2]+' '+sys.argv[3]+' HTTP/1.1\\r\\nHost: k\\r\\nContent-Length: 0\\r\\n'\n"
+              "'Connection: close\\r\\n\\r\\n').encode())\n"
               "sys.stdout.write(s.recv(9999).decode())")
-    done = subprocess.run(["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "/usr/bin/python3", "-c",
-                           script, keeper.socket, method, path], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([*AS_NOBODY, "/usr/bin/python3", "-c", script, keeper.socket, method, path],
+                          capture_output=True, text=True, timeout=20)
     equal(done.returncode, 0)
     return int(done.stdout.split(" ", 2)[1])
 
@@ -271,8 +276,8 @@ def test_the_socket_itself_keeps_strangers_out():
     with Keeper("api; allow uid 65534 write") as keeper:
         os.chmod(keeper.top, 0o755)
         os.chmod(keeper.state, 0o755)
-        done = subprocess.run(["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", api_lib.WEIRCTL, "-S",
-                               keeper.state, "status"], capture_output=True, text=True, timeout=20)
+        done = subprocess.run([*AS_NOBODY, api_lib.WEIRCTL, "-S", keeper.state, "status"], capture_output=True,
+                              text=True, timeout=20)
         if "not found" in done.stderr or done.returncode == 126:
             return  # the build tree is closed to strangers too
         equal(done.returncode, 3)

@@ -63,13 +63,15 @@ def test_defaults_of_the_query():
     with Keeper() as keeper:
         equal(keeper.load("local", f"imei\n{imei(1)}\n", "?list=grey&reason=lost").status, 200)
         equal(keeper.check(imei(1))["verdict"]["reason"], "lost")
-        for query in ("?mode=add", "?list=blue", "?reason=x", "?dry_run=yes", "?max_rejects=many", "?max_rejects=-1", "?what=1"):
+        for query in ("?mode=add", "?list=blue", "?reason=x", "?dry_run=yes", "?max_rejects=many", "?max_rejects=-1",
+                      "?what=1"):
             answer = keeper.load("local", "imei\n", query)
             equal((query, answer.status, answer.code), (query, 422, "query"))
 
 
 # name, bytes, counts of the receipt (None: refused with this code instead), codes of the rejects
 ONE, TWO = imei(1), imei(2)
+BOTH = {"rows": 1, "added": 1, "rejected": 1}  # one bad row, and the good one after it
 FILES = (
     ("a header alone lists nothing", "imei\n", {}, []),
     ("no header, one column", f"{ONE}\n{TWO}\n", {"rows": 2, "added": 2}, []),
@@ -78,18 +80,18 @@ FILES = (
     ("a byte order mark", f"\ufeffimei\n{ONE}\n", {"rows": 1, "added": 1}, []),
     ("quotes", f'"imei","list"\n"{ONE}","grey"\n', {"rows": 1, "added": 1}, []),
     ("no line end at the end", f"imei\n{ONE}", {"rows": 1, "added": 1}, []),
-    ("13 digits", f"imei\n3520990017614\n{ONE}\n", {"rows": 1, "added": 1, "rejected": 1}, ["too-short"]),
-    ("18 digits", f"imei\n352099001761481234\n{ONE}\n", {"rows": 1, "added": 1, "rejected": 1}, ["too-long"]),
-    ("letters", f"imei\nphone\n{ONE}\n", {"rows": 1, "added": 1, "rejected": 1}, ["bad-character"]),
-    ("a NUL in a cell", f"imei\n3520990\x00176148\n{ONE}\n", {"rows": 1, "added": 1, "rejected": 1}, ["bad-character"]),
-    ("an unknown list", f"imei,list\n{TWO},blue\n{ONE},grey\n", {"rows": 1, "added": 1, "rejected": 1}, ["bad-list"]),
-    ("an unknown reason", f"imei,reason\n{TWO},bored\n{ONE},\n", {"rows": 1, "added": 1, "rejected": 1}, ["bad-reason"]),
-    ("a bad TAC", f"tac,imei\n1234567,\n,{ONE}\n", {"rows": 1, "added": 1, "rejected": 1}, ["bad-tac"]),
+    ("13 digits", f"imei\n3520990017614\n{ONE}\n", BOTH, ["too-short"]),
+    ("18 digits", f"imei\n352099001761481234\n{ONE}\n", BOTH, ["too-long"]),
+    ("letters", f"imei\nphone\n{ONE}\n", BOTH, ["bad-character"]),
+    ("a NUL in a cell", f"imei\n3520990\x00176148\n{ONE}\n", BOTH, ["bad-character"]),
+    ("an unknown list", f"imei,list\n{TWO},blue\n{ONE},grey\n", BOTH, ["bad-list"]),
+    ("an unknown reason", f"imei,reason\n{TWO},bored\n{ONE},\n", BOTH, ["bad-reason"]),
+    ("a bad TAC", f"tac,imei\n1234567,\n,{ONE}\n", BOTH, ["bad-tac"]),
     ("a range backwards", f"from,to,imei\n35209900000009,35209900000001,\n,,{ONE}\n",
-     {"rows": 1, "added": 1, "rejected": 1}, ["bad-range"]),
-    ("a quote that never closes", f'imei\n"{TWO}\n{ONE}\n', {"rows": 1, "added": 1, "rejected": 1}, ["bad-quotes"]),
-    ("a row without end", "imei\n" + "1" * 5000 + f"\n{ONE}\n", {"rows": 1, "added": 1, "rejected": 1}, ["row-too-long"]),
-    ("more cells than columns", f"imei\n{TWO},x,y\n{ONE}\n", {"rows": 1, "added": 1, "rejected": 1}, ["extra-cells"]),
+     BOTH, ["bad-range"]),
+    ("a quote that never closes", f'imei\n"{TWO}\n{ONE}\n', BOTH, ["bad-quotes"]),
+    ("a row without end", "imei\n" + "1" * 5000 + f"\n{ONE}\n", BOTH, ["row-too-long"]),
+    ("more cells than columns", f"imei\n{TWO},x,y\n{ONE}\n", BOTH, ["extra-cells"]),
     ("the same row twice", f"imei\n{ONE}\n{ONE}\n", {"rows": 1, "added": 1, "duplicates": 1}, []),
     ("a wrong check digit is a remark", f"imei\n{ONE[:14]}{(int(ONE[14]) + 1) % 10 or 1}\n",
      {"rows": 1, "added": 1, "remarks": 1}, ["check-digit"]),
@@ -126,7 +128,8 @@ def test_files_good_and_bad():
 def test_a_reject_says_where_and_why():
     with Keeper() as keeper:
         reject = keeper.load("local", f"list,imei\nblack,{ONE}\nblack,3520990017614\n").json["rejects"][0]
-        equal((reject["line"], reject["column"], reject["column_name"], reject["value"]), (3, 2, "imei", "3520990017614"))
+        equal((reject["line"], reject["column"], reject["column_name"]), (3, 2, "imei"))
+        equal(reject["value"], "3520990017614")
         contains(reject["text"], "13 digits")
 
 
@@ -155,12 +158,13 @@ def test_strict_rejects_wrong_check_digits():
         wrong = ONE[:14] + str((int(ONE[14]) + 1) % 9 + 1)
         if wrong == ONE:
             wrong = ONE[:14] + str((int(ONE[14]) + 2) % 9 + 1)
-        equal(counts(keeper.load("local", f"imei\n{wrong}\n{TWO}\n", "?strict=1")), {"rows": 1, "added": 1, "rejected": 1})
+        equal(counts(keeper.load("local", f"imei\n{wrong}\n{TWO}\n", "?strict=1")), BOTH)
 
 
 def test_what_goes_out_comes_in_again():
     rows = ("imei,from,to,list,imsi,pair,reason\n"
-            f"{imei(1)},,,black,,,stolen\n{imei(2)[:14]}07,,,grey,,,\n,35310000000000,35310000999999,grey,,,counterfeit\n"
+            f"{imei(1)},,,black,,,stolen\n{imei(2)[:14]}07,,,grey,,,\n"
+            ",35310000000000,35310000999999,grey,,,counterfeit\n"
             f",35320000000005,35320000000009,white,,,\n{imei(3)},,,,001010000000001,deny,fraud\n")
     with Keeper() as keeper:
         keeper.put("/v1/sources/police")
@@ -254,8 +258,8 @@ def test_chunked_and_expect():
         pieces = (rows[i:i + 7] for i in range(0, len(rows), 7))
         answer = keeper.load("local", pieces)  # an iterable is sent chunked
         equal(counts(answer), {"rows": 1000, "added": 1000})
-        with keeper.raw(b"POST /v1/sources/local/import HTTP/1.1\r\nHost: k\r\nContent-Length: 22\r\nExpect: 100-continue\r\n"
-                        b"Connection: close\r\n\r\n") as sock:
+        with keeper.raw(b"POST /v1/sources/local/import HTTP/1.1\r\nHost: k\r\nContent-Length: 22\r\n"
+                        b"Expect: 100-continue\r\nConnection: close\r\n\r\n") as sock:
             contains(sock.recv(100), b"100 Continue")
             sock.sendall(b"imei\n" + imei(5000).encode() + b"\n\n")
             contains(api_lib.read_all(sock), b"200 OK")

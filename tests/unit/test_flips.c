@@ -12,12 +12,12 @@
 
 #define DEVICE(i)     (UINT64_C(35209900000000) + (i))
 #define SUBSCRIBER(i) (UINT64_C(1001010000000000) + (i))
-#define BLACK	      WEIR_ON(WEIR_BLACK)
-#define NOW	      1000000u
-#define MSC	      1
-#define SGSN	      2
+#define BLACK         WEIR_ON(WEIR_BLACK)
+#define NOW           1000000u
+#define MSC           1
+#define SGSN          2
 #define AWAY_PEER     3
-#define KIND	      4 /* always told white */
+#define KIND          4 /* always told white */
 
 struct cancel {
 	uint64_t imei, imsi;
@@ -221,11 +221,11 @@ static void test_whom_the_keeper_remembers_is_thrown_off_too(void **state)
 		.n = 5,
 		.flip =
 			{
-				{DEVICE(1), {SUBSCRIBER(1)}, "msc"},	   /* seen before our start */
-				{DEVICE(2), {SUBSCRIBER(2)}, "msc"},	   /* ours too */
-				{DEVICE(3), {SUBSCRIBER(3)}, "msc"},	   /* since then in another phone */
+				{DEVICE(1), {SUBSCRIBER(1)}, "msc"},       /* seen before our start */
+				{DEVICE(2), {SUBSCRIBER(2)}, "msc"},       /* ours too */
+				{DEVICE(3), {SUBSCRIBER(3)}, "msc"},       /* since then in another phone */
 				{DEVICE(4), {SUBSCRIBER(4)}, "elsewhere"}, /* not our peer */
-				{DEVICE(5), {0}, "msc"},		   /* nobody known */
+				{DEVICE(5), {0}, "msc"},                   /* nobody known */
 			},
 	};
 
@@ -287,17 +287,22 @@ static void test_a_peer_that_is_not_there_is_left_alone(void **state)
 	assert_int_equal(flips_counters(scene->flips)->looked, 0);
 }
 
-static void test_what_cannot_be_cancelled_is_counted_and_forgotten(void **state)
+static void test_what_cannot_be_cancelled_is_tried_by_the_next_sweep(void **state)
 {
 	struct scene *scene = *state;
 
 	scene->cancel_rc = -ENOTCONN;
 	attach(scene, 1);
 	turn_black(scene, 1);
-	turn_black(scene, 1);
 	assert_int_equal(scene->n_cancels, 1);
 	assert_int_equal(flips_counters(scene->flips)->cancel_failed, 1);
-	assert_false(flips_sweeping(scene->flips));
+	assert_int_equal(flips_counters(scene->flips)->cancelled, 0);
+	assert_false(flips_sweeping(scene->flips)); /* nobody waits for a peer that is gone */
+	scene->cancel_rc = 0;
+	flips_want_sweep(scene->flips);
+	assert_int_equal(sweep_to_the_end(scene), 0);
+	assert_int_equal(scene->n_cancels, 2);
+	assert_int_equal(flips_counters(scene->flips)->cancelled, 1);
 }
 
 /* --- only the register throws off ------------------------------------------------------------- */
@@ -419,7 +424,8 @@ static const struct serial_row serial_rows[] = {
 	{"the next serial is no gap", 100, 101, false},
 	{"several serials at once are no gap", 100, 110, false},
 	{"a serial that did not move is no gap", 100, 100, false},
-	{"what overlaps the last one is no gap", 90, 105, false},
+	{"what overlaps the last one is a gap", 90, 105, true},
+	{"the last serial again is a gap: the keeper wants a sweep", 99, 100, true},
 	{"a missed serial is a gap", 101, 102, true},
 	{"serials that went back are another ledger", 40, 50, true},
 	{"a serial that nobody has seen asks for a sweep", UINT64_MAX, 101, true},
@@ -653,7 +659,7 @@ int main(void)
 		SCENE_TEST(test_without_sightings_the_keeper_remembers),
 		SCENE_TEST(test_more_than_a_slice_at_once),
 		SCENE_TEST(test_a_peer_that_is_not_there_is_left_alone),
-		SCENE_TEST(test_what_cannot_be_cancelled_is_counted_and_forgotten),
+		SCENE_TEST(test_what_cannot_be_cancelled_is_tried_by_the_next_sweep),
 		SCENE_TEST(test_a_failed_store_throws_nobody_off),
 		SCENE_TEST(test_a_store_that_can_say_nothing_is_asked_again),
 		SCENE_TEST(test_the_version_is_the_one_that_was_seen),

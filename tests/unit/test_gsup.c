@@ -93,7 +93,7 @@ static void print_gsup(const struct ipa_frame *frame)
 static void print_ccm(const struct ipa_frame *frame)
 {
 	static const char *const types[] = {
-		[CCM_PING] = "ping",	   [CCM_PONG] = "pong",	    [CCM_ID_GET] = "id-get",
+		[CCM_PING] = "ping",       [CCM_PONG] = "pong",     [CCM_ID_GET] = "id-get",
 		[CCM_ID_RESP] = "id-resp", [CCM_ID_ACK] = "id-ack",
 	};
 	char name[CCM_NAME_TEXT];
@@ -135,7 +135,8 @@ static void decode_equals_text(void **state)
 
 /* --- encoding ------------------------------------------------------------------------------------------------- */
 
-static const struct weir_imei phone = {.key = 100100123456, .svn = 12}, other_phone = {.key = 100100654321, .svn = WEIR_NO_SVN};
+static const struct weir_imei phone = {.key = 100100123456, .svn = 12},
+			      other_phone = {.key = 100100654321, .svn = WEIR_NO_SVN};
 
 static struct weir_imsi imsi_of(const char *digits)
 {
@@ -179,10 +180,20 @@ static int answer(const char *name, int cause, bool accept, uint8_t *buf, size_t
 
 static const struct encode_row {
 	const char *vector;
-	enum { PING, PONG, ID_GET, ID_ACK, ID_RESP, REQUEST, RESULT, ERROR, CANCEL } what;
+	enum {
+		PING,
+		PONG,
+		ID_GET,
+		ID_ACK,
+		ID_RESP,
+		REQUEST,
+		RESULT,
+		ERROR,
+		CANCEL
+	} what;
 	const char *from; /* request: IMSI; result and error: vector of the request; id-resp: name */
 	const struct weir_imei *imei;
-	int arg;          /* request: digits; result: accept; error: cause */
+	int arg; /* request: digits; result: accept; error: cause */
 } encode_rows[] = {
 	{"ccm_ping", PING, NULL, NULL, 0},
 	{"ccm_pong", PONG, NULL, NULL, 0},
@@ -325,7 +336,8 @@ static void the_longest_request_is_answered_in_the_promised_room(void **state)
 
 static void what_cannot_be_said_is_refused(void **state)
 {
-	const struct weir_imei no_svn = {.key = 1, .svn = WEIR_NO_SVN}, no_key = {.key = WEIR_IMEI_END, .svn = WEIR_NO_SVN};
+	const struct weir_imei no_svn = {.key = 1, .svn = WEIR_NO_SVN},
+			       no_key = {.key = WEIR_IMEI_END, .svn = WEIR_NO_SVN};
 	const struct weir_imsi none = {0}, imsi = imsi_of("00101123456789");
 	char long_name[CCM_NAME_TEXT + 1];
 	uint8_t buf[256];
@@ -482,8 +494,9 @@ static void a_message_cut_inside_an_ie_is_truncated(void **state)
 
 static void an_ie_twice_is_a_fault_and_the_first_one_is_kept(void **state)
 {
-	static const uint8_t twice[] = {0x00, 0x1d, 0xee, 0x05, 0x30, 0x01, 0x08, 0, 1, 1, 0, 0, 0, 0, 0xf1, 0x50,
-					0x08, 0x07, 0,	  0x01, 0x10, 0,    0x21, 0x43, 0x65, 0x01, 0x05, 0x21, 0x43, 0x65, 0x87, 0x09};
+	static const uint8_t twice[] = {0x00, 0x1d, 0xee, 0x05, 0x30, 0x01, 0x08, 0,    1,    1,    0,
+					0,    0,    0,    0xf1, 0x50, 0x08, 0x07, 0,    0x01, 0x10, 0,
+					0x21, 0x43, 0x65, 0x01, 0x05, 0x21, 0x43, 0x65, 0x87, 0x09};
 	struct ipa_frame frame;
 	struct gsup_view view;
 	char imsi[WEIR_DIGITS_TEXT];
@@ -560,44 +573,122 @@ static const struct {
 } id_rows[] = {
 	{"a name with its NUL", "0005004d534300", 0, "MSC"},
 	{"a name without a NUL", "0004004d5343", 0, "MSC"},
-	{"other tags before and behind", "00020800" "0005004d534300" "00030161" "00", 0, "MSC"},
-	{"no serial number", "00030161" "00", -ENOENT, ""},
+	{"other tags before and behind",
+	 "00020800"
+	 "0005004d534300"
+	 "00030161"
+	 "00",
+	 0, "MSC"},
+	{"no serial number",
+	 "00030161"
+	 "00",
+	 -ENOENT, ""},
 	{"no IE at all", "", -ENOENT, ""},
 	{"an empty name", "000100", -EINVAL, ""},
 	{"a name that is only a NUL", "00020000", -EINVAL, ""},
-	{"a NUL inside the name", "0006004d005300" "00", -EINVAL, ""},
+	{"a NUL inside the name",
+	 "0006004d005300"
+	 "00",
+	 -EINVAL, ""},
 	{"a control character", "0005004d0a4300", -EINVAL, ""},
-	{"an octet above ASCII", "0005004dff4300", -EINVAL, ""},
-	{"the serial number twice", "0005004d534300" "0005004d534400", -EINVAL, ""},
-	{"a length of nothing", "0000" "0005004d534300", -EINVAL, ""},
+	{"an octet above ASCII", "0005004d804300", -EINVAL, ""},
+	{"a DEL", "0005004d7f4300", -EINVAL, ""},
+	{"the serial number twice",
+	 "0005004d534300"
+	 "0005004d534400",
+	 -EINVAL, ""},
+	{"a length of nothing",
+	 "0000"
+	 "0005004d534300",
+	 -EINVAL, ""},
+	{"a length of nothing, all else printable",
+	 "0000"
+	 "0021"
+	 "202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f40",
+	 -EINVAL, ""},
 	{"a length past the end", "0006004d534300", -EINVAL, ""},
-	{"a length octet alone", "0005004d534300" "00", -EINVAL, ""},
-	{"a length without a tag", "0005004d534300" "0001", -EINVAL, ""},
+	{"a length octet alone",
+	 "0005004d534300"
+	 "00",
+	 -EINVAL, ""},
+	{"a length without a tag",
+	 "0005004d534300"
+	 "0001",
+	 -EINVAL, ""},
 };
+
+/* An exact heap copy of a frame with the octets of hex behind its first ones. */
+static uint8_t *make_frame(uint8_t protocol, const char *hex, struct ipa_frame *frame)
+{
+	size_t len = IPA_HEADER + strlen(hex) / 2;
+	uint8_t *bytes = malloc(len);
+
+	bytes[0] = (uint8_t)((len - IPA_HEADER) >> 8);
+	bytes[1] = (uint8_t)(len - IPA_HEADER);
+	bytes[2] = protocol;
+	for (size_t i = IPA_HEADER; i < len; i++)
+		assert_int_equal(sscanf(hex + 2 * (i - IPA_HEADER), "%2hhx", &bytes[i]), 1);
+	assert_int_equal(ipa_frame_next(bytes, len, frame), len);
+	return bytes;
+}
 
 static void a_routing_name_is_taken_or_refused(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < sizeof(id_rows) / sizeof(id_rows[0]); i++) {
-		uint8_t bytes[64] = {0, 0, IPA_CCM, CCM_ID_RESP};
+		char name[CCM_NAME_TEXT], hex[160];
 		struct ipa_frame frame;
-		char name[CCM_NAME_TEXT];
-		size_t len = 4;
+		uint8_t *bytes;
 		int rc;
 
-		for (const char *p = id_rows[i].ies; *p; p += 2)
-			assert_int_equal(sscanf(p, "%2hhx", &bytes[len++]), 1);
-		bytes[1] = (uint8_t)(len - IPA_HEADER);
-		assert_int_equal(ipa_frame_next(bytes, len, &frame), len);
+		snprintf(hex, sizeof(hex), "05%s", id_rows[i].ies);
+		bytes = make_frame(IPA_CCM, hex, &frame);
 		rc = ccm_id_resp_name(&frame, name);
 		if (rc != id_rows[i].rc || strcmp(name, id_rows[i].name) != 0)
 			fail_msg("%s: %d and \"%s\"", id_rows[i].rule, rc, name);
+		free(bytes);
+	}
+}
+
+static const struct {
+	const char *rule;
+	const char *ies; /* hex, behind extension and type */
+	enum weir_imei_fault fault;
+} imei_rows[] = {
+	{"an IE without a number", "5000", WEIR_IMEI_EMPTY},
+	{"a number without digits", "500100", WEIR_IMEI_EMPTY},
+	{"a number longer than its IE", "50080800011000214365", WEIR_IMEI_SHORT},
+	{"a number shorter than its IE is what it says",
+	 "500a070001100021436599"
+	 "99",
+	 WEIR_IMEI_OK},
+	{"a number of nine octets", "500a09000110002143651032", WEIR_IMEI_LONG},
+	{"fillers only", "500807ffffffffffffff", WEIR_IMEI_EMPTY},
+};
+
+static void an_imei_that_is_none_is_named(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < sizeof(imei_rows) / sizeof(imei_rows[0]); i++) {
+		struct ipa_frame frame;
+		struct gsup_view view;
+		char hex[160];
+		uint8_t *bytes;
+
+		snprintf(hex, sizeof(hex), "0530%s", imei_rows[i].ies);
+		bytes = make_frame(IPA_OSMO, hex, &frame);
+		assert_int_equal(gsup_view(&frame, &view), GSUP_OK);
+		assert_true(view.has_imei);
+		if (view.imei_fault != imei_rows[i].fault)
+			fail_msg("%s: %s", imei_rows[i].rule, imei_fault_text(view.imei_fault));
+		free(bytes);
 	}
 }
 
 static void only_an_id_resp_has_a_name(void **state)
 {
-	static const uint8_t id_get[] = {0, 8, IPA_CCM, CCM_ID_GET, 0, 5, 0, 'M', 'S', 'C', 0}, empty[] = {0, 0, IPA_CCM};
+	static const uint8_t id_get[] = {0, 8, IPA_CCM, CCM_ID_GET, 0, 5, 0, 'M', 'S', 'C', 0},
+			     empty[] = {0, 0, IPA_CCM};
 	struct ipa_frame frame;
 	char name[CCM_NAME_TEXT];
 
@@ -760,8 +851,9 @@ static void our_answers_are_octet_for_octet_libosmogsms(void **state)
 		m.session_state = s.msg.session_state ? OSMO_GSUP_SESSION_STATE_END : 0;
 		m.destination_name = s.msg.source_name;
 		m.destination_name_len = s.msg.source_name_len;
-		n = error ? gsup_error(&view, (uint8_t)m.cause, ours, sizeof(ours)) :
-			    gsup_check_imei_result(&view, m.imei_result == OSMO_GSUP_IMEI_RESULT_ACK, ours, sizeof(ours));
+		n = error ? gsup_error(&view, (uint8_t)m.cause, ours, sizeof(ours))
+			  : gsup_check_imei_result(&view, m.imei_result == OSMO_GSUP_IMEI_RESULT_ACK, ours,
+						   sizeof(ours));
 		assert_int_equal(n, oracle_frame(&m, theirs));
 		assert_memory_equal(ours, theirs, (size_t)n);
 	}
@@ -772,7 +864,8 @@ static void what_we_send_is_read_by_libosmogsm(void **state)
 	seed = 4;
 	(void)state;
 	for (unsigned i = 0; i < 5000; i++) {
-		struct weir_imei imei = {.key = any(100000000) * UINT64_C(1000000) + any(1000000), .svn = (int8_t)any(100)};
+		struct weir_imei imei = {.key = any(100000000) * UINT64_C(1000000) + any(1000000),
+					 .svn = (int8_t)any(100)};
 		unsigned digits = 14 + any(3);
 		char text[20], imsi[20], back[32], key[WEIR_IMEI_TEXT];
 		struct osmo_gsup_message m;
@@ -824,7 +917,8 @@ static void on_damaged_frames_both_agree_where_both_accept(void **state)
 		own = malloc(len - 4);
 		memcpy(own, buf + 4, len - 4);
 		assert_int_equal(ipa_frame_next(buf, len, &frame), len);
-		if (osmo_gsup_decode(own, len - 4, &m) == 0 && gsup_view(&frame, &view) == GSUP_OK && view.imsi.packed) {
+		if (osmo_gsup_decode(own, len - 4, &m) == 0 && gsup_view(&frame, &view) == GSUP_OK &&
+		    view.imsi.packed) {
 			both++;
 			assert_int_equal(m.message_type, view.type);
 			assert_string_equal(imsi_print(imsi, view.imsi), m.imsi);
@@ -832,7 +926,8 @@ static void on_damaged_frames_both_agree_where_both_accept(void **state)
 				assert_int_equal(m.cn_domain, view.cn_domain);
 			if (view.imei_fault == WEIR_IMEI_OK) {
 				assert_non_null(m.imei_enc);
-				assert_int_equal(gsm48_decode_bcd_number2(back, sizeof(back), m.imei_enc, m.imei_enc_len, 0), 0);
+				assert_int_equal(
+					gsm48_decode_bcd_number2(back, sizeof(back), m.imei_enc, m.imei_enc_len, 0), 0);
 				assert_memory_equal(back, imei_print(key, view.imei.imei.key), 14);
 			}
 		}
@@ -866,6 +961,7 @@ int main(void)
 		cmocka_unit_test(frames_come_out_of_a_trickle_one_by_one),
 		cmocka_unit_test(frames_in_one_buffer_come_out_in_order),
 		cmocka_unit_test(a_routing_name_is_taken_or_refused),
+		cmocka_unit_test(an_imei_that_is_none_is_named),
 		cmocka_unit_test(only_an_id_resp_has_a_name),
 		cmocka_unit_test(every_type_that_libosmogsm_knows_has_a_name),
 		cmocka_unit_test(what_libosmogsm_sends_is_read_the_same),

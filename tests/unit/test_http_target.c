@@ -16,7 +16,8 @@ struct target_row {
 
 static const struct target_row target_rows[] = {
 	{"a path is split at slashes", "/v1/sources", 0, "<v1><sources>"},
-	{"an encoded slash stays in its segment", "/v1/devices/352099001761481%2F23", 0, "<v1><devices><352099001761481/23>"},
+	{"an encoded slash stays in its segment", "/v1/devices/352099001761481%2F23", 0,
+	 "<v1><devices><352099001761481/23>"},
 	{"a query is split at & and =", "/v1/check?imei=1&imsi=2", 0, "<v1><check>imei=1;imsi=2;"},
 	{"a query without = is empty", "/v1/check?dry", 0, "<v1><check>dry=;"},
 	{"a second = belongs to the value", "/a?b=c=d", 0, "<a>b=c=d;"},

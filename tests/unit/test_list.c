@@ -55,7 +55,8 @@ static int on_row(const struct list_row *row, void *data)
 	imei_print(a, row->from);
 	imei_print(b, row->to);
 	if (row->kind == LIST_DEVICE)
-		note(t, "%llu %s%s %s %s\n", line, a, svn_text(row->svn), colour_name(row->colour), reason_name(row->reason));
+		note(t, "%llu %s%s %s %s\n", line, a, svn_text(row->svn), colour_name(row->colour),
+		     reason_name(row->reason));
 	else if (row->kind == LIST_RANGE)
 		note(t, "%llu range %s %s %s %s\n", line, a, b, colour_name(row->colour), reason_name(row->reason));
 	else
@@ -63,6 +64,7 @@ static int on_row(const struct list_row *row, void *data)
 		     reason_name(row->reason));
 	assert_true(row->from <= row->to && row->to < WEIR_IMEI_END);
 	assert_true(row->kind == LIST_RANGE || row->from == row->to);
+	assert_true(row->kind == LIST_DEVICE || row->svn == WEIR_NO_SVN);
 	assert_true((row->kind == LIST_PAIR) == (row->imsi.packed != 0));
 	assert_true((row->kind == LIST_PAIR) == (row->rule != WEIR_PAIR_NONE));
 	assert_true((row->kind == LIST_PAIR) == (row->colour == WEIR_UNKNOWN));
@@ -74,7 +76,8 @@ static int on_reject(const struct list_reject *reject, void *data)
 {
 	struct transcript *t = data;
 
-	note(t, "%llu %c %s", (unsigned long long)reject->line, reject->remark ? '?' : '!', list_fault_name(reject->fault));
+	note(t, "%llu %c %s", (unsigned long long)reject->line, reject->remark ? '?' : '!',
+	     list_fault_name(reject->fault));
 	if (reject->column)
 		note(t, " %s(%u) \"%s\"", reject->column_name, reject->column, reject->value);
 	note(t, " %s\n", reject->text);
@@ -86,7 +89,8 @@ static const struct list_defaults strict = {.colour = WEIR_BLACK, .strict_check_
 static const struct list_defaults grey_lost = {.colour = WEIR_GREY, .reason = WEIR_REASON_LOST};
 
 /* Read a file in pieces of at most chunk octets (0: whole), each an own heap block. */
-static int read_list(struct transcript *t, const struct list_defaults *defaults, const char *file, size_t len, size_t chunk)
+static int read_list(struct transcript *t, const struct list_defaults *defaults, const char *file, size_t len,
+		     size_t chunk)
 {
 	struct list_reader *reader = list_reader_alloc(defaults, on_row, on_reject, t);
 	struct weir_why why = {""};
@@ -115,7 +119,8 @@ static const size_t chunks[] = {0, 1, 2, 3, 7, 64, 1000};
 
 #define N(table) (sizeof(table) / sizeof((table)[0]))
 
-static void check(const char *rule, const struct list_defaults *defaults, const char *file, size_t len, const char *expected)
+static void check(const char *rule, const struct list_defaults *defaults, const char *file, size_t len,
+		  const char *expected)
 {
 	for (unsigned i = 0; i < N(chunks); i++) {
 		struct transcript t = {0};
@@ -140,11 +145,13 @@ struct row {
 static void check_rows(const struct row *rows, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		check(rows[i].rule, rows[i].defaults ? rows[i].defaults : &plain, rows[i].file, rows[i].len, rows[i].expected);
+		check(rows[i].rule, rows[i].defaults ? rows[i].defaults : &plain, rows[i].file, rows[i].len,
+		      rows[i].expected);
 }
 
 /* --- good files ----------------------------------------------------------------------------------------------- */
 
+/* clang-format off */
 static const struct row good_rows[] = {
 	{"14, 15, 16 and 17 digits are the same device, the last two one version of it",
 	 FILE_IS("imei\n35209900176148\n352099001761481\n3520990017614823\n35209900176148123\n"),
@@ -160,12 +167,15 @@ static const struct row good_rows[] = {
 	 "2 ? check-digit imei(1) \"352099001761487\" check digit 7 given, 1 is right\n2 35209900176148 black none\n"
 	 "lines 2\n", NULL},
 	{"a wrong check digit of a 17-digit form too", FILE_IS("imei\n35209900176148723\n"),
-	 "2 ? check-digit imei(1) \"35209900176148723\" check digit 7 given, 1 is right\n2 35209900176148/23 black none\n"
+	 "2 ? check-digit imei(1) \"35209900176148723\" check digit 7 given, 1 is right\n2 35209900176148/23 "
+	 "black none\n"
 	 "lines 2\n", NULL},
-	{"strict: a wrong check digit refuses the row", FILE_IS("imei\n352099001761487\n352099001761480\n352099001761481\n"),
+	{"strict: a wrong check digit refuses the row",
+	 FILE_IS("imei\n352099001761487\n352099001761480\n352099001761481\n"),
 	 "2 ! check-digit imei(1) \"352099001761487\" check digit 7 given, 1 is right\n3 35209900176148 black none\n"
 	 "4 35209900176148 black none\nlines 4\n", &strict},
-	{"the file's words beat the import's", FILE_IS("imei,list,reason\n35209900176148,white,stolen\n35209900176149,,\n"),
+	{"the file's words beat the import's",
+	 FILE_IS("imei,list,reason\n35209900176148,white,stolen\n35209900176149,,\n"),
 	 "2 35209900176148 white stolen\n3 35209900176149 grey lost\nlines 3\n", &grey_lost},
 	{"a reason of none is a word too", FILE_IS("imei,reason\n35209900176148,none\n"),
 	 "2 35209900176148 grey none\nlines 2\n", &grey_lost},
@@ -179,7 +189,8 @@ static const struct row good_rows[] = {
 	 "4 range 99999999000000 99999999999999 black none\nlines 4\n", NULL},
 	{"a range holds both its ends; one device is a range too",
 	 FILE_IS("from,to,list\n35209900176148,35209900176150,grey\n35209900176148,35209900176148,white\n"),
-	 "2 range 35209900176148 35209900176150 grey none\n3 range 35209900176148 35209900176148 white none\nlines 3\n", NULL},
+	 "2 range 35209900176148 35209900176150 grey none\n3 range 35209900176148 35209900176148 white none\n"
+	 "lines 3\n", NULL},
 	{"device, TAC and range in one file",
 	 FILE_IS("imei,tac,from,to\n35209900176148,,,\n,35209900,,\n,,00000000000000,99999999999999\n"),
 	 "2 35209900176148 black none\n3 range 35209900000000 35209900999999 black none\n"
@@ -209,11 +220,13 @@ static const struct row good_rows[] = {
 	{"semicolons", FILE_IS("imei;list\n35209900176148;white\n"), "2 35209900176148 white none\nlines 2\n", NULL},
 	{"tabs, and an empty cell between two", FILE_IS("imei\treason\tlist\n35209900176148\t\twhite\n"),
 	 "2 35209900176148 white none\nlines 2\n", NULL},
-	{"pipes", FILE_IS("imei|list|make\n35209900176148|white|A, B; C\n"), "2 35209900176148 white none\nlines 2\n", NULL},
+	{"pipes",
+	 FILE_IS("imei|list|make\n35209900176148|white|A, B; C\n"), "2 35209900176148 white none\nlines 2\n", NULL},
 	{"a delimiter inside quotes does not count", FILE_IS("imei;list;\"a,b,c,d\"\n35209900176148;white;x\n"),
 	 "2 35209900176148 white none\nlines 2\n", NULL},
 	{"quoted cells, doubled quotes, spaces around",
-	 FILE_IS("\"imei\",\"note\",list\n\"35209900176148\",\"a \"\"b\"\" c\", white \n  35209900176149 , x , \"grey\" \n"),
+	 FILE_IS("\"imei\",\"note\",list\n\"35209900176148\",\"a \"\"b\"\" c\", white \n"
+	 "  35209900176149 , x , \"grey\" \n"),
 	 "2 35209900176148 white none\n3 35209900176149 grey none\nlines 3\n", NULL},
 	{"a line break inside quotes belongs to its row, which has its first line's number",
 	 FILE_IS("note,imei\n\"two\nlines, 35209900176147\",35209900176148\nx,35209900176149\n"),
@@ -231,11 +244,13 @@ static const struct row good_rows[] = {
 	{"14 digits among 15 that would be right behind a lost 0 are remarked, not changed",
 	 FILE_IS("imei\n352099001761481\n12345600000017\n12345600000018\n"),
 	 "2 35209900176148 black none\n"
-	 "3 ? leading-zero imei(1) \"12345600000017\" has 14 digits where others have 15, and would be right behind a 0; "
+	 "3 ? leading-zero imei(1) \"12345600000017\" has 14 digits where others have 15, and would be right "
+	 "behind a 0; "
 	 "was a leading zero lost?\n3 12345600000017 black none\n4 12345600000018 black none\nlines 4\n", NULL},
 	{"14 digits everywhere are no reason for a remark", FILE_IS("imei\n12345600000017\n"),
 	 "2 12345600000017 black none\nlines 2\n", NULL},
 };
+/* clang-format on */
 
 static void a_good_file_is_read(void **state)
 {
@@ -245,45 +260,57 @@ static void a_good_file_is_read(void **state)
 
 /* --- rows that are refused ------------------------------------------------------------------------------------ */
 
-#define NEXT "35209900176149\n"
+#define NEXT      "35209900176149\n"
 #define NEXT_READ "3 35209900176149 black none\nlines 3\n"
 
+/* clang-format off */
 static const struct row bad_rows[] = {
 	{"13 digits hint at a lost zero", FILE_IS("imei\n3520990017614\n" NEXT),
-	 "2 ! too-short imei(1) \"3520990017614\" has 13 digits, 14 to 17 are needed; was a leading zero lost?\n" NEXT_READ, NULL},
+	 "2 ! too-short imei(1) \"3520990017614\" has 13 digits, 14 to 17 are needed; was a leading zero lost?\n"
+	 NEXT_READ, NULL},
 	{"12 digits do not", FILE_IS("imei\n352099001761\n" NEXT),
 	 "2 ! too-short imei(1) \"352099001761\" has 12 digits, 14 to 17 are needed\n" NEXT_READ, NULL},
 	{"18 digits", FILE_IS("imei\n352099001761481234\n" NEXT),
 	 "2 ! too-long imei(1) \"352099001761481234\" has 18 digits, 14 to 17 are needed\n" NEXT_READ, NULL},
 	{"a very long cell", FILE_IS("imei\n11111111112222222222333333333344444444445555555555\n" NEXT),
-	 "2 ! too-long imei(1) \"1111111111222222222233333333334\" has 50 characters; 14 to 17 digits are needed\n" NEXT_READ,
+	 "2 ! too-long imei(1) \"1111111111222222222233333333334\" has 50 characters; 14 to 17 digits are needed\n"
+	 NEXT_READ,
 	 NULL},
 	{"letters", FILE_IS("imei\n35209900176I48\n" NEXT),
-	 "2 ! bad-character imei(1) \"35209900176I48\" character 12 is \"I\"; digits are needed, with '-', ' ', '/' or '.' "
+	 "2 ! bad-character imei(1) \"35209900176I48\" character 12 is \"I\"; digits are "
+	 "needed, with '-', ' ', '/' or '.' "
 	 "between\n" NEXT_READ, NULL},
 	{"an MEID is not read as an IMEI", FILE_IS("imei\nA0000000002329\n" NEXT),
-	 "2 ! bad-character imei(1) \"A0000000002329\" character 1 is \"A\"; digits are needed, with '-', ' ', '/' or '.' "
+	 "2 ! bad-character imei(1) \"A0000000002329\" character 1 is \"A\"; digits are "
+	 "needed, with '-', ' ', '/' or '.' "
 	 "between\n" NEXT_READ, NULL},
 	{"a spreadsheet's rounded number", FILE_IS("imei\n3.52099E+14\n" NEXT),
-	 "2 ! bad-character imei(1) \"3.52099E+14\" a spreadsheet made a rounded number of it; export the column as text\n"
+	 "2 ! bad-character imei(1) \"3.52099E+14\" a spreadsheet made a rounded number of it; export the "
+	 "column as text\n"
 	 NEXT_READ, NULL},
 	{"a NUL", FILE_IS("imei\n3520990\0176148\n" NEXT),
 	 "2 ! bad-character imei(1) \"3520990?6148\" character 8 is octet 0x0f; digits are needed\n" NEXT_READ, NULL},
 	{"a NUL among 14 digits", FILE_IS("imei\n35209900\0" "176148\n" NEXT),
-	 "2 ! bad-character imei(1) \"35209900?176148\" character 9 is octet 0x00; digits are needed\n" NEXT_READ, NULL},
+	 "2 ! bad-character imei(1) \"35209900?176148\" character 9 is octet 0x00; digits are needed\n"
+	 NEXT_READ, NULL},
 	{"only NULs", FILE_IS("imei\n\0\0\0\n" NEXT),
 	 "2 ! bad-character imei(1) \"???\" character 1 is octet 0x00; digits are needed\n" NEXT_READ, NULL},
 	{"a NUL inside a word", FILE_IS("imei,list\n35209900176148,bla\0ck\n" NEXT),
 	 "2 ! bad-list list(2) \"bla?ck\" is not white, grey or black\n" NEXT_READ, NULL},
+	{"a NUL behind a word", FILE_IS("imei,list\n35209900176148,black\0\n" NEXT),
+	 "2 ! bad-list list(2) \"black?\" is not white, grey or black\n" NEXT_READ, NULL},
 	{"octets above ASCII", FILE_IS("imei\n35209900\xc2\xa0" "176148\n" NEXT),
-	 "2 ! bad-character imei(1) \"35209900??176148\" character 9 is octet 0xc2; digits are needed\n" NEXT_READ, NULL},
+	 "2 ! bad-character imei(1) \"35209900??176148\" character 9 is octet 0xc2; digits are needed\n"
+	 NEXT_READ, NULL},
 	{"a CR in the middle", FILE_IS("imei\n3520990\r0176148\n" NEXT),
-	 "2 ! bad-character imei(1) \"3520990?0176148\" character 8 is octet 0x0d; digits are needed\n" NEXT_READ, NULL},
+	 "2 ! bad-character imei(1) \"3520990?0176148\" character 8 is octet 0x0d; digits are needed\n"
+	 NEXT_READ, NULL},
 	{"separators alone", FILE_IS("imei\n--/\n" NEXT),
 	 "2 ! empty imei(1) \"--/\" has no digit; 14 to 17 are needed\n" NEXT_READ, NULL},
 	{"no key at all", FILE_IS("imei,list\n,black\n" NEXT),
 	 "2 ! empty imei(1) \"\" has no imei, tac or range\n" NEXT_READ, NULL},
-	{"only delimiters", FILE_IS("imei,list\n,\n" NEXT), "2 ! empty imei(1) \"\" has no imei, tac or range\n" NEXT_READ,
+	{"only delimiters", FILE_IS("imei,list\n,\n" NEXT), "2 ! empty imei(1) \"\" has no imei, tac or range\n"
+	 NEXT_READ,
 	 NULL},
 	{"an unknown list", FILE_IS("imei,list\n35209900176148,red\n" NEXT),
 	 "2 ! bad-list list(2) \"red\" is not white, grey or black\n" NEXT_READ, NULL},
@@ -293,20 +320,27 @@ static const struct row bad_rows[] = {
 	 "2 ! bad-reason reason(2) \"theft\" is not a reason such as stolen, lost or duplicate\n" NEXT_READ, NULL},
 	{"a TAC of seven digits", FILE_IS("imei,tac\n,3520990\n" NEXT),
 	 "2 ! bad-tac tac(2) \"3520990\" is not 8 digits; was a leading zero lost?\n" NEXT_READ, NULL},
-	{"a TAC of letters", FILE_IS("imei,tac\n,3520990O\n" NEXT), "2 ! bad-tac tac(2) \"3520990O\" is not 8 digits\n" NEXT_READ,
+	{"a TAC of letters", FILE_IS("imei,tac\n,3520990O\n" NEXT), "2 ! bad-tac tac(2) \"3520990O\" is not 8 digits\n"
+	 NEXT_READ,
 	 NULL},
 	{"a range that ends before it begins", FILE_IS("imei,from,to\n,35209900176149,35209900176148\n" NEXT),
 	 "2 ! bad-range to(3) \"35209900176148\" is below from; the lower end comes first\n" NEXT_READ, NULL},
 	{"a range with an end of 15 digits", FILE_IS("imei,from,to\n,35209900176149,352099001761505\n" NEXT),
 	 "2 ! bad-range to(3) \"352099001761505\" is not 14 digits\n" NEXT_READ, NULL},
-	{"half a range", FILE_IS("imei,from,to\n,35209900176149,\n" NEXT), "2 ! bad-range to(3) \"\" is not 14 digits\n" NEXT_READ,
+	{"half a range", FILE_IS("imei,from,to\n,35209900176149,\n" NEXT), "2 ! bad-range to(3) \"\" is not 14 digits\n"
+	 NEXT_READ,
 	 NULL},
-	{"the other half", FILE_IS("imei,from,to\n,,35209900176149\n" NEXT), "2 ! bad-range from(2) \"\" is not 14 digits\n" NEXT_READ,
+	{"the other half",
+	 FILE_IS("imei,from,to\n,,35209900176149\n" NEXT), "2 ! bad-range from(2) \"\" is not 14 digits\n"
+	 NEXT_READ,
 	 NULL},
 	{"imei and tac exclude each other", FILE_IS("imei,tac\n35209900176148,35209900\n" NEXT),
-	 "2 ! bad-range tac(2) \"35209900\" imei, tac and from,to exclude each other; one of them is needed\n" NEXT_READ, NULL},
-	{"imei and a range exclude each other", FILE_IS("imei,from,to\n35209900176148,35209900176148,35209900176148\n" NEXT),
-	 "2 ! bad-range from(2) \"35209900176148\" imei, tac and from,to exclude each other; one of them is needed\n" NEXT_READ,
+	 "2 ! bad-range tac(2) \"35209900\" imei, tac and from,to exclude each other; one of them is needed\n"
+	 NEXT_READ, NULL},
+	{"imei and a range exclude each other",
+	 FILE_IS("imei,from,to\n35209900176148,35209900176148,35209900176148\n" NEXT),
+	 "2 ! bad-range from(2) \"35209900176148\" imei, tac and from,to exclude each other; one of them is needed\n"
+	 NEXT_READ,
 	 NULL},
 	{"an IMSI of four digits", FILE_IS("imei,imsi\n35209900176148,0010\n" NEXT),
 	 "2 ! bad-imsi imsi(2) \"0010\" is not 5 to 15 digits\n" NEXT_READ, NULL},
@@ -345,18 +379,24 @@ static const struct row bad_rows[] = {
 	{"a quote that only another row's quote would close loses its own line only",
 	 FILE_IS("imei,note\n35209900176147,\"oops\n35209900176148,\"x\"\n35209900176149,\"a\nb\"\n"),
 	 "2 ! bad-quotes opens a quote that is not closed where it should be\n"
-	 "3 35209900176148 black none\n4 ? line-break has line ends inside quotes, and was read as one row; is that meant?\n"
+	 "3 35209900176148 black none\n4 ? line-break has line ends inside quotes, and was read as one row; is "
+	 "that meant?\n"
 	 "4 35209900176149 black none\nlines 5\n", NULL},
 	{"two open quotes, one behind the other, are a quoted cell, and remarked",
 	 FILE_IS("imei,note\n35209900176146,\"\n35209900176147,x\n35209900176148,\"\n35209900176149,y\n"),
 	 "2 ? line-break has line ends inside quotes, and was read as one row; is that meant?\n"
 	 "2 35209900176146 black none\n5 35209900176149 black none\nlines 5\n", NULL},
+	{"of a file cut inside quotes only the last row is cut",
+	 FILE_IS("imei,note,list\n35209900176147,\"oops\n35209900176148\n35209900176149,y"),
+	 "2 ! bad-quotes opens a quote that the file does not close: was it cut?\n3 35209900176148 black none\n"
+	 "4 ! cut is the last row, has no line end and too few cells: was the file cut?\nlines 4\n", NULL},
 	{"three open quotes: the last one is refused",
 	 FILE_IS("imei,note\n35209900176146,\"\n35209900176147,\"\n35209900176148,\"\n35209900176149,y\n"),
 	 "2 ? line-break has line ends inside quotes, and was read as one row; is that meant?\n"
 	 "2 35209900176146 black none\n4 ! bad-quotes opens a quote that the file does not close: was it cut?\n"
 	 "5 35209900176149 black none\nlines 5\n", NULL},
 };
+/* clang-format on */
 
 static void a_bad_row_is_refused_singly_and_the_next_one_read(void **state)
 {
@@ -366,9 +406,12 @@ static void a_bad_row_is_refused_singly_and_the_next_one_read(void **state)
 
 /* --- files that cannot be read -------------------------------------------------------------------------------- */
 
+/* clang-format off */
 static const struct row bad_files[] = {
-	{"an empty file", FILE_IS(""), "error -22 the file is empty; a first line is needed such as imei,list\n", NULL},
-	{"blank lines only", FILE_IS("\n\r\n  \n"), "error -22 the file is empty; a first line is needed such as imei,list\n", NULL},
+	{"an empty file", FILE_IS(""),
+	 "error -22 the file is empty; a first line is needed such as imei,list\n", NULL},
+	{"blank lines only", FILE_IS("\n\r\n  \n"),
+	 "error -22 the file is empty; a first line is needed such as imei,list\n", NULL},
 	{"no column that names a device", FILE_IS("serial,list\n35209900176148,black\n"),
 	 "error -22 line 1: the header needs a column imei, or tac, or from and to; it has: serial, list\n", NULL},
 	{"half a range in the header", FILE_IS("from,list\n35209900176148,black\n"),
@@ -376,14 +419,18 @@ static const struct row bad_files[] = {
 	{"a header's digits are not repeated", FILE_IS("serial,35209900176148\n"),
 	 "error -22 line 1: the header needs a column imei, or tac, or from and to; it has: serial, ?\n", NULL},
 	{"several cells and no header", FILE_IS("352099001761481,black\n"),
-	 "error -22 line 1: a row of several cells before any header; a first line is needed such as imei,list\n", NULL},
+	 "error -22 line 1: a row of several cells before any header; a first line is needed "
+	 "such as imei,list\n", NULL},
 	{"one column that begins with 13 digits", FILE_IS("3520990017614\n35209900176148\n"),
-	 "error -22 line 1 names no column and is no IMEI either: it has too few digits; a header is needed such as imei,list\n",
+	 "error -22 line 1 names no column and is no IMEI either: it has too few digits; a header is needed "
+	 "such as imei,list\n",
 	 NULL},
-	{"a column twice", FILE_IS("imei,list,IMEI\n"), "error -22 line 1: columns 1 and 3 are both called imei\n", NULL},
+	{"a column twice", FILE_IS("imei,list,IMEI\n"),
+	 "error -22 line 1: columns 1 and 3 are both called imei\n", NULL},
 	{"a file of differences", FILE_IS("imei,change_type\n35209900176148,remove\n"),
 	 "error -22 line 1: a column change_type says that this file lists differences; a full list is needed\n", NULL},
-	{"UTF-16", FILE_IS("\xff\xfei\0m\0e\0i\0\n\0"), "error -22 line 1: the file is UTF-16; UTF-8 is needed\n", NULL},
+	{"UTF-16", FILE_IS("\xff\xfei\0m\0e\0i\0\n\0"),
+	 "error -22 line 1: the file is UTF-16; UTF-8 is needed\n", NULL},
 	{"UTF-16, the other end first", FILE_IS("\xfe\xff\0i\0m\0e\0i\0\n"),
 	 "error -22 line 1: the file is UTF-16; UTF-8 is needed\n", NULL},
 	{"lines that end in CR alone", FILE_IS("imei,list\r35209900176148,black\r"),
@@ -393,6 +440,7 @@ static const struct row bad_files[] = {
 	{"a header whose quote does not close", FILE_IS("imei,\"list\n35209900176148,black\n"),
 	 "error -22 line 1: opens a quote that the file does not close: was it cut?\n", NULL},
 };
+/* clang-format on */
 
 static void a_file_that_cannot_be_read_says_why(void **state)
 {
@@ -442,11 +490,13 @@ static void a_row_of_the_longest_length_is_read_and_a_longer_one_refused(void **
 	free(file);
 	file = file_with_row_of(LIST_LINE_MAX + 1, "", &len);
 	check("4097 octets", &plain, file, len,
-	      "2 ! row-too-long is longer than 4096 octets; is its line end LF or CRLF?\n3 35209900176149 black none\nlines 3\n");
+	      "2 ! row-too-long is longer than 4096 octets; is its line end LF or CRLF?\n3 35209900176149 black "
+	      "none\nlines 3\n");
 	free(file);
 	file = file_with_row_of(100000, "", &len);
 	check("100000 octets", &plain, file, len,
-	      "2 ! row-too-long is longer than 4096 octets; is its line end LF or CRLF?\n3 35209900176149 black none\nlines 3\n");
+	      "2 ! row-too-long is longer than 4096 octets; is its line end LF or CRLF?\n3 35209900176149 black "
+	      "none\nlines 3\n");
 	check("cut inside a long row", &plain, file, len / 2,
 	      "2 ! row-too-long is longer than 4096 octets; is its line end LF or CRLF?\nlines 2\n");
 	free(file);
@@ -476,8 +526,8 @@ static void a_quoted_row_of_many_lines_has_the_same_limit(void **state)
 	read_list(&t, &plain, file, len, 0);
 	for (size_t i = 0; i < len; i++)
 		lines += file[i] == '\n';
-	snprintf(expected, sizeof(expected), "2 35209900176148 black none\n%u 35209900176149 black none\nlines %u\n", lines,
-		 lines);
+	snprintf(expected, sizeof(expected), "2 35209900176148 black none\n%u 35209900176149 black none\nlines %u\n",
+		 lines, lines);
 	assert_non_null(strstr(t.text, expected));
 	assert_int_equal(t.rows, 2);
 	assert_int_equal(t.rejects, 1); /* the remark */
@@ -486,7 +536,8 @@ static void a_quoted_row_of_many_lines_has_the_same_limit(void **state)
 	memset(&t, 0, sizeof(t));
 	file = file_with_row_of(LIST_LINE_MAX + 1, "\"", &len);
 	read_list(&t, &plain, file, len, 0);
-	assert_ptr_equal(strstr(t.text, "2 ! bad-quotes opens a quote that is not closed within 4096 octets\n"), t.text);
+	assert_ptr_equal(strstr(t.text, "2 ! bad-quotes opens a quote that is not closed within 4096 octets\n"),
+			 t.text);
 	assert_non_null(strstr(t.text, " 35209900176149 black none\n"));
 	assert_int_equal(t.rows, 1);
 	free(t.text);
@@ -655,8 +706,8 @@ static int complain(const struct list_reject *reject, void *data)
 static void check_same(const struct list_row *a, const struct list_row *b, const char *text)
 {
 	if (a->kind != b->kind || a->from != b->from || a->to != b->to || a->svn != b->svn ||
-	    a->imsi.packed != b->imsi.packed || a->colour != b->colour || a->rule != b->rule || a->reason != b->reason ||
-	    a->line != b->line)
+	    a->imsi.packed != b->imsi.packed || a->colour != b->colour || a->rule != b->rule ||
+	    a->reason != b->reason || a->line != b->line)
 		fail_msg("another row came back from %s", text);
 }
 
@@ -667,7 +718,8 @@ static void what_is_printed_is_read_as_the_same_row(void **state)
 	(void)state;
 	seed = 1;
 	for (unsigned i = 0; i < 30000; i++) {
-		const struct list_defaults other = {.colour = (enum weir_colour)any(3), .reason = (uint16_t)any(WEIR_N_REASONS)};
+		const struct list_defaults other = {.colour = (enum weir_colour)any(3),
+						    .reason = (uint16_t)any(WEIR_N_REASONS)};
 		struct list_row row = any_row();
 		char text[LIST_ROW_TEXT];
 		struct only back = {.n = 0};
@@ -711,16 +763,35 @@ static const struct {
 	struct list_row row;
 	const char *source, *text;
 } printed[] = {
-	{{.kind = LIST_DEVICE, .from = 35209900176148, .to = 35209900176148, .svn = WEIR_NO_SVN, .colour = WEIR_BLACK,
-	  .reason = WEIR_REASON_STOLEN}, "police", "352099001761481,,,,black,,,stolen,police\n"},
-	{{.kind = LIST_DEVICE, .from = 123456, .to = 123456, .svn = 7, .colour = WEIR_GREY}, "",
+	{{.kind = LIST_DEVICE,
+	  .from = 35209900176148,
+	  .to = 35209900176148,
+	  .svn = WEIR_NO_SVN,
+	  .colour = WEIR_BLACK,
+	  .reason = WEIR_REASON_STOLEN},
+	 "police",
+	 "352099001761481,,,,black,,,stolen,police\n"},
+	{{.kind = LIST_DEVICE, .from = 123456, .to = 123456, .svn = 7, .colour = WEIR_GREY},
+	 "",
 	 "0000000012345607,,,,grey,,,none,\n"},
-	{{.kind = LIST_RANGE, .from = 35209900000000, .to = 35209900999999, .svn = WEIR_NO_SVN, .colour = WEIR_WHITE}, "x",
+	{{.kind = LIST_RANGE, .from = 35209900000000, .to = 35209900999999, .svn = WEIR_NO_SVN, .colour = WEIR_WHITE},
+	 "x",
 	 ",35209900,,,white,,,none,x\n"},
-	{{.kind = LIST_RANGE, .from = 35209900000000, .to = 35209901999999, .svn = WEIR_NO_SVN, .colour = WEIR_WHITE}, "x",
+	{{.kind = LIST_RANGE, .from = 35209900000000, .to = 35209901999999, .svn = WEIR_NO_SVN, .colour = WEIR_WHITE},
+	 "x",
 	 ",,35209900000000,35209901999999,white,,,none,x\n"},
-	{{.kind = LIST_PAIR, .from = 35209900176148, .to = 35209900176148, .svn = WEIR_NO_SVN, .colour = WEIR_UNKNOWN,
-	  .imsi = {UINT64_C(1001010000000001)}, .rule = WEIR_PAIR_FIXED, .reason = WEIR_REASON_REGISTERED}, "a \"b\", c",
+	{{.kind = LIST_RANGE, .from = 35209900000001, .to = 35209901000000, .svn = WEIR_NO_SVN, .colour = WEIR_GREY},
+	 "x",
+	 ",,35209900000001,35209901000000,grey,,,none,x\n"},
+	{{.kind = LIST_PAIR,
+	  .from = 35209900176148,
+	  .to = 35209900176148,
+	  .svn = WEIR_NO_SVN,
+	  .colour = WEIR_UNKNOWN,
+	  .imsi = {UINT64_C(1001010000000001)},
+	  .rule = WEIR_PAIR_FIXED,
+	  .reason = WEIR_REASON_REGISTERED},
+	 "a \"b\", c",
 	 "352099001761481,,,,,001010000000001,fixed,registered,\"a \"\"b\"\", c\"\n"},
 };
 
@@ -731,7 +802,8 @@ static void rows_are_printed_as_the_header_says(void **state)
 	for (unsigned i = 0; i < N(printed); i++) {
 		char text[LIST_ROW_TEXT];
 
-		assert_int_equal(list_row_print(&printed[i].row, printed[i].source, text, sizeof(text)), strlen(printed[i].text));
+		assert_int_equal(list_row_print(&printed[i].row, printed[i].source, text, sizeof(text)),
+				 strlen(printed[i].text));
 		assert_string_equal(text, printed[i].text);
 	}
 }
@@ -742,7 +814,8 @@ static void every_fault_has_its_own_name(void **state)
 	for (unsigned i = 0; i < LIST_N_FAULTS; i++) {
 		assert_non_null(list_fault_name((enum list_fault)i));
 		for (unsigned k = 0; k < i; k++)
-			assert_string_not_equal(list_fault_name((enum list_fault)i), list_fault_name((enum list_fault)k));
+			assert_string_not_equal(list_fault_name((enum list_fault)i),
+						list_fault_name((enum list_fault)k));
 	}
 	assert_string_equal(list_fault_name(LIST_N_FAULTS), "?");
 }

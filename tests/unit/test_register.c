@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* The register says what was set, and only that: by hand-written cases, and against a plain model under random changes. */
+/* The register says what was set, and only that: by hand-written cases, and against a plain model under random changes.
+ */
 #include "register/register.h"
 
 #include "rows.h"
@@ -33,7 +34,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* --- short words --------------------------------------------------------------------------------------------------- */
+/* --- short words ------------------------------------------------------------------------------ */
 
 static uint64_t serial;
 
@@ -93,11 +94,11 @@ static unsigned findings(void)
 }
 
 #define BLACK WEIR_ON(WEIR_BLACK)
-#define GREY WEIR_ON(WEIR_GREY)
+#define GREY  WEIR_ON(WEIR_GREY)
 #define WHITE WEIR_ON(WEIR_WHITE)
-#define IMSI UINT64_C(1001010000000001)
+#define IMSI  UINT64_C(1001010000000001)
 
-/* --- cases --------------------------------------------------------------------------------------------------------- */
+/* --- cases ------------------------------------------------------------------------------------ */
 
 static void test_an_empty_register_knows_nothing_and_does_not_fail(void **state)
 {
@@ -220,6 +221,13 @@ static void test_a_pair_counts_where_the_device_is_marked(void **state)
 	assert_int_equal(register_set_device(writer, &device), 0);
 	assert_int_equal(register_set_pair(writer, 5, (struct weir_imsi){IMSI}, WEIR_PAIR_DENY, WEIR_REASON_FRAUD), 0);
 	assert_int_equal(register_set_pair(writer, 5, (struct weir_imsi){IMSI + 2}, WEIR_PAIR_ALLOW, 0), 0);
+	list(4, WEIR_NO_SVN, BLACK, 0);
+	assert_int_equal(register_set_pair(writer, 4, (struct weir_imsi){IMSI}, WEIR_PAIR_ALLOW, 0), 0);
+	commit();
+	assert_int_equal(findings(), 1); /* it has a pair and no mark */
+	assert_int_equal(ask(4, WEIR_NO_SVN, IMSI).pair, WEIR_PAIR_NONE);
+	begin();
+	assert_int_equal(register_set_pair(writer, 4, (struct weir_imsi){IMSI}, WEIR_PAIR_NONE, 0), 0);
 	commit();
 	facts = ask(5, WEIR_NO_SVN, IMSI);
 	assert_int_equal(facts.pair, WEIR_PAIR_DENY);
@@ -305,7 +313,7 @@ static void test_a_query_that_could_not_be_read_is_left_alone(void **state)
 	assert_true(facts[1].failed);
 }
 
-/* --- against a model ------------------------------------------------------------------------------------------------- */
+/* --- against a model -------------------------------------------------------------------------- */
 
 #define MODEL_KEYS 400 /* few, so that neighbours come and go */
 
@@ -363,7 +371,8 @@ static void check_model(void)
 	}
 	for (unsigned i = 0; i < MODEL_KEYS; i++) {
 		for (unsigned j = 0; j < 64; j++)
-			query[j] = (struct weir_query){.imei = {key_of((i * 7 + j * 13) % MODEL_KEYS), 5}, .imsi = {IMSI}};
+			query[j] =
+				(struct weir_query){.imei = {key_of((i * 7 + j * 13) % MODEL_KEYS), 5}, .imsi = {IMSI}};
 		query[63].imei.key++; /* never listed */
 		assert_int_equal(register_lookup(register_writer_reader(writer), query, facts, 64), 0);
 		for (unsigned j = 0; j < 63; j++) {
@@ -373,9 +382,9 @@ static void check_model(void)
 			assert_int_equal(facts[j].device.lists, model[k].lists);
 			assert_int_equal(facts[j].svn.lists, model[k].svn_lists);
 			assert_int_equal(facts[j].pair, model[k].pair);
-			assert_int_equal(facts[j].sim, model[k].home ? WEIR_SIM_AT_HOME :
-						       any_home	     ? WEIR_SIM_ELSEWHERE :
-								       WEIR_SIM_FREE);
+			assert_int_equal(facts[j].sim, model[k].home ? WEIR_SIM_AT_HOME
+						       : any_home    ? WEIR_SIM_ELSEWHERE
+								     : WEIR_SIM_FREE);
 		}
 		assert_int_equal(facts[63].device.lists, WEIR_ON_NONE);
 	}
@@ -451,7 +460,7 @@ static void test_the_digest_depends_on_what_is_there_and_not_on_how_it_came(void
 	assert_int_equal(b.devices, 50);
 }
 
-/* --- walking ---------------------------------------------------------------------------------------------------------- */
+/* --- walking ---------------------------------------------------------------------------------- */
 
 struct seen {
 	uint64_t last;
@@ -491,7 +500,7 @@ static void test_a_walk_in_slices_sees_every_row_once_and_in_order(void **state)
 	assert_int_equal(seen.svn_rows, 100);
 }
 
-/* --- generations ------------------------------------------------------------------------------------------------------ */
+/* --- generations ------------------------------------------------------------------------------ */
 
 static void test_readers_follow_a_rebuilt_register(void **state)
 {
@@ -667,8 +676,9 @@ static void write_until_killed(int told)
 		if (register_batch_begin(writer))
 			_exit(2);
 		for (unsigned i = 0; i < 10; i++) {
-			struct register_device device = {
-				.key = key_of((unsigned)(s * 7 + i) % 500), .n_rows = 1, .row = {{WEIR_NO_SVN, {1 + s % 7, 0}}}};
+			struct register_device device = {.key = key_of((unsigned)(s * 7 + i) % 500),
+							 .n_rows = 1,
+							 .row = {{WEIR_NO_SVN, {1 + s % 7, 0}}}};
 
 			register_set_device(writer, &device);
 		}

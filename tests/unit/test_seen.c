@@ -10,10 +10,10 @@
 #include <osmocom/core/utils.h>
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include <stdlib.h>
 
 #include "keeper/lists.h"
 #include "keeper/main.h"
@@ -224,7 +224,7 @@ static void test_names_are_cleaned(void **state)
 	seen_close(seen);
 }
 
-/* --- orders --------------------------------------------------------------------------------------------------------------- */
+/* --- orders ----------------------------------------------------------------------------------------------------- */
 
 static int gate_open(void)
 {
@@ -358,7 +358,8 @@ static void test_socket_to_store(void **state)
 	struct seen *seen = open_seen(&wide);
 	struct seen_socket *seen_socket;
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct weir_sighting sightings[2] = {{.imei = 1, .imsi = {100101}, .time_s = 100, .peer = "p"}, {.imei = 2, .time_s = 100}};
+	struct weir_sighting sightings[2] = {{.imei = 1, .imsi = {100101}, .time_s = 100, .peer = "p"},
+					     {.imei = 2, .time_s = 100}};
 	uint8_t datagram[SIGHTING_DATAGRAM + 10] = {0};
 	struct seen_by by;
 	size_t len;
@@ -402,7 +403,8 @@ int main(void)
 		IN_DIR("an order that is lost shows as a gap, without another order", test_orders_lost_show_a_gap),
 		IN_DIR("no gate is no error", test_orders_without_a_gate),
 	};
-	static const struct log_info_cat categories[] = {[DSEEN] = {.name = "DSEEN", .loglevel = LOGL_FATAL, .enabled = 1}};
+	static const struct log_info_cat categories[] = {
+		[DSEEN] = {.name = "DSEEN", .loglevel = LOGL_FATAL, .enabled = 1}};
 	static const struct log_info log_info = {.cat = categories, .num_cat = DSEEN + 1};
 
 	osmo_init_logging2(NULL, &log_info);

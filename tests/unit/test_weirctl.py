@@ -40,9 +40,11 @@ def test_help_and_usage():
     good(run("--version"), "weirctl ")
     for args, part in ((("fly",), "no such verb: fly"), (("--fly",), "no such option"), (("-S",), "no such option"),
                        (("block",), "block: needs IMEI"), (("block", "1", "2"), "one word too many: 2"),
-                       (("block", "1", "--colour", "x"), "no such option"), (("block", "1", "--reason"), "value is missing"),
+                       (("block", "1", "--colour", "x"), "no such option"),
+                       (("block", "1", "--reason"), "value is missing"),
                        (("import", "x"), "--source NAME is needed"), (("tac", "paint", "35209900"), "put or remove"),
-                       (("block", "1", "--force=yes"), "no such option"), (("-S", "/" + "x" * 120, "status"), "longer than")):
+                       (("block", "1", "--force=yes"), "no such option"),
+                       (("-S", "/" + "x" * 120, "status"), "longer than")):
         status, out, err = run(*args)
         equal((args, status, out), (args, USAGE, ""))
         contains(err, part)
@@ -85,8 +87,8 @@ def test_a_keeper_that_hangs_up():
 
 def test_block_check_unblock():
     with Keeper() as keeper:
-        good(keeper.ctl("block", "35-209900-176148-1", "--reason", "stolen"), f"{A}: listed by local, in force (serial 2); "
-             "unknown -> black\n")
+        good(keeper.ctl("block", "35-209900-176148-1", "--reason", "stolen"),
+             f"{A}: listed by local, in force (serial 2); unknown -> black\n")
         good(keeper.ctl("block", A, "--reason=stolen"), "nothing to change")
         status, out, err = keeper.ctl("check", A + "/23")
         equal((status, err), (BLACK, ""))
@@ -141,7 +143,8 @@ def write(keeper, name, text):
 
 def test_import_and_export():
     with Keeper() as keeper:
-        path = write(keeper, "list.csv", "imei,list\n" + "".join(f"{imei(n)},black\n" for n in range(1000)) + "oops,black\n")
+        rows = "".join(f"{imei(n)},black\n" for n in range(1000))
+        path = write(keeper, "list.csv", "imei,list\n" + rows + "oops,black\n")
         out = good(keeper.ctl("import", path, "--source", "police", "--dry-run"))
         contains(out, "nothing was changed; it would be")
         equal(keeper.ctl("check", imei(5))[0], OK)
@@ -156,7 +159,8 @@ def test_import_and_export():
         status, out, err = keeper.ctl("import", write(keeper, "bad.csv", "colour\nred\n"), "--source", "police")
         equal(status, REFUSED)
         contains(err, "[unreadable]")
-        good(keeper.ctl("import", "-", "--source", "police", "--mode", "take-off", stdin=f"imei\n{imei(5)}\n"), "1 removed")
+        one = f"imei\n{imei(5)}\n"
+        good(keeper.ctl("import", "-", "--source", "police", "--mode", "take-off", stdin=one), "1 removed")
         copy = os.path.join(keeper.top, "copy.csv")
         good(keeper.ctl("export", "--source", "police", "-o", copy))
         with open(copy, encoding="ascii") as lines:

@@ -36,5 +36,6 @@ const char *vector_decoded(const struct vector *vector);
 
 /* Each gets an own heap copy of exactly len octets. */
 typedef void vector_fn(const uint8_t *bytes, size_t len, void *data);
-void vector_each_prefix(const struct vector *vector, vector_fn *fn, void *data);  /* every proper one, the empty one too */
+void vector_each_prefix(const struct vector *vector, vector_fn *fn,
+			void *data); /* every proper one, the empty one too */
 void vector_each_bitflip(const struct vector *vector, vector_fn *fn, void *data); /* every bit turned once */

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 The Weir authors */
+
+/* The gate's settings as values: addresses, prefixes, who may connect, numbers of peers, the limit of complaints. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <osmocom/core/talloc.h>
+
+#include "gate/address.h"
+#include "gate/config.h"
+#include "gate/gripe.h"
+#include "gate/peers.h"
+
+static const struct {
+	const char *prefix, *printed; /* printed NULL: refused */
+	const char *in, *out;
+} prefix_rows[] = {
+	{ "10.1.0.0/16", "10.1.0.0/16", "10.1.255.255", "10.2.0.0" },
+	{ "10.1.2.3", "10.1.2.3/32", "10.1.2.3", "10.1.2.2" },
+	{ "10.1.2.3/32", "10.1.2.3/32", "10.1.2.3", "10.1.2.2" },
+	{ "128.0.0.0/1", "128.0.0.0/1", "255.0.0.1", "127.255.255.255" },
+	{ "10.1.2.128/25", "10.1.2.128/25", "10.1.2.129", "10.1.2.127" },
+	{ "10.1.2.4/31", "10.1.2.4/31", "10.1.2.5", "10.1.2.6" },
+	{ "0.0.0.0/0", "0.0.0.0/0", "255.255.255.255", "::1" },
+	{ "::/0", "::/0", "2001:db8::1", "10.0.0.1" },
+	{ "2001:db8::/33", "2001:db8::/33", "2001:db8:7fff::1", "2001:db8:8000::1" },
+	{ "::1", "::1/128", "::1", "::2" },
+	{ "10.1.0.1/16", NULL, NULL, NULL },	/* bits behind the length */
+	{ "10.1.0.0/33", NULL, NULL, NULL },
+	{ "10.1.0.0/-1", NULL, NULL, NULL },
+	{ "10.1.0.0/", NULL, NULL, NULL },
+	{ "10.1.0.0/8x", NULL, NULL, NULL },
+	{ "10.1.0.0/ 8", NULL, NULL, NULL },
+	{ "10.1.0", NULL, NULL, NULL },
+	{ "localhost", NULL, NULL, NULL },
+	{ "", NULL, NULL, NULL },
+	{ "/8", NULL, NULL, NULL },
+	{ "2001:db8::1/64", NULL, NULL, NULL },
+	{ "2001:db8:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000/64", NULL, NULL, NULL },
+};
+
+static void a_prefix_covers_what_begins_with_its_bits(void **state)
+{
+	struct gate_prefix prefix;
+	struct gate_address address;
+	char text[GATE_ADDRESS_TEXT];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(prefix_rows) / sizeof(prefix_rows[0]); i++) {
+		int rc = prefix_from_text(prefix_rows[i].prefix, &prefix);
+		if (!prefix_rows[i].printed) {
+			assert_int_equal(rc, -EINVAL);
+			assert_int_equal(prefix.net.family, 0);
+			continue;
+		}
+		assert_int_equal(rc, 0);
+		assert_string_equal(prefix_print(text, &prefix), prefix_rows[i].printed);
+		assert_int_equal(address_from_text(prefix_rows[i].in, 99, &address), 0);
+		assert_true(prefix_covers(&prefix, &address));
+		assert_int_equal(address_from_text(prefix_rows[i].out, 99, &address), 0);
+		assert_false(prefix_covers(&prefix, &address));
+	}
+}
+
+static void the_empty_prefix_covers_nothing(void **state)
+{
+	const struct gate_prefix none = { 0 };
+	const struct gate_address nowhere = { 0 };
+
+	(void)state;
+	assert_false(prefix_covers(&none, &nowhere));
+}
+
+static void an_address_survives_the_socket(void **state)
+{
+	static const char *const texts[] = { "127.0.0.1", "255.255.255.255", "::1", "2001:db8::42" };
+	struct gate_address in, out;
+	struct sockaddr_storage sa;
+	char text[GATE_ADDRESS_TEXT];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		assert_int_equal(address_from_text(texts[i], 4222, &in), 0);
+		assert_true(address_to_sockaddr(&in, &sa) > 0);
+		address_from_sockaddr(&sa, &out);
+		assert_true(address_equal(&in, &out));
+		assert_string_equal(address_print(text, &out), texts[i]);
+	}
+	assert_string_equal(address_print_port(text, &out), "[2001:db8::42]:4222");
+}
+
+static void a_mapped_address_is_the_ipv4_address(void **state)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(7) };
+	struct sockaddr_storage sa;
+	struct gate_address address;
+	char text[GATE_ADDRESS_TEXT];
+
+	(void)state;
+	memcpy(in6.sin6_addr.s6_addr + 10, "\xff\xff\x0a\x01\x02\x03", 6);
+	memset(&sa, 0, sizeof(sa));
+	memcpy(&sa, &in6, sizeof(in6));
+	address_from_sockaddr(&sa, &address);
+	assert_string_equal(address_print_port(text, &address), "10.1.2.3:7");
+}
+
+/* --- who may connect ---------------------------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name, *from;
+	bool covered, allowed;
+} peer_rows[] = {
+	{ "MSC-1", "10.1.0.5", true, true },
+	{ "MSC-", "10.1.0.5", true, true },
+	{ "MSC", "10.1.0.5", true, false },
+	{ "msc-1", "10.1.0.5", true, false },
+	{ "MSC-1", "10.2.0.5", true, false },
+	{ "SGSN-1", "10.2.0.5", true, true },
+	{ "SGSN-10", "10.2.0.5", true, false },
+	{ "SGSN-1", "10.3.0.5", false, false },
+	{ "anybody", "2001:db8::7", true, true },
+	{ "anybody", "2001:db9::7", false, false },
+};
+
+static void a_peer_needs_its_name_and_its_address(void **state)
+{
+	static struct gate_config config;
+	struct gate_address from;
+
+	(void)state;
+	config_init(&config);
+	assert_int_equal(config_add_peer(&config.gsup, "MSC-*", "10.1.0.0/16", NULL), 0);
+	assert_int_equal(config_add_peer(&config.gsup, "SGSN-1", "10.2.0.0/16", NULL), 0);
+	assert_int_equal(config_add_peer(&config.gsup, "*", "2001:db8::/32", NULL), 0);
+	assert_int_equal(config_add_peer(&config.gsup, "*", "2001:db8::/32", NULL), 0); /* twice is once */
+	assert_int_equal(config.gsup.n_peers, 3);
+	for (size_t i = 0; i < sizeof(peer_rows) / sizeof(peer_rows[0]); i++) {
+		assert_int_equal(address_from_text(peer_rows[i].from, 1, &from), 0);
+		assert_int_equal(config_covers_address(&config.gsup, &from), peer_rows[i].covered);
+		assert_int_equal(config_allows_peer(&config.gsup, peer_rows[i].name, &from), peer_rows[i].allowed);
+	}
+}
+
+static void nobody_may_connect_by_default(void **state)
+{
+	static struct gate_config config;
+	struct gate_address from;
+
+	(void)state;
+	config_init(&config);
+	assert_int_equal(address_from_text("127.0.0.1", 1, &from), 0);
+	assert_false(config_covers_address(&config.gsup, &from));
+	assert_int_equal(config.gsup.n_listen, 0);
+}
+
+static void what_is_refused_is_told_in_a_sentence(void **state)
+{
+	static struct gate_config config;
+	struct weir_why why;
+	char name[80];
+
+	(void)state;
+	config_init(&config);
+	memset(name, 'A', sizeof(name));
+	name[64] = '\0';
+	assert_int_equal(config_add_peer(&config.gsup, name, "10.0.0.0/8", &why), -EINVAL);
+	assert_non_null(strstr(why.text, "1 to 63"));
+	assert_int_equal(config_add_peer(&config.gsup, "A*B", "10.0.0.0/8", &why), -EINVAL);
+	assert_non_null(strstr(why.text, "last character"));
+	assert_int_equal(config_add_peer(&config.gsup, "A\xc3\xa4", "10.0.0.0/8", &why), -EINVAL);
+	assert_int_equal(config_add_peer(&config.gsup, "A", "10.0.0.0/7.5", &why), -EINVAL);
+	assert_non_null(strstr(why.text, "10.1.0.0/16"));
+	assert_int_equal(config_del_peer(&config.gsup, "A", "10.0.0.0/8", &why), -ENOENT);
+	assert_int_equal(config_set_hlr(&config.gsup, "hlr.example", 4222, &why), -EINVAL);
+	assert_non_null(strstr(why.text, "not resolved"));
+	assert_int_equal(config_del_listen(&config.gsup, "127.0.0.1", 1, &why), -ENOENT);
+	assert_int_equal(config.gsup.n_peers, 0);
+}
+
+static void tables_are_bounded(void **state)
+{
+	static struct gate_config config;
+	struct weir_why why;
+	char name[32];
+
+	(void)state;
+	config_init(&config);
+	for (unsigned i = 0; i < GATE_MAX_PEER_RULES; i++) {
+		snprintf(name, sizeof(name), "P%u", i);
+		assert_int_equal(config_add_peer(&config.gsup, name, "10.0.0.0/8", &why), 0);
+	}
+	assert_int_equal(config_add_peer(&config.gsup, "more", "10.0.0.0/8", &why), -ENOSPC);
+	for (unsigned i = 0; i < GATE_MAX_LISTEN; i++)
+		assert_int_equal(config_add_listen(&config.gsup, "127.0.0.1", 1000 + i, &why), 0);
+	assert_int_equal(config_add_listen(&config.gsup, "127.0.0.1", 999, &why), -ENOSPC);
+	assert_int_equal(config_del_listen(&config.gsup, "127.0.0.1", 1000, &why), 0);
+	assert_int_equal(config_add_listen(&config.gsup, "127.0.0.1", 999, &why), 0);
+	for (unsigned i = 0; i < WEIR_POLICY_MAX_IMSI_RULES; i++) {
+		snprintf(name, sizeof(name), "9%05u", i);
+		assert_non_null(config_imsi_rule(&config.policy, name, &why));
+	}
+	assert_null(config_imsi_rule(&config.policy, "1", &why));
+	assert_int_equal(config_del_imsi_rule(&config.policy, "900001", &why), 0);
+	assert_int_equal(config_del_imsi_rule(&config.policy, "900001", &why), -ENOENT);
+	assert_non_null(config_imsi_rule(&config.policy, "1", &why));
+}
+
+static void an_empty_rule_of_a_peer_disappears(void **state)
+{
+	static struct gate_config config;
+	struct weir_peer_rule *rule;
+
+	(void)state;
+	config_init(&config);
+	rule = config_peer_terms(&config.policy, WEIR_IF_GSUP, "MSC-*", NULL);
+	assert_non_null(rule);
+	rule->terms.unknown = WEIR_DO_BLACK;
+	config_tidy(&config.policy);
+	assert_int_equal(config.policy.n_peers, 1);
+	assert_ptr_equal(config_peer_terms(&config.policy, WEIR_IF_GSUP, "MSC-*", NULL), rule);
+	rule->terms.unknown = WEIR_DO_INHERIT;
+	config_tidy(&config.policy);
+	assert_int_equal(config.policy.n_peers, 0);
+}
+
+/* A draft moved to another place keeps its arrays. */
+static void a_copied_draft_makes_the_same_policy(void **state)
+{
+	static struct gate_config config, copy;
+	struct weir_policy_draft draft;
+	struct weir_policy *policy;
+	struct weir_imsi imsi;
+	struct weir_verdict verdict;
+	struct weir_query query = { .imei = { .key = 35209900176148, .svn = WEIR_NO_SVN } };
+
+	(void)state;
+	config_init(&config);
+	config_imsi_rule(&config.policy, "00102", NULL)->action = WEIR_DO_BLACK;
+	copy = config;
+	memset(&config, 0xaa, sizeof(config));
+	draft = config_policy_draft(&copy);
+	policy = policy_alloc(&draft, NULL);
+	assert_non_null(policy);
+	assert_int_equal(imsi_from_text("001020000000001", 15, &imsi), 0);
+	query.imsi = imsi;
+	query.terms = policy_terms(policy, WEIR_IF_GSUP, "MSC-1");
+	policy_decide(policy, &query, NULL, &verdict, NULL);
+	assert_int_equal(verdict.colour, WEIR_BLACK);
+	assert_int_equal(verdict.step, WEIR_STEP_IMSI);
+	policy_free(policy);
+}
+
+/* --- peers and gripes ---------------------------------------------------------------------------------------------------- */
+
+static void a_peer_keeps_its_number(void **state)
+{
+	struct peers *peers = peers_alloc(NULL);
+	uint16_t msc = peers_id(peers, WEIR_IF_GSUP, "MSC-1"), same = peers_id(peers, WEIR_IF_S13, "MSC-1");
+	char name[64];
+
+	(void)state;
+	assert_int_not_equal(msc, PEER_NONE);
+	assert_int_not_equal(msc, same);
+	assert_int_equal(peers_id(peers, WEIR_IF_GSUP, "MSC-1"), msc);
+	assert_int_equal(peers_find(peers, WEIR_IF_GSUP, "MSC-2"), PEER_NONE);
+	assert_string_equal(peers_name(peers, msc), "MSC-1");
+	assert_int_equal(peers_interface(peers, same), WEIR_IF_S13);
+	assert_null(peers_name(peers, PEER_NONE));
+	assert_null(peers_name(peers, 999));
+	for (unsigned i = 2; i < PEERS_MAX; i++) {
+		snprintf(name, sizeof(name), "P%u", i);
+		assert_int_not_equal(peers_id(peers, WEIR_IF_GSUP, name), PEER_NONE);
+	}
+	assert_int_equal(peers_id(peers, WEIR_IF_GSUP, "one more"), PEER_NONE);
+	assert_int_equal(peers_id(peers, WEIR_IF_GSUP, "MSC-1"), msc);
+	talloc_free(peers);
+}
+
+static void a_cut_name_finds_the_whole_one(void **state)
+{
+	struct peers *peers = peers_alloc(NULL);
+	uint16_t id = peers_id(peers, WEIR_IF_GSUP, "MSC-00-00-00-00-00-01");
+
+	(void)state;
+	assert_int_equal(peers_find_cut(peers, "MSC-00-00-00-00-00-01", 40), id);
+	assert_int_equal(peers_find_cut(peers, "MSC-00-00-", 10), id);
+	assert_int_equal(peers_find_cut(peers, "MSC-00-00", 10), PEER_NONE); /* shorter than the cut: it is whole */
+	talloc_free(peers);
+}
+
+static void a_stranger_is_logged_once_a_minute(void **state)
+{
+	static struct gripes gripes;
+	struct gate_address a, b, many;
+	unsigned said = 0;
+
+	(void)state;
+	assert_int_equal(address_from_text("10.0.0.1", 1, &a), 0);
+	assert_int_equal(address_from_text("10.0.0.2", 1, &b), 0);
+	assert_true(gripe_now(&gripes, &a, 1000));
+	a.port = 2;
+	assert_false(gripe_now(&gripes, &a, 2000));
+	assert_true(gripe_now(&gripes, &b, 2000));
+	assert_false(gripe_now(&gripes, &a, 1000 + GRIPE_SPAN_US - 1));
+	assert_true(gripe_now(&gripes, &a, 1000 + GRIPE_SPAN_US));
+	many = a;
+	for (unsigned i = 0; i < 1000; i++) {
+		many.octets[1] = 1 + i / 250;
+		many.octets[2] = i % 250;
+		said += gripe_now(&gripes, &many, 1000 + GRIPE_SPAN_US);
+	}
+	assert_int_equal(said, GRIPES - 2); /* a and b have theirs */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_prefix_covers_what_begins_with_its_bits),
+		cmocka_unit_test(the_empty_prefix_covers_nothing),
+		cmocka_unit_test(an_address_survives_the_socket),
+		cmocka_unit_test(a_mapped_address_is_the_ipv4_address),
+		cmocka_unit_test(a_peer_needs_its_name_and_its_address),
+		cmocka_unit_test(nobody_may_connect_by_default),
+		cmocka_unit_test(what_is_refused_is_told_in_a_sentence),
+		cmocka_unit_test(tables_are_bounded),
+		cmocka_unit_test(an_empty_rule_of_a_peer_disappears),
+		cmocka_unit_test(a_copied_draft_makes_the_same_policy),
+		cmocka_unit_test(a_peer_keeps_its_number),
+		cmocka_unit_test(a_cut_name_finds_the_whole_one),
+		cmocka_unit_test(a_stranger_is_logged_once_a_minute),
+	};
+
+	return cmocka_run_group_tests_name("gate config", tests, NULL, NULL);
+}

@@ -1,0 +1,417 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Copyright (C) 2026 The Weir authors
+"""The commands of weir-gate, seen from outside: what is configured is given back and reads again, what is wrong is told with
+its line, every command has its help, and what is shown is there.
+
+Runs in a network namespace of its own where it may make one; else on ports of its own.
+"""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import tap  # noqa: E402
+
+GATE = os.path.join(os.environ.get("TOP_BUILDDIR", "."), "src/weir-gate")
+EXAMPLE = os.path.join(os.environ.get("TOP_SRCDIR", "."), "doc/examples/weir-gate.cfg")
+BASE = 20000 + os.getpid() % 20000
+VTY, CTRL, ADMIN, GSUP, OTHER = range(BASE, BASE + 5)
+PORTS = ["-C", f"line vty; bind 127.0.0.1 {VTY}", "-C", f"ctrl; bind 127.0.0.1 {CTRL}",
+         "-C", f"admin; listen 127.0.0.1 {ADMIN}"]
+DIR = tempfile.TemporaryDirectory(prefix="weir-vty-gate-")
+ENV = {**os.environ, "NOTIFY_SOCKET": ""}
+
+# Each setting of each node, at least once, none of them the default.
+FULL = f"""traffic
+ max-connections 77
+gsup
+ listen 127.0.0.1 {GSUP}
+ listen 127.0.0.2 {GSUP}
+ peer MSC-* address 127.0.0.0/8
+ peer SGSN-1 address 10.1.2.3/32
+ peer * address 2001:db8::/32
+ hlr 127.0.0.9 4222
+ hlr check-imei wait 250
+policy
+ override grey
+ special all-zero black
+ special repeated refuse
+ special counting white
+ special test unknown
+ imsi-prefix 00101 white
+ imsi-prefix 001012 restrictive grey
+ imsi-prefix 001012 unknown black
+ imsi-prefix 26201 refuse
+ imsi-prefix 26201 unknown white
+ imsi-prefix 9 continue
+ default peer refuse
+ default malformed black
+ default store-failure refuse
+ default restrictive grey
+ default unknown white
+ interface gsup peer continue
+ interface gsup malformed white
+ interface gsup store-failure unknown
+ interface gsup restrictive black
+ interface gsup unknown grey
+ interface s13 unknown black
+ interface n5g malformed refuse
+ interface map peer white
+ peer gsup MSC-* peer black
+ peer gsup MSC-* unknown white
+ peer s13 mme.* store-failure black
+"""
+
+
+def enter_namespace():
+    """Start again inside a network namespace with a loopback interface, where that is allowed."""
+    if os.environ.get("WEIR_IN_NAMESPACE"):
+        return
+    probe = subprocess.run(["unshare", "-n", "ip", "link", "set", "lo", "up"], capture_output=True)
+    if probe.returncode == 0:
+        os.environ["WEIR_IN_NAMESPACE"] = "1"
+        DIR.cleanup()
+        os.execvp("unshare", ["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", sys.executable,
+                              os.path.abspath(__file__)] + sys.argv[1:])
+
+
+def write(name, text):
+    path = os.path.join(DIR.name, name)
+    with open(path, "w") as out:
+        out.write(text)
+    return path
+
+
+def equal(got, want):
+    assert got == want, f"\n got {got!r}\nwant {want!r}"
+
+
+def contains(text, part):
+    assert part in text, f"\n{part!r} is not in\n{text!r}"
+
+
+def check(text):
+    """weir-gate -t on this text: status and what it said."""
+    done = subprocess.run([GATE, "-t", "-S", DIR.name, "-c", write("check.cfg", text)], capture_output=True, text=True,
+                          timeout=30, env=ENV)
+    return done.returncode, done.stderr
+
+
+class Gate:
+    """A running weir-gate and a telnet session with it."""
+
+    def __init__(self, text):
+        self.log = open(os.path.join(DIR.name, "gate.log"), "w+")
+        self.path = write("run.cfg", text)
+        self.process = subprocess.Popen([GATE, "-S", DIR.name, "-c", self.path, "-s"] + PORTS, env=ENV, stderr=self.log,
+                                        stdout=self.log)
+        self.vty = self.connect(VTY)
+        self.read()
+
+    def connect(self, port):
+        for _ in range(200):
+            try:
+                return socket.create_connection(("127.0.0.1", port), timeout=10)
+            except OSError:
+                assert self.process.poll() is None, self.said()
+                time.sleep(0.05)
+        raise AssertionError("weir-gate does not listen\n" + self.said())
+
+    def said(self):
+        self.log.flush()
+        with open(self.log.name) as log:
+            return log.read()
+
+    def read(self):
+        """Up to the next prompt."""
+        data = b""
+        while not re.search(rb"weir-gate[^\r\n]*[>#] $", data):
+            more = self.vty.recv(65536)
+            assert more, "the VTY closed"
+            data += more
+        text = re.sub(rb"\xff[\xfb-\xfe].", b"", data).decode().replace("\r", "")
+        return text[:text.rstrip("\n").rfind("\n") + 1]
+
+    def ask(self, line):
+        self.vty.sendall(line.encode() + b"\n")
+        answer = self.read()
+        return answer.partition("\n")[2]
+
+    def ask_help(self, line):
+        """What '?' behind this line offers; the line is then thrown away."""
+        self.vty.sendall(line.encode() + b"?")
+        time.sleep(0.05)
+        self.vty.sendall(b"\x15")
+        time.sleep(0.05)
+        self.vty.settimeout(0.2)
+        data = b""
+        try:
+            while True:
+                data += self.vty.recv(65536)
+        except socket.timeout:
+            pass
+        self.vty.settimeout(10)
+        self.vty.sendall(b"\n")
+        self.read()
+        return data.decode(errors="replace").replace("\r", "")
+
+    def configuration(self):
+        """Our nodes of the running configuration."""
+        text = self.ask("show running-config")
+        blocks = re.split(r"^!\n", text, flags=re.M)
+        return {b.split("\n", 1)[0]: b for b in blocks if b.split("\n", 1)[0] in ("traffic", "gsup", "policy")}
+
+    def reload(self):
+        self.process.send_signal(1)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.vty.close()
+        self.process.terminate()
+        assert self.process.wait(20) == 0, self.said()
+
+
+def in_order(text):
+    """A configuration as {node: sorted lines}: the order of lines within our nodes means nothing."""
+    nodes, node = {}, None
+    for line in text.splitlines():
+        if line and not line.startswith((" ", "!")):
+            node = line
+            nodes[node] = []
+        elif line.startswith(" ") and not line.strip().startswith("!"):
+            nodes[node].append(line.strip())
+    return {name: sorted(lines) for name, lines in nodes.items()}
+
+
+# --- the text ----------------------------------------------------------------------------------------------------------------
+
+def test_the_example_is_good():
+    with open(EXAMPLE) as f:
+        status, said = check(f.read())
+    equal(status, 0)
+    assert not re.search(r":\d+:", said), said
+
+
+def test_every_setting_is_given_back():
+    text = FULL.replace(f" listen 127.0.0.2 {GSUP}\n", "").replace(" hlr 127.0.0.9", " hlr 127.0.0.1")
+    with Gate(text) as gate:
+        gate.ask("enable")
+        given = "".join(gate.configuration().values())
+        equal(in_order(given), in_order(text))
+
+
+def test_what_is_given_back_reads_again_to_the_same():
+    with Gate(FULL) as gate:
+        gate.ask("enable")
+        first = "".join(gate.configuration().values())
+    equal(check(first)[0], 0)
+    with Gate(first) as gate:
+        gate.ask("enable")
+        equal("".join(gate.configuration().values()), first)
+
+
+def test_write_file_reads_again_to_the_same():
+    with Gate(FULL) as gate:
+        gate.ask("enable")
+        first = gate.configuration()
+        gate.ask("write file " + os.path.join(DIR.name, "written.cfg"))
+    with open(os.path.join(DIR.name, "written.cfg")) as f:
+        written = f.read()
+    with Gate(written) as gate:
+        gate.ask("enable")
+        equal(gate.configuration(), first)
+
+
+BAD = [
+    ("gsup\n listen 127.0.0.1\n", 2, ""),
+    ("gsup\n listen 127.0.0.1 0\n", 2, ""),
+    ("gsup\n listen 127.0.0.1 65536\n", 2, ""),
+    ("gsup\n listen localhost 4222\n", 2, ""),
+    ("gsup\n peer A address 10.0.0.1/8\n", 2, "no bits set behind the length"),
+    ("gsup\n peer A address 10.0.0.0/33\n", 2, "is no address prefix"),
+    ("gsup\n peer A*B address 10.0.0.0/8\n", 2, "'*' may only be its last character"),
+    ("gsup\n peer %s address 10.0.0.0/8\n" % ("A" * 64), 2, "1 to 63 are needed"),
+    ("gsup\n no peer A address 10.0.0.0/8\n", 2, "there is no rule"),
+    ("gsup\n hlr check-imei wait 99\n", 2, ""),
+    ("gsup\n hlr check-imei wait 4001\n", 2, ""),
+    ("gsup\n hlr check-imei sometimes\n", 2, ""),
+    ("traffic\n max-connections 1\n", 2, ""),
+    ("policy\n override purple\n", 2, ""),
+    ("policy\n override refuse\n", 2, ""),
+    ("policy\n special ordinary black\n", 2, ""),
+    ("policy\n default store-failure grey\n", 2, ""),
+    ("policy\n default unknown inherit\n", 2, ""),
+    ("policy\n interface gsup restrictive white\n", 2, ""),
+    ("policy\n interface sctp unknown white\n", 2, ""),
+    ("policy\n peer gsup A*B unknown white\n", 2, "'*' may only be its last character"),
+    ("policy\n imsi-prefix 0010x white\n", 2, "is no IMSI prefix"),
+    ("policy\n imsi-prefix 0123456789012345 white\n", 2, "is no IMSI prefix"),
+    ("policy\n no imsi-prefix 00101\n", 2, "there is no rule"),
+    ("!\n!\ngsup\n!\n bogus\n", 5, ""),
+]
+
+
+def test_what_is_wrong_is_told_with_file_and_line():
+    for text, line, sentence in BAD:
+        status, said = check(text)
+        assert status == 1, f"{text!r} was taken"
+        contains(said, f"check.cfg:{line}: ")
+        contains(said, sentence)
+
+
+def test_a_taken_port_is_told_and_ends_the_start():
+    taken = socket.socket()
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    taken.bind(("127.0.0.1", OTHER))
+    taken.listen()
+    path = write("taken.cfg", f"gsup\n listen 127.0.0.1 {OTHER}\n")
+    done = subprocess.run([GATE, "-S", DIR.name, "-c", path] + PORTS, capture_output=True, text=True, timeout=30, env=ENV)
+    taken.close()
+    equal(done.returncode, 1)
+    contains(done.stderr, f"127.0.0.1:{OTHER}")
+
+
+# --- at the terminal -----------------------------------------------------------------------------------------------------------
+
+def test_every_command_has_help():
+    with Gate(FULL) as gate:
+        gate.ask("enable")
+        offered = gate.ask_help("show ")
+        for word in ("peers", "counters", "histogram", "register", "attached", "policy"):
+            assert re.search(rf"^\s+{word}\s+\S", offered, re.M), f"show {word} has no help:\n{offered}"
+        contains(gate.ask_help("explain "), "A device")
+        contains(gate.ask_help("explain imei "), "14 to 17 digits")
+        gate.ask("configure terminal")
+        for node, words in (("traffic", ["max-connections"]), ("gsup", ["listen", "peer", "hlr"]),
+                            ("policy", ["override", "special", "default", "interface", "peer", "imsi-prefix"])):
+            gate.ask(node)
+            offered = gate.ask_help("")
+            for word in words:
+                assert re.search(rf"^\s+{word}\s+\S", offered, re.M), f"{node} {word} has no help:\n{offered}"
+            gate.ask("exit")
+        gate.ask("policy")
+        for line in ("override ", "special ", "special all-zero ", "default ", "default peer ", "interface ", "interface gsup ",
+                     "peer gsup ", "peer gsup X ", "peer gsup X unknown ", "imsi-prefix 1 ", "imsi-prefix 1 unknown "):
+            for row in gate.ask_help(line).splitlines():
+                if re.match(r"  \S", row) and "<cr>" not in row:
+                    assert re.match(r"  \S+\s+\S", row), f"{line}: no help for {row!r}"
+
+
+def test_a_change_is_in_force_when_its_node_is_left():
+    with Gate(f"gsup\n listen 127.0.0.1 {GSUP}\n peer * address 127.0.0.0/8\n") as gate:
+        gate.ask("enable")
+        contains(gate.ask("explain imei 490154203237518"), "verdict: white, decided by step 5 store")
+        gate.ask("configure terminal")
+        gate.ask("policy")
+        gate.ask("override black")
+        gate.ask("exit")
+        gate.ask("end")
+        contains(gate.ask("explain imei 490154203237518"), "verdict: black, decided by step 1 override")
+        equal(gate.ask("show policy"), "policy\n override black\n")
+
+
+def test_a_port_that_is_taken_leaves_what_was():
+    with Gate(f"gsup\n listen 127.0.0.1 {GSUP}\n peer * address 127.0.0.0/8\n") as gate:
+        taken = socket.socket()
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", OTHER))
+        taken.listen()
+        gate.ask("enable")
+        gate.ask("configure terminal")
+        gate.ask("gsup")
+        gate.ask(f"listen 127.0.0.1 {OTHER}")
+        contains(gate.ask("exit"), "Not in force")
+        taken.close()
+        gate.connect(GSUP).close()
+
+
+def test_a_reload_moves_the_listener_and_keeps_the_rest():
+    with Gate(f"gsup\n listen 127.0.0.1 {GSUP}\n peer * address 127.0.0.0/8\n") as gate:
+        peer = gate.connect(GSUP)
+        peer.recv(100)
+        write("run.cfg", f"gsup\n listen 127.0.0.1 {OTHER}\n peer * address 127.0.0.0/8\n")
+        gate.reload()
+        gate.connect(OTHER).close()
+        peer.sendall(b"\x00\x01\xfe\x00")
+        equal(peer.recv(100), b"\x00\x01\xfe\x01")
+        peer.close()
+        write("run.cfg", "gsup\n listen nowhere\n")
+        gate.reload()
+        gate.connect(OTHER).close()
+
+
+# --- what is shown ---------------------------------------------------------------------------------------------------------------
+
+def bcd(digits):
+    digits += "f" * (len(digits) % 2)
+    return bytes(int(digits[i + 1] + digits[i], 16) for i in range(0, len(digits), 2))
+
+
+def check_request(imsi, imei):
+    body = b"\x05\x30\x01" + bytes([len(bcd(imsi))]) + bcd(imsi) + b"\x50" + bytes([len(bcd(imei)) + 1, len(bcd(imei))])
+    body += bcd(imei) + b"\x0a\x01\x01"
+    return len(body).to_bytes(2, "big") + b"\xee" + body
+
+
+def test_peers_counters_and_histogram_tell_what_happened():
+    config = f"gsup\n listen 127.0.0.1 {GSUP}\n peer * address 127.0.0.0/8\npolicy\n imsi-prefix 00102 black\n"
+    with Gate(config) as gate:
+        peer = gate.connect(GSUP)
+        peer.recv(100)
+        peer.sendall(b"\x00\x0a\xfe\x05\x00\x07\x00MSC-1\x00"[:13])
+        contains(str(peer.recv(100)), str(b"\x00\x01\xfe\x06")[2:-1])
+        for imsi in ("001010000000001", "001020000000001", "001020000000002"):
+            peer.sendall(check_request(imsi, "49015420323751"))
+            peer.recv(100)
+        contains(gate.ask("show peers"), "MSC-1")
+        row = gate.ask("show counters").splitlines()[1].split()
+        equal(row[:8], ["gsup", "3", "0", "0", "2", "0", "0", "0"])
+        equal(row[8:10] + row[-1:], ["1", "0", "closes"])
+        contains(gate.ask("show histogram"), "gsup: 3 checks")
+        contains(gate.ask("show register"), "does not exist")
+        contains(gate.ask("show attached"), "count")
+        admin = gate.connect(ADMIN)
+        admin.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        page = b""
+        while True:
+            more = admin.recv(65536)
+            if not more:
+                break
+            page += more
+        page = page.decode()
+        contains(page, 'weir_gate_checks_received_total{interface="gsup"} 3\n')
+        contains(page, 'weir_gate_checks_total{interface="gsup",tally="black"} 2\n')
+        contains(page, "weir_gate_store_failed 1\n")
+        contains(page, 'weir_gate_check_seconds_count{interface="gsup"} 3\n')
+        assert "490154" not in page and "00102000" not in page, "an identity in the metrics"
+        assert "49015420323751" not in gate.said(), "an identity in the log"
+
+
+def test_explain_reads_its_options_in_any_order():
+    with Gate(FULL) as gate:
+        for line, parts in (
+                ("explain imei 35-209900-176148-1", ["imei 352099001761481", "imsi none, peer any, interface gsup"]),
+                ("explain imei 3520990017614823 peer MSC-1 imsi 001010000000001",
+                 ["software version 23", "imsi 001010000000001, peer MSC-1"]),
+                ("explain imei 35209900176148 interface s13 peer mme.1", ["peer mme.1, interface s13"]),
+                ("explain imei 12", ["imei has too few digits"]),
+                ("explain imei 35209900176148 imsi", ["'imsi' needs a value"]),
+                ("explain imei 35209900176148 imsi 12", ["'12' is no IMSI"]),
+                ("explain imei 35209900176148 colour red", ["'colour' is not known here"]),
+                ("explain imei 35209900176148 interface sctp", ["'sctp' is no interface"])):
+            answer = gate.ask(line)
+            for part in parts:
+                contains(answer, part)
+
+
+if __name__ == "__main__":
+    enter_namespace()
+    tap.run(globals())
