@@ -532,6 +532,15 @@ static void batch_to_receipt(const struct ledger_batch *batch, struct lists_rece
 		.serial = batch->serial };
 }
 
+int import_catch_up(struct lists *lists)
+{
+	int rc = import_register_is_behind(lists) ? slice_project(lists->import) : 0;
+
+	if (rc == 0 && lists->import)
+		lists->import->register_behind = false;
+	return rc;
+}
+
 static int apply_end(struct lists_import *import)
 {
 	struct lists *lists = import->lists;

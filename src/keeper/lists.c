@@ -36,6 +36,11 @@ int lists_open(const char *state_dir, int64_t now_ms, lists_flips_fn *flips, voi
 		rc = project_open(lists, why);
 	if (rc == 0)
 		rc = project_heal(lists, why);
+	if (rc == 0) {
+		rc = import_catch_up(lists);
+		if (rc < 0)
+			why_set(why, rc, "the register cannot follow the import: %s", strerror(-rc));
+	}
 	if (rc < 0) {
 		lists_close(lists);
 		return rc;

@@ -131,6 +131,8 @@ int import_resume(struct lists *lists, struct weir_why *why);
 bool import_holds(const struct lists *lists, const char *source);
 /* The batch being applied, or NULL. */
 const struct ledger_batch *import_batch(const struct lists *lists);
+/* The slice that a crash kept from the register, into it. */
+int import_catch_up(struct lists *lists);
 /* A slice of it is in the entries and not yet in the register. */
 bool import_register_is_behind(const struct lists *lists);
 /* At closing. */

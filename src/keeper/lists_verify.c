@@ -267,6 +267,8 @@ static void lag_tell(struct lists_verify *verify)
 		verify_finding(verify, "register: it is at serial %llu, the ledger at %llu: it lags by %llu and was not compared",
 			       (unsigned long long)meta.serial, (unsigned long long)head.serial,
 			       (unsigned long long)(head.serial - meta.serial));
+	else if (import_register_is_behind(verify->lists))
+		verify_finding(verify, "register: it lacks a slice of the import that is being applied and was not compared");
 	else
 		verify->compare = true;
 }

@@ -16,8 +16,7 @@
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22 /* Linux 5.14 */
 #endif
-#define POPULATE_STEP    ((size_t)32 << 20)
-#define POPULATE_SECONDS 2
+#define POPULATE_STEP ((size_t)2 << 20)
 
 static const struct {
 	int lmdb, err;
@@ -259,9 +258,17 @@ static size_t populate_limit(struct store *store)
 	return (size_t)(usage.used_bytes < memory / 2 ? usage.used_bytes : memory / 2);
 }
 
-void store_populate(struct store *store)
+static unsigned ms_since(const struct timespec *begin)
 {
-	struct timespec begin, now;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (unsigned)((now.tv_sec - begin->tv_sec) * 1000 + (now.tv_nsec - begin->tv_nsec) / 1000000);
+}
+
+void store_populate(struct store *store, unsigned max_ms)
+{
+	struct timespec begin;
 	size_t limit, step;
 
 	store_find_map(store);
@@ -272,8 +279,7 @@ void store_populate(struct store *store)
 		if (madvise((void *)(store->map + store->populated), step, MADV_POPULATE_READ) < 0)
 			return;
 		store->populated += step;
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (now.tv_sec - begin.tv_sec >= POPULATE_SECONDS)
+		if (ms_since(&begin) >= max_ms)
 			return;
 	}
 }
