@@ -5,7 +5,7 @@
 # Look-ups in the register, hits and misses, one by one and by 64, against a pointer chase of the same size as its file and
 # against plain LMDB: at 1 and 10 million devices, or those of SIZES ("1000000 10000000 100000000").
 #
-#   SIZES="1000000 10000000" ROUNDS=9 lookup.sh
+#   SIZES="1000000 10000000" ROUNDS=25 lookup.sh
 set -u
 top_builddir=${TOP_BUILDDIR:-$(cd "$(dirname "$0")/../.." && pwd)/build}
 bench=$top_builddir/tests/bench/bench_lookup
@@ -13,5 +13,5 @@ bench=$top_builddir/tests/bench/bench_lookup
 
 echo "# $(nproc) cores, $(uname -r), load $(cut -d' ' -f1 /proc/loadavg)"
 for size in ${SIZES:-1000000 10000000}; do
-	"$bench" -n "$size" -r "${ROUNDS:-9}" || exit 1
+	"$bench" -n "$size" -r "${ROUNDS:-25}" || exit 1
 done
