@@ -309,7 +309,7 @@ static int ledger_read(struct ledger *ledger, struct weir_why *why)
 static int ledger_load(struct ledger *ledger, struct weir_why *why)
 {
 	const struct store_spec spec = {
-		.dir = ledger->dir, .writer = true, .create = true, .map_bytes = (uint64_t)256 << 30};
+		.dir = ledger->dir, .writer = true, .create = true, .scrub = true, .map_bytes = (uint64_t)256 << 30};
 	int rc = store_open(&spec, &ledger->store, why);
 
 	if (rc < 0)
