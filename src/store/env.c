@@ -142,6 +142,19 @@ static int open_env(struct store *store, const struct store_spec *spec)
 	return store_errno(store, rc);
 }
 
+/* A writer that was killed while it committed may have left the lock file one transaction behind the data, and a reader
+ * that still maps the store keeps that file alive: what is read then is the state before.  LMDB sets it right when the
+ * next writer gets the lock, so a writer gets it once before anything is read. */
+static int take_over(struct store *store)
+{
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(store->env, NULL, 0, &txn);
+
+	if (rc == 0)
+		mdb_txn_abort(txn);
+	return rc == MDB_MAP_RESIZED ? 0 : store_errno(store, rc);
+}
+
 static int open_checked(struct store *store, const struct store_spec *spec, struct weir_why *why)
 {
 	struct store_head head;
@@ -160,6 +173,8 @@ static int open_checked(struct store *store, const struct store_spec *spec, stru
 	err = store_errno(store, mdb_env_create(&store->env));
 	if (!err)
 		err = open_env(store, spec);
+	if (!err && spec->writer)
+		err = take_over(store);
 	if (!err)
 		err = store_register(store);
 	if (err)
