@@ -126,11 +126,15 @@ make_check() { # NAME BUILD
 		fail "$1: make check (status $status)"
 	elif [ $status != 0 ]; then
 		find "$2/tests" -name '*.trs' -exec grep -lE '^:global-test-result: (FAIL|ERROR)' {} + 2>/dev/null |
-			while read -r trs; do
-				echo "-- ${trs%.trs}.log"
-				grep -vE '^ok ' "${trs%.trs}.log" | tail -n 40
-			done >&2
+			while read -r trs; do show_failure "${trs%.trs}.log"; done >&2
 	fi
+}
+
+# Of the log of a test: what is not ok with the first lines of why, and the end where it ended otherwise.
+show_failure() { # LOG
+	echo "-- $1"
+	awk '/^not ok/ { left = 16 } left > 0 && !/^(ok|PASS:)/ { print; left-- }' "$1"
+	grep -q '^not ok' "$1" || grep -vE '^(ok|PASS:) ' "$1" | tail -n 30
 }
 
 # shellcheck disable=SC2016

@@ -18,14 +18,14 @@ static unsigned family_bits(uint16_t family)
 
 int address_from_text(const char *text, uint16_t port, struct gate_address *out)
 {
-	*out = (struct gate_address){ .port = port };
+	*out = (struct gate_address){.port = port};
 	if (inet_pton(AF_INET, text, out->octets) == 1)
 		out->family = AF_INET;
 	else if (inet_pton(AF_INET6, text, out->octets) == 1)
 		out->family = AF_INET6;
 	if (out->family)
 		return 0;
-	*out = (struct gate_address){ 0 };
+	*out = (struct gate_address){0};
 	return -EINVAL;
 }
 
@@ -43,7 +43,7 @@ int prefix_from_text(const char *text, struct gate_prefix *out)
 	char host[GATE_ADDRESS_TEXT];
 	const char *slash = strchr(text, '/');
 	size_t len = slash ? (size_t)(slash - text) : strlen(text);
-	struct gate_prefix p = { 0 };
+	struct gate_prefix p = {0};
 
 	*out = p;
 	if (len >= sizeof(host))
@@ -68,7 +68,7 @@ int prefix_from_text(const char *text, struct gate_prefix *out)
 
 void address_from_sockaddr(const struct sockaddr_storage *sa, struct gate_address *out)
 {
-	*out = (struct gate_address){ .family = sa->ss_family };
+	*out = (struct gate_address){.family = sa->ss_family};
 	if (sa->ss_family == AF_INET) {
 		const struct sockaddr_in *in = (const struct sockaddr_in *)sa;
 		out->port = ntohs(in->sin_port);

@@ -29,7 +29,7 @@ struct weir_policy_draft config_policy_draft(const struct gate_config *config)
 	return draft;
 }
 
-/* --- peers ----------------------------------------------------------------------------------------------------------- */
+/* --- peers */
 
 bool config_pattern_matches(const char *pattern, const char *name)
 {
@@ -52,7 +52,8 @@ bool config_covers_address(const struct gsup_config *config, const struct gate_a
 bool config_allows_peer(const struct gsup_config *config, const char *name, const struct gate_address *address)
 {
 	for (unsigned i = 0; i < config->n_peers; i++) {
-		if (prefix_covers(&config->peer[i].prefix, address) && config_pattern_matches(config->peer[i].pattern, name))
+		if (prefix_covers(&config->peer[i].prefix, address) &&
+		    config_pattern_matches(config->peer[i].pattern, name))
 			return true;
 	}
 	return false;
@@ -63,13 +64,16 @@ static int pattern_check(const char *pattern, size_t size, struct weir_why *why)
 	const char *star = strchr(pattern, '*');
 
 	if (!*pattern || strlen(pattern) >= size)
-		return why_set(why, -EINVAL, "peer name has %zu characters; 1 to %zu are needed", strlen(pattern), size - 1);
+		return why_set(why, -EINVAL, "peer name has %zu characters; 1 to %zu are needed", strlen(pattern),
+			       size - 1);
 	for (const char *p = pattern; *p; p++) {
 		if (!isgraph((unsigned char)*p))
-			return why_set(why, -EINVAL, "peer name has a character that cannot be printed; use ASCII without spaces");
+			return why_set(why, -EINVAL,
+				       "peer name has a character that cannot be printed; use ASCII without spaces");
 	}
 	if (star && star[1])
-		return why_set(why, -EINVAL, "peer name '%.64s' has '*' in the middle; '*' may only be its last character", pattern);
+		return why_set(why, -EINVAL,
+			       "peer name '%.64s' has '*' in the middle; '*' may only be its last character", pattern);
 	return 0;
 }
 
@@ -81,8 +85,10 @@ static int rule_from_text(const char *pattern, const char *prefix, struct gate_p
 	if (rc)
 		return rc;
 	if (prefix_from_text(prefix, &rule->prefix))
-		return why_set(why, -EINVAL, "'%.60s' is no address prefix; write for example 10.1.0.0/16 or 2001:db8::/32, "
-			       "with no bits set behind the length", prefix);
+		return why_set(why, -EINVAL,
+			       "'%.60s' is no address prefix; write for example 10.1.0.0/16 or 2001:db8::/32, "
+			       "with no bits set behind the length",
+			       prefix);
 	snprintf(rule->pattern, sizeof(rule->pattern), "%s", pattern);
 	return 0;
 }
@@ -124,7 +130,7 @@ int config_del_peer(struct gsup_config *config, const char *pattern, const char 
 	return 0;
 }
 
-/* --- addresses ------------------------------------------------------------------------------------------------------- */
+/* --- addresses */
 
 static int address_for(const char *text, unsigned port, struct gate_address *address, struct weir_why *why)
 {
@@ -180,9 +186,10 @@ int config_set_hlr(struct gsup_config *config, const char *text, unsigned port, 
 	return rc;
 }
 
-/* --- policy ---------------------------------------------------------------------------------------------------------- */
+/* --- policy */
 
-static int find_imsi(const struct policy_config *config, const char *text, struct weir_imsi *prefix, struct weir_why *why)
+static int find_imsi(const struct policy_config *config, const char *text, struct weir_imsi *prefix,
+		     struct weir_why *why)
 {
 	if (imsi_prefix_from_text(text, strlen(text), prefix))
 		return why_set(why, -EINVAL, "'%.20s' is no IMSI prefix; 1 to 15 digits are needed", text);
@@ -207,7 +214,10 @@ struct weir_imsi_rule *config_imsi_rule(struct policy_config *config, const char
 		return NULL;
 	}
 	config->imsi[config->n_imsi] = (struct weir_imsi_rule){
-		.prefix = prefix, .action = WEIR_DO_CONTINUE, .restrictive = WEIR_DO_INHERIT, .unknown = WEIR_DO_INHERIT,
+		.prefix = prefix,
+		.action = WEIR_DO_CONTINUE,
+		.restrictive = WEIR_DO_INHERIT,
+		.unknown = WEIR_DO_INHERIT,
 	};
 	return &config->imsi[config->n_imsi++];
 }
@@ -227,12 +237,15 @@ int config_del_imsi_rule(struct policy_config *config, const char *text, struct 
 }
 
 static const struct weir_terms empty_terms = {
-	.peer = WEIR_DO_INHERIT, .malformed = WEIR_DO_INHERIT, .store_failure = WEIR_DO_INHERIT,
-	.restrictive = WEIR_DO_INHERIT, .unknown = WEIR_DO_INHERIT,
+	.peer = WEIR_DO_INHERIT,
+	.malformed = WEIR_DO_INHERIT,
+	.store_failure = WEIR_DO_INHERIT,
+	.restrictive = WEIR_DO_INHERIT,
+	.unknown = WEIR_DO_INHERIT,
 };
 
-struct weir_peer_rule *config_peer_terms(struct policy_config *config, enum weir_interface interface, const char *pattern,
-					 struct weir_why *why)
+struct weir_peer_rule *config_peer_terms(struct policy_config *config, enum weir_interface interface,
+					 const char *pattern, struct weir_why *why)
 {
 	struct weir_peer_rule *rule;
 
@@ -248,7 +261,7 @@ struct weir_peer_rule *config_peer_terms(struct policy_config *config, enum weir
 		return NULL;
 	}
 	rule = &config->peer[config->n_peers++];
-	*rule = (struct weir_peer_rule){ .interface = interface, .terms = empty_terms };
+	*rule = (struct weir_peer_rule){.interface = interface, .terms = empty_terms};
 	snprintf(rule->name, sizeof(rule->name), "%s", pattern);
 	return rule;
 }

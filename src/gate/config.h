@@ -3,8 +3,9 @@
 
 /* The settings of weir-gate as plain values.
  *
- * There are two copies: the draft, which VTY commands write, and what is in force.  The draft comes into force as a whole
- * (gate_publish) or not at all; a refused draft falls back to what is in force.  No pointers in it: copying is assignment. */
+ * There are two copies: the draft, which VTY commands write, and what is in force.  The draft comes into force as a
+ * whole (gate_publish) or not at all; a refused draft falls back to what is in force.  No pointers in it: copying is
+ * assignment. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,9 +15,9 @@
 #include "core/why.h"
 #include "gate/address.h"
 
-#define GATE_MAX_LISTEN 16
+#define GATE_MAX_LISTEN     16
 #define GATE_MAX_PEER_RULES 1024
-#define GATE_PATTERN_TEXT 64
+#define GATE_PATTERN_TEXT   64
 
 /* Who may connect: a name, or the beginning of names and '*', from an address in a prefix. */
 struct gate_peer_rule {
@@ -74,10 +75,10 @@ int config_add_peer(struct gsup_config *config, const char *pattern, const char 
 int config_del_peer(struct gsup_config *config, const char *pattern, const char *prefix, struct weir_why *why);
 int config_set_hlr(struct gsup_config *config, const char *address, unsigned port, struct weir_why *why);
 
-/* The rule of a prefix or of a peer, made where it is not there; NULL with why where there is no more room.  A rule that
- * says nothing any more goes with config_tidy. */
+/* The rule of a prefix or of a peer, made where it is not there; NULL with why where there is no more room.  A rule
+ * that says nothing any more goes with config_tidy. */
 struct weir_imsi_rule *config_imsi_rule(struct policy_config *config, const char *prefix, struct weir_why *why);
 int config_del_imsi_rule(struct policy_config *config, const char *prefix, struct weir_why *why);
-struct weir_peer_rule *config_peer_terms(struct policy_config *config, enum weir_interface interface, const char *pattern,
-					 struct weir_why *why);
+struct weir_peer_rule *config_peer_terms(struct policy_config *config, enum weir_interface interface,
+					 const char *pattern, struct weir_why *why);
 void config_tidy(struct policy_config *config);

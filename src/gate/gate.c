@@ -22,7 +22,7 @@
 #include "gate/traffic.h"
 #include "register/register.h"
 
-#define OTHER_FILES 64   /* descriptors that are no traffic: store, VTY, log, listeners */
+#define OTHER_FILES   64 /* descriptors that are no traffic: store, VTY, log, listeners */
 #define STORE_CLEAR_S 10 /* no look-up failed for so long: the store is well again */
 
 struct gate *gate_alloc(void *ctx)
@@ -42,7 +42,7 @@ struct gate *gate_alloc(void *ctx)
 	return gate;
 }
 
-/* --- configuration ---------------------------------------------------------------------------------------------------------- */
+/* --- configuration */
 
 int gate_config_begin(void *root)
 {
@@ -69,8 +69,9 @@ static void raise_files(unsigned connections)
 		return;
 	files.rlim_cur = need < files.rlim_max ? need : files.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur < need)
-		LOGP(DGATE, LOGL_ERROR, "max-connections %u needs %llu open files, %llu are allowed; raise LimitNOFILE\n",
-		     connections, (unsigned long long)need, (unsigned long long)files.rlim_cur);
+		LOGP(DGATE, LOGL_ERROR,
+		     "max-connections %u needs %llu open files, %llu are allowed; raise LimitNOFILE\n", connections,
+		     (unsigned long long)need, (unsigned long long)files.rlim_cur);
 }
 
 static void limit_connections(struct gate *gate, const struct gate_config *config)
@@ -119,14 +120,15 @@ int gate_config_commit(void *root, struct weir_why *why)
 	return rc;
 }
 
-/* --- the register ------------------------------------------------------------------------------------------------------------- */
+/* --- the register */
 
 static void raise_alarm(struct gate *gate, const char *sentence)
 {
 	why_set(&gate->store_why, 0, "%s", sentence);
 	gate->store_failed = true;
 	gate->store_failures++;
-	LOGP(DGATE, LOGL_ERROR, "register failed: %s; checks are answered as the policy says for a failed store\n", sentence);
+	LOGP(DGATE, LOGL_ERROR, "register failed: %s; checks are answered as the policy says for a failed store\n",
+	     sentence);
 }
 
 static void clear_alarm(struct gate *gate)
@@ -154,7 +156,7 @@ static int store_level(struct gate *gate, int follow)
 
 void gate_follow(struct gate *gate)
 {
-	struct weir_why why = { "" };
+	struct weir_why why = {""};
 	int rc = store_level(gate, register_follow(daemon_state_dir(), &gate->check.reg, &why));
 
 	if (rc && !gate->store_failed)
@@ -180,7 +182,7 @@ static void each_second(void *data)
 	notify_second(gate->notify);
 }
 
-/* --- start and stop ----------------------------------------------------------------------------------------------------------- */
+/* --- start and stop */
 
 /* After the answers have left: how long it took, and what the keeper should know.  The second look at the clock is the
  * last of the turn and no system call. */
@@ -208,7 +210,7 @@ static void idle(void *data)
 
 static int open_interfaces(struct gate *gate, struct weir_why *why)
 {
-	const struct traffic_hooks hooks = { .turned = turned, .idle = idle, .data = gate };
+	const struct traffic_hooks hooks = {.turned = turned, .idle = idle, .data = gate};
 	int rc;
 
 	gate->peers = peers_alloc(gate);

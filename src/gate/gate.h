@@ -3,11 +3,11 @@
 
 /* The gate as a whole: what is configured, what is open, and how one becomes the other.
  *
- * Life: gate_alloc, then the callbacks of daemon.h in their order.  A configuration comes into force as a whole: the policy
- * is made first, then the interfaces take the new settings; whatever is refused leaves everything as it was.
+ * Life: gate_alloc, then the callbacks of daemon.h in their order.  A configuration comes into force as a whole: the
+ * policy is made first, then the interfaces take the new settings; whatever is refused leaves everything as it was.
  *
- * The register is followed once a second.  A store that fails raises one alarm (a log line, a gauge) and clears it again;
- * checks are answered in the meantime as the policy says. */
+ * The register is followed once a second.  A store that fails raises one alarm (a log line, a gauge) and clears it
+ * again; checks are answered in the meantime as the policy says. */
 #pragma once
 
 #include <stdbool.h>
@@ -35,10 +35,10 @@ struct gate {
 	struct notify *notify;
 	struct osmo_timer_list second;
 	bool started, stopping;
-	bool store_failed;           /* the alarm is raised */
-	unsigned store_well_s;       /* how long no look-up has failed */
-	struct weir_why store_why;   /* what was said when it was raised */
-	uint64_t store_failures;     /* how often it was */
+	bool store_failed;         /* the alarm is raised */
+	unsigned store_well_s;     /* how long no look-up has failed */
+	struct weir_why store_why; /* what was said when it was raised */
+	uint64_t store_failures;   /* how often it was */
 };
 
 struct gate *gate_alloc(void *ctx);

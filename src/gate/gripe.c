@@ -23,6 +23,6 @@ bool gripe_now(struct gripes *gripes, const struct gate_address *from, int64_t n
 	}
 	if (!place)
 		return false; /* enough said in this minute */
-	*place = (struct gripe){ .from = key, .at_us = now_us, .used = true };
+	*place = (struct gripe){.from = key, .at_us = now_us, .used = true};
 	return true;
 }

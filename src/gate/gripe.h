@@ -3,7 +3,8 @@
 
 /* "Once per address and minute": keeps a stranger who knocks a thousand times from filling the log.
  *
- * A fixed table; when it is full nothing more is said, so a flood from many addresses logs at most GRIPES lines a minute. */
+ * A fixed table; when it is full nothing more is said, so a flood from many addresses logs at most GRIPES lines a
+ * minute. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,7 +12,7 @@
 
 #include "gate/address.h"
 
-#define GRIPES 64
+#define GRIPES        64
 #define GRIPE_SPAN_US 60000000ll
 
 struct gripes {

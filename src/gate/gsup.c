@@ -71,7 +71,7 @@ void gsup_free(struct gsup *gsup)
 	talloc_free(gsup);
 }
 
-/* --- configuration ---------------------------------------------------------------------------------------------------- */
+/* --- configuration */
 
 /* Listeners that stay are told by the address as it was configured: a port 0 of a test is another number by now. */
 static struct traffic_listener *take_listener(struct gsup *gsup, const struct gate_address *address)
@@ -124,8 +124,8 @@ static void judge_sessions(struct gsup *gsup)
 	struct gsup_session *s, *next;
 
 	llist_for_each_entry_safe(s, next, &gsup->sessions, entry) {
-		bool allowed = s->state == GSUP_IDENTITY ? config_covers_address(gsup->config, &s->down->remote) :
-			       config_allows_peer(gsup->config, s->name, &s->down->remote);
+		bool allowed = s->state == GSUP_IDENTITY ? config_covers_address(gsup->config, &s->down->remote)
+							 : config_allows_peer(gsup->config, s->name, &s->down->remote);
 		if (!allowed)
 			gsup_session_end(s, TRAFFIC_END_OURS);
 		else
@@ -161,10 +161,10 @@ void gsup_policy_changed(struct gsup *gsup)
 	}
 }
 
-/* --- block now ----------------------------------------------------------------------------------------------------------- */
+/* --- block now */
 
-/* What the peer's own Update Locations said; before the first one, what its name says: osmo-msc's default is MSC-..., and a
- * Location Cancel without a domain means packet-switched. */
+/* What the peer's own Update Locations said; before the first one, what its name says: osmo-msc's default is MSC-...,
+ * and a Location Cancel without a domain means packet-switched. */
 static enum gsup_cn_domain session_domain(const struct gsup_session *s)
 {
 	if (s->domain != GSUP_CN_NONE)
@@ -212,7 +212,7 @@ bool gsup_peer_ready(struct gsup *gsup, uint16_t peer_id, uint16_t *terms)
 	return true;
 }
 
-/* --- time ------------------------------------------------------------------------------------------------------------------ */
+/* --- time */
 
 void gsup_expire(struct gsup *gsup, int64_t now_us)
 {
@@ -230,7 +230,7 @@ uint32_t gsup_wall_s(const struct gsup *gsup)
 	return (traffic_now_us(gsup->traffic) + gsup->wall_minus_mono_us) / 1000000;
 }
 
-/* --- what is shown ----------------------------------------------------------------------------------------------------------- */
+/* --- what is shown */
 
 unsigned gsup_take_answered(struct gsup *gsup)
 {
@@ -245,7 +245,10 @@ const struct gsup_counters *gsup_counters(const struct gsup *gsup)
 	return &gsup->counters;
 }
 
-#define ROW(field, text) { #field, text, offsetof(struct gsup_counters, field) }
+#define ROW(field, text)                                                                                               \
+	{                                                                                                              \
+#field, text, offsetof(struct gsup_counters, field)                                                    \
+	}
 
 static const struct gsup_counter_row counter_rows[] = {
 	ROW(connected, "peers that connected and were allowed"),
@@ -306,10 +309,18 @@ void gsup_each_peer(const struct gsup *gsup, gsup_peer_fn *fn, void *data)
 
 	llist_for_each_entry(s, &gsup->sessions, entry) {
 		struct gsup_peer_state state = {
-			.name = s->name[0] ? s->name : "?", .state = state_names[s->state], .address = s->down->remote,
-			.id = s->peer.id, .domain = s->domain, .up_s = (now - s->down->since_us) / 1000000,
-			.silent_s = (now - s->down->heard_us) / 1000000, .checks = s->checks, .from_peer = s->from_peer,
-			.from_hlr = s->from_hlr, .octets_in = s->down->octets_in, .octets_out = s->down->octets_out,
+			.name = s->name[0] ? s->name : "?",
+			.state = state_names[s->state],
+			.address = s->down->remote,
+			.id = s->peer.id,
+			.domain = s->domain,
+			.up_s = (now - s->down->since_us) / 1000000,
+			.silent_s = (now - s->down->heard_us) / 1000000,
+			.checks = s->checks,
+			.from_peer = s->from_peer,
+			.from_hlr = s->from_hlr,
+			.octets_in = s->down->octets_in,
+			.octets_out = s->down->octets_out,
 		};
 		fn(&state, data);
 	}

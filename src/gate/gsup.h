@@ -3,29 +3,32 @@
 
 /* The GSUP interface: a server for MSCs and SGSNs and, with an HLR configured, a transparent proxy in front of it.
  *
- * Session.  A connection from an address that no peer rule covers is closed at once.  We ask for the identity; the first
- * thing that counts must be the answer (IPA pings before it are answered), within GSUP_IDENTITY_S, and its name (serial
- * number tag) must be allowed from that address.  A second connection of the same name replaces the first: a peer that
- * reconnects knows better than we do whether the old one is dead.
+ * Session.  A connection from an address that no peer rule covers is closed at once.  We ask for the identity; the
+ * first thing that counts must be the answer (IPA pings before it are answered), within GSUP_IDENTITY_S, and its name
+ * (serial number tag) must be allowed from that address.  A second connection of the same name replaces the first: a
+ * peer that reconnects knows better than we do whether the old one is dead.
  *
- * Proxy.  One upstream connection for each peer, introduced to the HLR with the peer's own ID_RESP octets, so that the HLR
- * routes by the names it knows.  Until the HLR has it the peer is not read.  Every frame passes untouched both ways, except:
+ * Proxy.  One upstream connection for each peer, introduced to the HLR with the peer's own ID_RESP octets, so that the
+ * HLR routes by the names it knows.  Until the HLR has it the peer is not read.  Every frame passes untouched both
+ * ways, except:
  * - IPA CCM (ping, pong, identity) is spoken on each leg by itself;
- * - Check-IMEI requests are decided here.  Refused ones stay here.  Accepted ones are answered and also passed on, so that
- *   the HLR still stores the IMEI and creates subscribers on demand; what it says to them is absorbed, unless somebody
- *   still waits for it (`hlr check-imei wait`);
+ * - Check-IMEI requests are decided here.  Refused ones stay here.  Accepted ones are answered and also passed on, so
+ * that the HLR still stores the IMEI and creates subscribers on demand; what it says to them is absorbed, unless
+ * somebody still waits for it (`hlr check-imei wait`);
  * - answers of a peer to cancels that we sent are absorbed.
- * If the upstream leg drops, the peer's connection is closed after what was written to it: its client connects again and
- * finds the HLR back, or not.  Answering location updates with errors in the meantime would cost phones their service.
+ * If the upstream leg drops, the peer's connection is closed after what was written to it: its client connects again
+ * and finds the HLR back, or not.  Answering location updates with errors in the meantime would cost phones their
+ * service.
  *
- * Order.  Frames leave each leg in the order in which they came.  Answers to checks are written in the turn in which the
- * check was read, before anything that was passed on in that turn has left; so nothing the HLR says in reaction to a later frame of
- * the same subscriber can overtake our answer.  In wait mode the answer is the HLR's own and in the HLR's order.
+ * Order.  Frames leave each leg in the order in which they came.  Answers to checks are written in the turn in which
+ * the check was read, before anything that was passed on in that turn has left; so nothing the HLR says in reaction to
+ * a later frame of the same subscriber can overtake our answer.  In wait mode the answer is the HLR's own and in the
+ * HLR's order.
  *
- * On the wire (TS 24.008 causes; osmo-msc takes any error as a refusal, so an error is never used where "allow" is meant):
- *   white, grey, unknown -> result ACK; black -> result NACK; malformed refused -> error 96; else refused -> error 17.
- * Without an HLR, other requests are answered with error 17 (network failure: the phone may try again); results and errors
- * that nobody asked for are dropped. */
+ * On the wire (TS 24.008 causes; osmo-msc takes any error as a refusal, so an error is never used where "allow" is
+ * meant): white, grey, unknown -> result ACK; black -> result NACK; malformed refused -> error 96; else refused ->
+ * error 17. Without an HLR, other requests are answered with error 17 (network failure: the phone may try again);
+ * results and errors that nobody asked for are dropped. */
 #pragma once
 
 #include <stdbool.h>
@@ -38,10 +41,10 @@
 #include "wire/gsup.h"
 
 #define GSUP_IDENTITY_S 5
-#define GSUP_PING_S 20
-#define GSUP_CANCEL_S 10    /* how long a peer's answer to our cancel is absorbed */
-#define GSUP_CANCELS 4096   /* of them at a time */
-#define GSUP_WAITING 1024   /* checks that wait for the HLR; more are answered at once */
+#define GSUP_PING_S     20
+#define GSUP_CANCEL_S   10   /* how long a peer's answer to our cancel is absorbed */
+#define GSUP_CANCELS    4096 /* of them at a time */
+#define GSUP_WAITING    1024 /* checks that wait for the HLR; more are answered at once */
 
 struct check;
 struct gsup;
@@ -52,12 +55,12 @@ struct traffic;
 struct gsup_counters {
 	uint64_t connected, replaced, stranger, unidentified, violated, upstream_failed, upstream_dropped;
 	uint64_t from_peer, to_peer, from_hlr, to_hlr; /* frames; to_hlr and to_peer count what was passed on */
-	uint64_t told_hlr;      /* checks answered by us and passed on */
-	uint64_t absorbed;      /* the HLR's answers to those */
-	uint64_t hlr_decided;   /* wait mode: the HLR's answer was relayed */
-	uint64_t hlr_late;      /* wait mode: ours went out */
-	uint64_t hlr_crowded;   /* wait mode: no place to wait, ours went out at once */
-	uint64_t alone_refused; /* requests answered with an error because there is no HLR */
+	uint64_t told_hlr;                             /* checks answered by us and passed on */
+	uint64_t absorbed;                             /* the HLR's answers to those */
+	uint64_t hlr_decided;                          /* wait mode: the HLR's answer was relayed */
+	uint64_t hlr_late;                             /* wait mode: ours went out */
+	uint64_t hlr_crowded;                          /* wait mode: no place to wait, ours went out at once */
+	uint64_t alone_refused;                        /* requests answered with an error because there is no HLR */
 	uint64_t cancels, cancel_done, cancel_failed, cancel_lost; /* sent; result; error; no session, room or place */
 	uint64_t cancel_expired;                                   /* sent, never answered */
 };
@@ -66,8 +69,9 @@ struct gsup_counters {
 struct gsup *gsup_alloc(void *ctx, struct check *check, struct traffic *traffic, struct peers *peers);
 void gsup_free(struct gsup *gsup);
 
-/* Take a configuration into force: opens new addresses, closes vanished ones, closes peers that are no longer allowed, moves
- * the others to another HLR without closing them.  config must stay until the next call.  On failure nothing has changed. */
+/* Take a configuration into force: opens new addresses, closes vanished ones, closes peers that are no longer allowed,
+ * moves the others to another HLR without closing them.  config must stay until the next call.  On failure nothing has
+ * changed. */
 int gsup_configure(struct gsup *gsup, const struct gsup_config *config, struct weir_why *why);
 /* The policy was replaced: resolve every peer's terms again. */
 void gsup_policy_changed(struct gsup *gsup);

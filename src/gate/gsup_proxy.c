@@ -3,8 +3,8 @@
 
 /* The frames of a GSUP peer and of its HLR: decide, answer, pass on, absorb.
  *
- * A frame that is passed on is copied octet by octet, never encoded again.  Only what must be understood is read: Check-IMEI
- * both ways, the domain of an Update Location, answers to our own cancels.
+ * A frame that is passed on is copied octet by octet, never encoded again.  Only what must be understood is read:
+ * Check-IMEI both ways, the domain of an Update Location, answers to our own cancels.
  *
  * Frames of one read are worked on in rounds.  A round first collects frames, as many as both send buffers can take the
  * consequences of; then decides all its checks together; then walks the frames again in order and acts.  So nothing is
@@ -12,17 +12,10 @@
 #include "gate/gsup_session.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <osmocom/core/logging.h>
-
-#include "core/mask.h"
-#include "daemon/daemon.h"
-#include "gate/log.h"
-
-#define ROUND 64         /* frames of a round: one look-up batch */
-#define ANSWER_GROWTH 32 /* an answer carries what its request carried, less the IMEI, and result or cause and class */
+#define ROUND         64 /* frames of a round: one look-up batch */
+#define ANSWER_GROWTH 32 /* an answer carries what its request carried, less the IMEI, and result or cause and class   \
+			  */
 
 /* What a colour means on this wire. */
 static const bool colour_accepts[WEIR_N_COLOURS] = {
@@ -34,11 +27,11 @@ static const bool colour_accepts[WEIR_N_COLOURS] = {
 
 struct round {
 	unsigned n, n_checks;
-	size_t len;               /* octets of the n frames */
+	size_t len; /* octets of the n frames */
 	size_t down_need, up_need;
 	struct ipa_frame frame[ROUND];
 	bool is_check[ROUND];
-	struct gsup_view view[ROUND];     /* of the checks, in order */
+	struct gsup_view view[ROUND]; /* of the checks, in order */
 	struct weir_query query[ROUND];
 	struct weir_verdict verdict[ROUND];
 };
@@ -53,196 +46,33 @@ static bool is_request(uint8_t type)
 	return (type & 3) == 0;
 }
 
-/* --- checks that wait for the HLR ------------------------------------------------------------------------------------- */
-
-static void wait_timer_cb(void *data)
-{
-	struct gsup *gsup = data;
-
-	gsup_expire(gsup, daemon_mono_us());
-	traffic_flush(gsup->traffic);
-}
-
-void gsup_wait_init(struct gsup *gsup)
-{
-	INIT_LLIST_HEAD(&gsup->wait_pool);
-	INIT_LLIST_HEAD(&gsup->waiting);
-	osmo_timer_setup(&gsup->wait_timer, wait_timer_cb, gsup);
-}
-
-static bool wait_make_places(struct gsup *gsup)
-{
-	if (gsup->wait_places)
-		return true;
-	gsup->wait_places = calloc(GSUP_WAITING, sizeof(*gsup->wait_places));
-	for (unsigned i = 0; gsup->wait_places && i < GSUP_WAITING; i++)
-		llist_add_tail(&gsup->wait_places[i].entry, &gsup->wait_pool);
-	return gsup->wait_places != NULL;
-}
-
-static void wait_schedule(struct gsup *gsup)
-{
-	struct gsup_wait *first = llist_first_entry_or_null(&gsup->waiting, struct gsup_wait, entry);
-	int64_t us;
-
-	if (!first) {
-		osmo_timer_del(&gsup->wait_timer);
-		return;
-	}
-	us = first->deadline_us - traffic_now_us(gsup->traffic);
-	if (us < 1000)
-		us = 1000;
-	osmo_timer_schedule(&gsup->wait_timer, us / 1000000, us % 1000000);
-}
-
-/* Keep an answer back until its deadline.  False where there is no place: it must go out now. */
-static bool wait_add(struct gsup_session *s, struct weir_imsi imsi, const uint8_t *answer, size_t len)
-{
-	struct gsup *gsup = s->gsup;
-	struct gsup_wait *w, *before;
-
-	if (len > GSUP_ANSWER_MAX || !wait_make_places(gsup) || llist_empty(&gsup->wait_pool))
-		return false;
-	w = llist_first_entry(&gsup->wait_pool, struct gsup_wait, entry);
-	llist_del(&w->entry);
-	w->session = s;
-	w->imsi = imsi;
-	w->deadline_us = traffic_now_us(gsup->traffic) + gsup->config->wait_ms * 1000ll;
-	w->len = len;
-	memcpy(w->answer, answer, len);
-	/* By deadline; with one waiting time for all that is the end of the list, at once. */
-	llist_for_each_entry_reverse(before, &gsup->waiting, entry) {
-		if (before->deadline_us <= w->deadline_us)
-			break;
-	}
-	llist_add(&w->entry, &before->entry);
-	gsup->n_waiting++;
-	if (gsup->waiting.next == &w->entry)
-		wait_schedule(gsup);
-	return true;
-}
-
-static void wait_remove(struct gsup *gsup, struct gsup_wait *w)
-{
-	w->session = NULL;
-	llist_del(&w->entry);
-	llist_add(&w->entry, &gsup->wait_pool);
-	gsup->n_waiting--;
-}
-
-/* The oldest check of this subscriber that still waits. */
-static struct gsup_wait *wait_find(struct gsup_session *s, struct weir_imsi imsi)
-{
-	struct gsup_wait *w;
-
-	llist_for_each_entry(w, &s->gsup->waiting, entry) {
-		if (w->session == s && w->imsi.packed == imsi.packed)
-			return w;
-	}
-	return NULL;
-}
-
-void gsup_wait_release(struct gsup_session *s)
-{
-	struct gsup *gsup = s->gsup;
-	struct gsup_wait *w, *next;
-
-	llist_for_each_entry_safe(w, next, &gsup->waiting, entry) {
-		if (w->session != s)
-			continue;
-		if (s->down)
-			traffic_send(s->down, w->answer, w->len);
-		wait_remove(gsup, w);
-	}
-	for (unsigned i = 0; i < GSUP_CANCELS && gsup->n_cancelled; i++) {
-		if (gsup->cancelled[i].session == s) {
-			gsup->cancelled[i].session = NULL;
-			gsup->n_cancelled--;
-		}
-	}
-}
-
-void gsup_wait_expire(struct gsup *gsup, int64_t now_us)
-{
-	struct gsup_wait *w;
-	struct gsup_session *s;
-
-	while ((w = llist_first_entry_or_null(&gsup->waiting, struct gsup_wait, entry)) && w->deadline_us <= now_us) {
-		s = w->session;
-		if (!traffic_send(s->down, w->answer, w->len)) {
-			gsup_session_end(s, TRAFFIC_END_STALLED); /* full of answers that it does not read; takes w along */
-			continue;
-		}
-		gsup->counters.hlr_late++;
-		wait_remove(gsup, w);
-	}
-	wait_schedule(gsup);
-}
-
-/* --- cancels ------------------------------------------------------------------------------------------------------------ */
-
-bool gsup_cancel_note(struct gsup_session *s, struct weir_imsi imsi)
-{
-	struct gsup *gsup = s->gsup;
-	struct gsup_cancelled *c = &gsup->cancelled[gsup->cancelled_at];
-
-	if (c->session)
-		return false; /* the oldest place is not free yet: all are taken */
-	*c = (struct gsup_cancelled){
-		.session = s, .imsi = imsi, .deadline_us = traffic_now_us(gsup->traffic) + GSUP_CANCEL_S * 1000000ll,
-	};
-	gsup->cancelled_at = (gsup->cancelled_at + 1) % GSUP_CANCELS;
-	gsup->n_cancelled++;
-	return true;
-}
-
-void gsup_cancel_expire(struct gsup *gsup, int64_t now_us)
-{
-	for (unsigned i = 0; i < GSUP_CANCELS && gsup->n_cancelled; i++) {
-		struct gsup_cancelled *c = &gsup->cancelled[i];
-		if (!c->session || c->deadline_us > now_us)
-			continue;
-		c->session = NULL;
-		gsup->n_cancelled--;
-		gsup->counters.cancel_expired++;
-	}
-}
-
-/* Is this the answer to a cancel of ours? */
+/* The answer to a cancel of ours? */
 static bool absorb_cancel(struct gsup_session *s, const struct ipa_frame *frame)
 {
-	struct gsup *gsup = s->gsup;
 	struct gsup_view view;
 	uint8_t type = gsup_type(frame);
 
 	if (type != GSUP_LOCATION_CANCEL_RESULT && type != GSUP_LOCATION_CANCEL_ERROR)
 		return false;
-	if (!gsup->n_cancelled || gsup_view(frame, &view) != GSUP_OK)
+	if (!s->gsup->n_cancelled || gsup_view(frame, &view) != GSUP_OK)
 		return false;
-	for (unsigned i = 0; i < GSUP_CANCELS; i++) {
-		struct gsup_cancelled *c = &gsup->cancelled[i];
-		if (c->session != s || c->imsi.packed != view.imsi.packed)
-			continue;
-		c->session = NULL;
-		gsup->n_cancelled--;
-		if (type == GSUP_LOCATION_CANCEL_RESULT)
-			gsup->counters.cancel_done++;
-		else
-			gsup->counters.cancel_failed++;
-		return true;
-	}
-	return false;
+	return gsup_cancel_take(s, view.imsi, type == GSUP_LOCATION_CANCEL_RESULT);
 }
 
-/* --- from the peer -------------------------------------------------------------------------------------------------------- */
+/* --- from the peer */
 
-/* A check as a query.  An IMSI is mandatory in this protocol, so one without counts as malformed, like one without IMEI. */
+/* A check as a query.  An IMSI is mandatory in this protocol, so one without counts as malformed, like one without
+ * IMEI. */
 static void read_check(const struct ipa_frame *frame, struct gsup_view *view, struct weir_query *query, uint16_t terms)
 {
 	enum gsup_fault fault = gsup_view(frame, view);
 
 	*query = (struct weir_query){
-		.imei = view->imei.imei, .imsi = view->imsi, .fault = view->imei_fault, .interface = WEIR_IF_GSUP, .terms = terms,
+		.imei = view->imei.imei,
+		.imsi = view->imsi,
+		.fault = view->imei_fault,
+		.interface = WEIR_IF_GSUP,
+		.terms = terms,
 	};
 	if (query->fault == WEIR_IMEI_OK && (fault != GSUP_OK || !view->has_imei || !view->imsi.packed))
 		query->fault = WEIR_IMEI_EMPTY;
@@ -283,8 +113,10 @@ static bool collect(struct gsup_session *s, struct round *r, const uint8_t *octe
 static int encode_answer(const struct gsup_view *view, const struct weir_verdict *verdict, uint8_t *buf, size_t size)
 {
 	if (verdict->answer == WEIR_ANSWER_REFUSE)
-		return gsup_error(view, verdict->tally == WEIR_TALLY_MALFORMED ? GSUP_CAUSE_INVALID_MANDATORY :
-				  GSUP_CAUSE_NETWORK_FAILURE, buf, size);
+		return gsup_error(view,
+				  verdict->tally == WEIR_TALLY_MALFORMED ? GSUP_CAUSE_INVALID_MANDATORY
+									 : GSUP_CAUSE_NETWORK_FAILURE,
+				  buf, size);
 	return gsup_check_imei_result(view, colour_accepts[verdict->colour], buf, size);
 }
 
@@ -298,7 +130,7 @@ static bool tell_hlr(struct gsup_session *s, const struct ipa_frame *frame, cons
 		return false;
 	traffic_send(s->up, frame->bytes, frame->len); /* room was counted in collect */
 	if (gsup->config->check_mode == GSUP_WAIT) {
-		if (wait_add(s, query->imsi, answer, len))
+		if (gsup_wait_add(s, query->imsi, answer, len))
 			return true;
 		gsup->counters.hlr_crowded++;
 	}
@@ -417,7 +249,8 @@ ssize_t gsup_frames_from_peer(struct gsup_session *s, const uint8_t *octets, siz
 		if (!r.n)
 			break;
 		if (r.n_checks)
-			check_answer(gsup->check, WEIR_IF_GSUP, &s->peer, r.query, r.verdict, r.n_checks, gsup_wall_s(gsup));
+			check_answer(gsup->check, WEIR_IF_GSUP, &s->peer, r.query, r.verdict, r.n_checks,
+				     gsup_wall_s(gsup));
 		if (act(s, &r) < 0)
 			return -EPROTO;
 		taken += r.len; /* and again, even where not all fitted: the need was over-estimated */
@@ -425,7 +258,7 @@ ssize_t gsup_frames_from_peer(struct gsup_session *s, const uint8_t *octets, siz
 	return taken;
 }
 
-/* --- from the HLR ---------------------------------------------------------------------------------------------------------- */
+/* --- from the HLR */
 
 static void ccm_from_hlr(struct gsup_session *s, const struct ipa_frame *frame)
 {
@@ -436,28 +269,25 @@ static void ccm_from_hlr(struct gsup_session *s, const struct ipa_frame *frame)
 	traffic_send(s->up, s->id_resp, s->id_resp_len);
 	if (s->state != GSUP_UPSTREAM)
 		return;
-	/* What follows the identity on this connection is read after it, so there is nothing to wait for: osmo-hlr sends
-	 * no acknowledgement that could be waited for. */
+	/* What follows the identity on this connection is read after it, so there is nothing to wait for: osmo-hlr
+	 * sends no acknowledgement that could be waited for. */
 	gsup_session_serve(s, GSUP_PROXY);
 }
 
 /* The HLR's word on a check: wanted only where somebody still waits for it. */
 static bool absorb_check(struct gsup_session *s, const struct ipa_frame *frame)
 {
-	struct gsup_wait *w;
 	struct gsup_view view;
 
 	if (gsup_type(frame) != GSUP_CHECK_IMEI_RESULT && gsup_type(frame) != GSUP_CHECK_IMEI_ERROR)
 		return false;
 	gsup_view(frame, &view);
-	w = s->gsup->n_waiting ? wait_find(s, view.imsi) : NULL;
-	if (!w) {
-		s->gsup->counters.absorbed++;
-		return true;
+	if (gsup_wait_take(s, view.imsi)) {
+		s->gsup->counters.hlr_decided++;
+		return false;
 	}
-	wait_remove(s->gsup, w);
-	s->gsup->counters.hlr_decided++;
-	return false;
+	s->gsup->counters.absorbed++;
+	return true;
 }
 
 ssize_t gsup_frames_from_hlr(struct gsup_session *s, const uint8_t *octets, size_t len)

@@ -15,14 +15,14 @@
 #include "gate/log.h"
 #include "gate/peers.h"
 
-#define IN_SIZE 16384
+#define IN_SIZE  16384
 #define OUT_SIZE 32768
 
-#define LOGSESSION(s, level, fmt, args...)                                                                                   \
-	do {                                                                                                                 \
-		char where_[GATE_ADDRESS_TEXT];                                                                              \
-		LOGP(DGSUP, level, "%s (%s): " fmt, (s)->name[0] ? (s)->name : "?",                                          \
-		     session_print_address(where_, s), ##args);                                                              \
+#define LOGSESSION(s, level, fmt, args...)                                                                             \
+	do {                                                                                                           \
+		char where_[GATE_ADDRESS_TEXT];                                                                        \
+		LOGP(DGSUP, level, "%s (%s): " fmt, (s)->name[0] ? (s)->name : "?", session_print_address(where_, s),  \
+		     ##args);                                                                                          \
 	} while (0)
 
 static const char *session_print_address(char buf[static GATE_ADDRESS_TEXT], const struct gsup_session *s)
@@ -42,7 +42,7 @@ struct gsup_session *gsup_session_by_id(struct gsup *gsup, uint16_t peer_id)
 	struct gsup_session *s;
 
 	llist_for_each_entry(s, &gsup->sessions, entry) {
-		if (s->peer.id == peer_id && s->state != GSUP_IDENTITY)
+		if (peer_id != PEER_NONE && s->peer.id == peer_id && s->state != GSUP_IDENTITY)
 			return s;
 	}
 	return NULL;
@@ -57,6 +57,7 @@ void gsup_session_end(struct gsup_session *s, enum traffic_end end)
 	LOGSESSION(s, gsup_session_ready(s) ? LOGL_NOTICE : LOGL_INFO, "%s\n", traffic_end_name(end));
 	s->ending = true;
 	gsup_wait_release(s);
+	gsup_cancel_release(s);
 	s->down = s->up = NULL;
 	if (down) {
 		down->data = NULL;
@@ -70,7 +71,7 @@ void gsup_session_end(struct gsup_session *s, enum traffic_end end)
 	free(s);
 }
 
-/* --- the leg to the HLR --------------------------------------------------------------------------------------------- */
+/* --- the leg to the HLR */
 
 static void upstream_forget(struct gsup_session *s)
 {
@@ -125,7 +126,7 @@ void gsup_session_upstream(struct gsup_session *s)
 		upstream_fail(s, "cannot be reached");
 }
 
-/* --- identity --------------------------------------------------------------------------------------------------------- */
+/* --- identity */
 
 static void replace_older(struct gsup_session *newer)
 {
@@ -172,8 +173,8 @@ static int take_identity(struct gsup_session *s, const struct ipa_frame *frame)
 	return 0;
 }
 
-/* Frames before the name is known: pings are answered (osmo-msc sends its first one before its identity), the identity is
- * judged, anything else ends it. */
+/* Frames before the name is known: pings are answered (osmo-msc sends its first one before its identity), the identity
+ * is judged, anything else ends it. */
 static ssize_t meet(struct gsup_session *s, const uint8_t *octets, size_t len)
 {
 	struct ipa_frame frame;
@@ -195,7 +196,7 @@ static ssize_t meet(struct gsup_session *s, const uint8_t *octets, size_t len)
 	return taken;
 }
 
-/* --- the leg to the peer ---------------------------------------------------------------------------------------------- */
+/* --- the leg to the peer */
 
 static bool down_accepted(struct traffic_conn *conn, void *owner)
 {
@@ -296,11 +297,17 @@ static void down_closed(struct traffic_conn *conn, enum traffic_end end)
 }
 
 const struct traffic_kind gsup_down_kind = {
-	.name = "gsup", .in_size = IN_SIZE, .out_size = OUT_SIZE,
-	.accepted = down_accepted, .consume = down_consume, .drained = either_drained, .tick = down_tick, .closed = down_closed,
+	.name = "gsup",
+	.in_size = IN_SIZE,
+	.out_size = OUT_SIZE,
+	.accepted = down_accepted,
+	.consume = down_consume,
+	.drained = either_drained,
+	.tick = down_tick,
+	.closed = down_closed,
 };
 
-/* --- upstream callbacks ----------------------------------------------------------------------------------------------- */
+/* --- upstream callbacks */
 
 static void up_connected(struct traffic_conn *conn)
 {
@@ -338,6 +345,12 @@ static void up_closed(struct traffic_conn *conn, enum traffic_end end)
 }
 
 const struct traffic_kind gsup_up_kind = {
-	.name = "gsup-hlr", .in_size = IN_SIZE, .out_size = OUT_SIZE,
-	.connected = up_connected, .consume = up_consume, .drained = either_drained, .tick = up_tick, .closed = up_closed,
+	.name = "gsup-hlr",
+	.in_size = IN_SIZE,
+	.out_size = OUT_SIZE,
+	.connected = up_connected,
+	.consume = up_consume,
+	.drained = either_drained,
+	.tick = up_tick,
+	.closed = up_closed,
 };

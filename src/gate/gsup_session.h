@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* What the three files of the GSUP interface share; private to them.
+/* What the four files of the GSUP interface share; private to them.
  *
  * gsup.c          the interface: addresses, configuration, cancels, what is shown
  * gsup_session.c  one peer: identity, the two legs, pings, the end
- * gsup_proxy.c    frames: decide, answer, pass on, absorb */
+ * gsup_proxy.c    frames: decide, answer, pass on, absorb
+ * gsup_pending.c  what is under way: checks that wait, cancels that were sent */
 #pragma once
 
 #include <stdbool.h>
@@ -96,9 +97,20 @@ struct gsup_session *gsup_session_by_id(struct gsup *gsup, uint16_t peer_id);
 /* gsup_proxy.c */
 ssize_t gsup_frames_from_peer(struct gsup_session *session, const uint8_t *octets, size_t len);
 ssize_t gsup_frames_from_hlr(struct gsup_session *session, const uint8_t *octets, size_t len);
+
+/* gsup_pending.c */
 void gsup_wait_init(struct gsup *gsup);
-/* The session ends: its waiting checks get our answer, its cancels are forgotten. */
+/* Keep an answer back until its deadline.  False where there is no place: it must go out now. */
+bool gsup_wait_add(struct gsup_session *session, struct weir_imsi imsi, const uint8_t *answer, size_t len);
+/* The oldest check of this subscriber that still waits is answered by the HLR.  False: nobody waits. */
+bool gsup_wait_take(struct gsup_session *session, struct weir_imsi imsi);
+/* The session ends: its waiting checks get our answer. */
 void gsup_wait_release(struct gsup_session *session);
 void gsup_wait_expire(struct gsup *gsup, int64_t now_us);
-void gsup_cancel_expire(struct gsup *gsup, int64_t now_us);
+
+/* A cancel goes out; its answer must go no further.  False where there is no place. */
 bool gsup_cancel_note(struct gsup_session *session, struct weir_imsi imsi);
+/* An answer came, done or refused.  False: not to one of ours. */
+bool gsup_cancel_take(struct gsup_session *session, struct weir_imsi imsi, bool done);
+void gsup_cancel_release(struct gsup_session *session);
+void gsup_cancel_expire(struct gsup *gsup, int64_t now_us);

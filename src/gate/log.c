@@ -8,11 +8,16 @@
 #include <osmocom/core/utils.h>
 
 static const struct log_info_cat categories[GATE_N_LOGS] = {
-	[DGATE] = { .name = "DGATE", .description = "Start, stop, configuration, register", .enabled = 1, .loglevel = LOGL_NOTICE },
-	[DTRAFFIC] = { .name = "DTRAFFIC", .description = "Sockets of checks", .enabled = 1, .loglevel = LOGL_NOTICE },
-	[DGSUP] = { .name = "DGSUP", .description = "GSUP peers and their HLR", .enabled = 1, .loglevel = LOGL_NOTICE },
-	[DNOTIFY] = { .name = "DNOTIFY", .description = "Sightings and blocks between gate and keeper", .enabled = 1,
-		      .loglevel = LOGL_NOTICE },
+	[DGATE] = {.name = "DGATE",
+		   .description = "Start, stop, configuration, register",
+		   .enabled = 1,
+		   .loglevel = LOGL_NOTICE},
+	[DTRAFFIC] = {.name = "DTRAFFIC", .description = "Sockets of checks", .enabled = 1, .loglevel = LOGL_NOTICE},
+	[DGSUP] = {.name = "DGSUP", .description = "GSUP peers and their HLR", .enabled = 1, .loglevel = LOGL_NOTICE},
+	[DNOTIFY] = {.name = "DNOTIFY",
+		     .description = "Sightings and blocks between gate and keeper",
+		     .enabled = 1,
+		     .loglevel = LOGL_NOTICE},
 };
 
-const struct log_info gate_log_info = { .cat = categories, .num_cat = ARRAY_SIZE(categories) };
+const struct log_info gate_log_info = {.cat = categories, .num_cat = ARRAY_SIZE(categories)};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* The gate's numbers as Prometheus text.  They are plain integers in the rooms that count; nothing is counted twice for the
- * sake of a metric, and no identity can get in here: labels are interfaces and tallies. */
+/* The gate's numbers as Prometheus text.  They are plain integers in the rooms that count; nothing is counted twice for
+ * the sake of a metric, and no identity can get in here: labels are interfaces and tallies. */
 #include <inttypes.h>
 #include <osmocom/core/utils.h>
 
@@ -31,8 +31,8 @@ static void checks(struct daemon_text *out, const struct check *check)
 {
 	head(out, "checks_received_total", "counter", "checks received");
 	for (unsigned i = 0; i < WEIR_N_INTERFACES; i++)
-		daemon_text_add(out, "weir_gate_checks_received_total{interface=\"%s\"} %" PRIu64 "\n", interface_name(i),
-				check->counters[i].received);
+		daemon_text_add(out, "weir_gate_checks_received_total{interface=\"%s\"} %" PRIu64 "\n",
+				interface_name(i), check->counters[i].received);
 	head(out, "checks_total", "counter", "checks by outcome; their sum is checks_received");
 	for (unsigned i = 0; i < WEIR_N_INTERFACES; i++) {
 		for (unsigned t = 0; t < WEIR_N_TALLIES; t++)
@@ -41,8 +41,8 @@ static void checks(struct daemon_text *out, const struct check *check)
 	}
 	head(out, "checks_refused_total", "counter", "checks answered with an error of the protocol");
 	for (unsigned i = 0; i < WEIR_N_INTERFACES; i++)
-		daemon_text_add(out, "weir_gate_checks_refused_total{interface=\"%s\"} %" PRIu64 "\n", interface_name(i),
-				check->counters[i].refused);
+		daemon_text_add(out, "weir_gate_checks_refused_total{interface=\"%s\"} %" PRIu64 "\n",
+				interface_name(i), check->counters[i].refused);
 }
 
 static void histogram(struct daemon_text *out, const char *interface, const struct check_histogram *h)
@@ -51,17 +51,19 @@ static void histogram(struct daemon_text *out, const char *interface, const stru
 
 	for (unsigned b = 0; b < CHECK_HISTOGRAM; b++) {
 		seen += h->bucket[b];
-		daemon_text_add(out, "weir_gate_check_seconds_bucket{interface=\"%s\",le=\"%g\"} %" PRIu64 "\n", interface,
-				(double)(UINT64_C(1) << b) / 1e6, seen);
+		daemon_text_add(out, "weir_gate_check_seconds_bucket{interface=\"%s\",le=\"%g\"} %" PRIu64 "\n",
+				interface, (double)(UINT64_C(1) << b) / 1e6, seen);
 	}
-	daemon_text_add(out, "weir_gate_check_seconds_bucket{interface=\"%s\",le=\"+Inf\"} %" PRIu64 "\n", interface, h->count);
+	daemon_text_add(out, "weir_gate_check_seconds_bucket{interface=\"%s\",le=\"+Inf\"} %" PRIu64 "\n", interface,
+			h->count);
 	daemon_text_add(out, "weir_gate_check_seconds_sum{interface=\"%s\"} %.6f\n", interface, h->sum_us / 1e6);
 	daemon_text_add(out, "weir_gate_check_seconds_count{interface=\"%s\"} %" PRIu64 "\n", interface, h->count);
 }
 
 static void histograms(struct daemon_text *out, const struct check *check)
 {
-	head(out, "check_seconds", "histogram", "time from the read that brought a check to the write that took its answer");
+	head(out, "check_seconds", "histogram",
+	     "time from the read that brought a check to the write that took its answer");
 	for (unsigned i = 0; i < WEIR_N_INTERFACES; i++)
 		histogram(out, interface_name(i), &check->histogram[i]);
 }
@@ -90,7 +92,8 @@ static void store(struct daemon_text *out, const struct gate *gate)
 	one(out, "register_generation", "gauge", "which rebuild of the register is read", meta.generation);
 	one(out, "register_devices", "gauge", "devices in the register", meta.devices);
 	head(out, "register_age_seconds", "gauge", "time since the register changed");
-	daemon_text_add(out, "weir_gate_register_age_seconds %.3f\n", (daemon_now_ms() - (long long)meta.changed_ms) / 1e3);
+	daemon_text_add(out, "weir_gate_register_age_seconds %.3f\n",
+			(daemon_now_ms() - (long long)meta.changed_ms) / 1e3);
 }
 
 static void notify(struct daemon_text *out, const struct gate *gate)
@@ -102,9 +105,11 @@ static void notify(struct daemon_text *out, const struct gate *gate)
 	one(out, "sightings_suppressed_total", "counter", "sightings told within the hour", s->suppressed);
 	one(out, "sightings_dropped_total", "counter", "sightings that did not fit into the buffer", s->dropped);
 	one(out, "sightings_evicted_total", "counter", "pairs that made room in the table", s->evicted);
-	one(out, "sightings_waiting", "gauge", "sightings that wait for the keeper", sightings_waiting(gate->check.sightings));
+	one(out, "sightings_waiting", "gauge", "sightings that wait for the keeper",
+	    sightings_waiting(gate->check.sightings));
 	one(out, "flips_hints_total", "counter", "devices that the keeper said turned black", f->hints);
-	one(out, "flips_gaps_total", "counter", "gaps in the keeper's serials, each followed by a look at everybody", f->gaps);
+	one(out, "flips_gaps_total", "counter", "gaps in the keeper's serials, each followed by a look at everybody",
+	    f->gaps);
 	one(out, "flips_looked_total", "counter", "attached pairs decided again", f->looked);
 	one(out, "flips_malformed_total", "counter", "datagrams from the keeper that could not be read", f->malformed);
 	if (notify_attached(gate->notify) >= 0)
@@ -121,7 +126,9 @@ void gate_metrics(struct daemon_text *out, void *data)
 	gsup(out, gate->gsup);
 	store(out, gate);
 	notify(out, gate);
-	one(out, "connections", "gauge", "connections that carry checks, to peers and to the HLR", traffic_count(gate->traffic));
-	one(out, "connections_refused_total", "counter", "connections closed at once: too many", traffic_refused(gate->traffic));
+	one(out, "connections", "gauge", "connections that carry checks, to peers and to the HLR",
+	    traffic_count(gate->traffic));
+	one(out, "connections_refused_total", "counter", "connections closed at once: too many",
+	    traffic_refused(gate->traffic));
 	one(out, "peers", "gauge", "peers known by name since the start", peers_count(gate->peers));
 }

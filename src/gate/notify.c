@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* Sightings and flips in the loop.  It decides nothing: flips.c does, and who is thrown off was decided anew by the policy. */
+/* Sightings and flips in the loop.  It decides nothing: flips.c does, and who is thrown off was decided anew by the
+ * policy. */
 #include "gate/notify.h"
 
 #include <errno.h>
@@ -20,7 +21,7 @@
 #include "gate/peers.h"
 #include "gate/sightings.h"
 
-#define COUNT_SLICES 4 /* a second */
+#define COUNT_SLICES   4 /* a second */
 #define FLUSH_PAUSE_US 1000
 
 struct notify {
@@ -30,14 +31,15 @@ struct notify {
 	struct flips *flips;
 	struct osmo_fd orders;
 	struct osmo_timer_list sweep;
-	uint64_t missed[PEERS_MAX / 64 + 1]; /* by peer id: somebody there was to be looked at while the peer was away */
+	uint64_t
+		missed[PEERS_MAX / 64 + 1]; /* by peer id: somebody there was to be looked at while the peer was away */
 	unsigned n_missed;
-	int64_t flush_after_us;  /* the keeper's socket was full */
-	size_t place;            /* of the count under way */
+	int64_t flush_after_us; /* the keeper's socket was full */
+	size_t place;           /* of the count under way */
 	int64_t counting, attached;
 };
 
-/* --- what flips asks ---------------------------------------------------------------------------------------------------- */
+/* --- what flips asks */
 
 /* Whoever turned black while his peer was away cannot be thrown off now: look again when it is back. */
 static void miss(struct notify *n, uint16_t id)
@@ -79,7 +81,7 @@ static int cancel(struct weir_imsi imsi, uint64_t imei, const struct flips_peer 
 	return gsup_cancel(n->gsup, peer->id, imsi, imei);
 }
 
-/* --- in the loop -------------------------------------------------------------------------------------------------------- */
+/* --- in the loop */
 
 static void schedule_sweep(struct notify *n)
 {
@@ -131,10 +133,12 @@ static struct sightings *make_sightings(struct weir_why *why)
 	return sightings_alloc(daemon_state_dir(), SIGHTINGS_ENTRIES, seed, why);
 }
 
-struct notify *notify_alloc(void *ctx, struct check *check, struct gsup *gsup, struct peers *peers, struct weir_why *why)
+struct notify *notify_alloc(void *ctx, struct check *check, struct gsup *gsup, struct peers *peers,
+			    struct weir_why *why)
 {
 	struct notify *n = talloc_zero(ctx, struct notify);
-	const struct flips_calls calls = { .peer_by_id = peer_by_id, .peer_by_name = peer_by_name, .cancel = cancel, .data = n };
+	const struct flips_calls calls = {
+		.peer_by_id = peer_by_id, .peer_by_name = peer_by_name, .cancel = cancel, .data = n};
 
 	if (!n) {
 		why_set(why, -ENOMEM, "out of memory");
@@ -167,7 +171,7 @@ void notify_free(struct notify *n)
 	talloc_free(n);
 }
 
-/* --- each turn, each second --------------------------------------------------------------------------------------------- */
+/* --- each turn, each second */
 
 void notify_flush(struct notify *n, int64_t mono_us, uint32_t now_s)
 {

@@ -3,8 +3,8 @@
 
 /* Configuration commands of the node `policy`: one for each setting of core/policy.h.
  *
- * The commands are made from tables: which settings there are, which words each may be.  The words themselves are those of
- * core; nothing is spelled here a second time.  What a step does not know cannot be typed. */
+ * The commands are made from tables: which settings there are, which words each may be.  The words themselves are those
+ * of core; nothing is spelled here a second time.  What a step does not know cannot be typed. */
 #include "gate/vty.h"
 
 #include <stddef.h>
@@ -18,7 +18,7 @@
 #include "gate/gate.h"
 
 #define MAY(action) (1u << (action))
-#define MAY_COLOUR (MAY(WEIR_DO_WHITE) | MAY(WEIR_DO_GREY) | MAY(WEIR_DO_BLACK) | MAY(WEIR_DO_UNKNOWN))
+#define MAY_COLOUR  (MAY(WEIR_DO_WHITE) | MAY(WEIR_DO_GREY) | MAY(WEIR_DO_BLACK) | MAY(WEIR_DO_UNKNOWN))
 
 static const char *const action_help[WEIR_N_ACTIONS] = {
 	[WEIR_DO_WHITE] = "Tell white",
@@ -38,15 +38,15 @@ struct term {
 };
 
 static const struct term terms[] = {
-	{ "peer", "Step 2: may it ask at all, or is it always told the same", offsetof(struct weir_terms, peer),
-	  MAY_COLOUR | MAY(WEIR_DO_CONTINUE) | MAY(WEIR_DO_REFUSE) },
-	{ "malformed", "Step 3: an identity that cannot be read", offsetof(struct weir_terms, malformed),
-	  MAY_COLOUR | MAY(WEIR_DO_REFUSE) },
-	{ "store-failure", "Step 5: the register cannot say", offsetof(struct weir_terms, store_failure),
-	  MAY(WEIR_DO_WHITE) | MAY(WEIR_DO_BLACK) | MAY(WEIR_DO_UNKNOWN) | MAY(WEIR_DO_REFUSE) },
-	{ "restrictive", "Step 10: a device that no level has on the white list", offsetof(struct weir_terms, restrictive),
-	  MAY(WEIR_DO_CONTINUE) | MAY(WEIR_DO_GREY) | MAY(WEIR_DO_BLACK) },
-	{ "unknown", "Step 11: a device on no list", offsetof(struct weir_terms, unknown), MAY_COLOUR },
+	{"peer", "Step 2: may it ask at all, or is it always told the same", offsetof(struct weir_terms, peer),
+	 MAY_COLOUR | MAY(WEIR_DO_CONTINUE) | MAY(WEIR_DO_REFUSE)},
+	{"malformed", "Step 3: an identity that cannot be read", offsetof(struct weir_terms, malformed),
+	 MAY_COLOUR | MAY(WEIR_DO_REFUSE)},
+	{"store-failure", "Step 5: the register cannot say", offsetof(struct weir_terms, store_failure),
+	 MAY(WEIR_DO_WHITE) | MAY(WEIR_DO_BLACK) | MAY(WEIR_DO_UNKNOWN) | MAY(WEIR_DO_REFUSE)},
+	{"restrictive", "Step 10: a device that no level has on the white list",
+	 offsetof(struct weir_terms, restrictive), MAY(WEIR_DO_CONTINUE) | MAY(WEIR_DO_GREY) | MAY(WEIR_DO_BLACK)},
+	{"unknown", "Step 11: a device on no list", offsetof(struct weir_terms, unknown), MAY_COLOUR},
 };
 #define N_TERMS ARRAY_SIZE(terms)
 
@@ -56,7 +56,8 @@ struct made {
 	const struct term *term;
 };
 
-static struct cmd_node policy_node = { .node = POLICY_NODE, .prompt = "%s(config-policy)# ", .vtysh = 1, .name = "policy" };
+static struct cmd_node policy_node = {
+	.node = POLICY_NODE, .prompt = "%s(config-policy)# ", .vtysh = 1, .name = "policy"};
 
 static enum weir_action *term_of(struct weir_terms *of, const struct term *term)
 {
@@ -79,7 +80,7 @@ static int refused(struct vty *vty, const struct weir_why *why)
 	return CMD_WARNING;
 }
 
-/* --- what the commands do -------------------------------------------------------------------------------------------------- */
+/* --- what the commands do */
 
 static int set_override(struct cmd_element *self, struct vty *vty, int argc, const char *argv[])
 {
@@ -182,7 +183,7 @@ DEFUN(cfg_no_imsi, cfg_no_imsi_cmd, "no imsi-prefix PREFIX", NO_STR "Forget a ru
 	return config_del_imsi_rule(draft(), argv[0], &why) ? refused(vty, &why) : CMD_SUCCESS;
 }
 
-/* --- making them ------------------------------------------------------------------------------------------------------------ */
+/* --- making them */
 
 typedef const char *name_fn(unsigned value);
 
@@ -228,8 +229,8 @@ static void add(char **to, const char *text)
 
 typedef int set_fn(struct cmd_element *self, struct vty *vty, int argc, const char *argv[]);
 
-static void make(const char *head, const char *head_doc, unsigned may_interfaces, const char *middle, const char *middle_doc,
-		 const struct term *term, unsigned may, set_fn *set)
+static void make(const char *head, const char *head_doc, unsigned may_interfaces, const char *middle,
+		 const char *middle_doc, const struct term *term, unsigned may, set_fn *set)
 {
 	struct made *made = talloc_zero(the_gate, struct made);
 	char *string = talloc_strdup(the_gate, head), *doc = talloc_strdup(the_gate, head_doc);
@@ -245,19 +246,21 @@ static void make(const char *head, const char *head_doc, unsigned may_interfaces
 	add_words(&string, &doc, may, name_of_action, help_of_action);
 	OSMO_ASSERT(made && string && doc); /* at start, before anything is promised */
 	made->term = term;
-	made->cmd = (struct cmd_element){ .string = string, .doc = doc, .func = set };
+	made->cmd = (struct cmd_element){.string = string, .doc = doc, .func = set};
 	install_element(POLICY_NODE, &made->cmd);
 }
 
 static void make_special(void)
 {
 	struct made *made = talloc_zero(the_gate, struct made);
-	char *string = talloc_strdup(the_gate, "special"), *doc = talloc_strdup(the_gate, "Step 3: identities that no shipped phone has\n");
+	char *string = talloc_strdup(the_gate, "special"),
+	     *doc = talloc_strdup(the_gate, "Step 3: identities that no shipped phone has\n");
 
 	add_words(&string, &doc, ((1u << WEIR_IMEI_N_CLASSES) - 1) & ~1u, name_of_class, name_of_class);
-	add_words(&string, &doc, MAY_COLOUR | MAY(WEIR_DO_CONTINUE) | MAY(WEIR_DO_REFUSE), name_of_action, help_of_action);
+	add_words(&string, &doc, MAY_COLOUR | MAY(WEIR_DO_CONTINUE) | MAY(WEIR_DO_REFUSE), name_of_action,
+		  help_of_action);
 	OSMO_ASSERT(made && string && doc);
-	made->cmd = (struct cmd_element){ .string = string, .doc = doc, .func = set_special };
+	made->cmd = (struct cmd_element){.string = string, .doc = doc, .func = set_special};
 	install_element(POLICY_NODE, &made->cmd);
 }
 
@@ -267,14 +270,16 @@ static void make_terms(const struct term *t)
 {
 	const unsigned all = (1u << WEIR_N_INTERFACES) - 1, inherit = MAY(WEIR_DO_INHERIT);
 
-	make("default", "For every interface and peer that has no setting of its own\n", 0, "", "", t, t->may, set_default);
+	make("default", "For every interface and peer that has no setting of its own\n", 0, "", "", t, t->may,
+	     set_default);
 	make("interface", "For all peers of an interface\n", all, "", "", t, t->may | inherit, set_interface);
-	make("peer", "For one peer\n", all, " NAME", "Its name, or the beginning of names and '*'\n", t, t->may | inherit, set_peer);
+	make("peer", "For one peer\n", all, " NAME", "Its name, or the beginning of names and '*'\n", t,
+	     t->may | inherit, set_peer);
 	if (t->offset == offsetof(struct weir_terms, restrictive) || t->offset == offsetof(struct weir_terms, unknown))
 		make("imsi-prefix PREFIX", IMSI_HELP "1 to 15 digits\n", 0, "", "", t, t->may | inherit, set_imsi_term);
 }
 
-/* --- giving it back --------------------------------------------------------------------------------------------------------- */
+/* --- giving it back */
 
 static void write_terms(struct vty *vty, const char *head, const struct weir_terms *of, const struct weir_terms *base)
 {
@@ -325,7 +330,8 @@ static int print_policy(struct vty *vty, const struct policy_config *config)
 		write_terms(vty, head, &config->draft.interface[i], &base.interface[i]);
 	}
 	for (unsigned i = 0; i < config->n_peers; i++) {
-		snprintf(head, sizeof(head), "peer %s %s", interface_name(config->peer[i].interface), config->peer[i].name);
+		snprintf(head, sizeof(head), "peer %s %s", interface_name(config->peer[i].interface),
+			 config->peer[i].name);
 		write_terms(vty, head, &config->peer[i].terms, &base.interface[0]); /* any empty one */
 	}
 	return 1;
@@ -346,8 +352,8 @@ void gate_policy_vty_init(void)
 {
 	install_node(&policy_node, write_policy);
 	install_element(CONFIG_NODE, &cfg_policy_cmd);
-	make("override", "Step 1: answer every check with one colour\n", 0, "", "", NULL, MAY_COLOUR | MAY(WEIR_DO_CONTINUE),
-	     set_override);
+	make("override", "Step 1: answer every check with one colour\n", 0, "", "", NULL,
+	     MAY_COLOUR | MAY(WEIR_DO_CONTINUE), set_override);
 	make_special();
 	make("imsi-prefix PREFIX", IMSI_HELP "1 to 15 digits\n", 0, "", "", NULL,
 	     MAY_COLOUR | MAY(WEIR_DO_CONTINUE) | MAY(WEIR_DO_REFUSE), set_imsi);

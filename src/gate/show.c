@@ -25,7 +25,7 @@
 
 #define OUT(fmt, args...) vty_out(vty, fmt "%s", ##args, VTY_NEWLINE)
 
-static const char *const domain_names[] = { [GSUP_CN_NONE] = "-", [GSUP_CN_PS] = "ps", [GSUP_CN_CS] = "cs" };
+static const char *const domain_names[] = {[GSUP_CN_NONE] = "-", [GSUP_CN_PS] = "ps", [GSUP_CN_CS] = "cs"};
 
 static bool not_started(struct vty *vty)
 {
@@ -35,38 +35,39 @@ static bool not_started(struct vty *vty)
 	return true;
 }
 
-/* --- peers -------------------------------------------------------------------------------------------------------------------- */
+/* --- peers */
 
 static void show_one_peer(const struct gsup_peer_state *p, void *data)
 {
 	struct vty *vty = data;
 	char text[GATE_ADDRESS_TEXT];
 
-	OUT("%4u  %-24s %-5s %-24s %-16s %-2s %8" PRId64 " s %6" PRId64 " s %10" PRIu64 " %10" PRIu64 " %10" PRIu64, p->id, p->name,
-	    interface_name(WEIR_IF_GSUP), address_print_port(text, &p->address), p->state, domain_names[p->domain], p->up_s,
-	    p->silent_s, p->checks, p->from_peer, p->from_hlr);
+	OUT("%4u  %-24s %-5s %-24s %-16s %-2s %8" PRId64 " s %6" PRId64 " s %10" PRIu64 " %10" PRIu64 " %10" PRIu64,
+	    p->id, p->name, interface_name(WEIR_IF_GSUP), address_print_port(text, &p->address), p->state,
+	    domain_names[p->domain], p->up_s, p->silent_s, p->checks, p->from_peer, p->from_hlr);
 }
 
 DEFUN(show_peers, show_peers_cmd, "show peers", SHOW_STR "Who is connected\n")
 {
 	if (not_started(vty))
 		return CMD_WARNING;
-	OUT("  id  %-24s %-5s %-24s %-16s %-2s %10s %8s %10s %10s %10s", "name", "if", "address", "state", "cn", "connected",
-	    "silent", "checks", "frames", "from hlr");
+	OUT("  id  %-24s %-5s %-24s %-16s %-2s %10s %8s %10s %10s %10s", "name", "if", "address", "state", "cn",
+	    "connected", "silent", "checks", "frames", "from hlr");
 	gsup_each_peer(the_gate->gsup, show_one_peer, vty);
-	OUT("%u connections, %u peers known by name, %" PRIu64 " refused above the maximum", traffic_count(the_gate->traffic),
-	    peers_count(the_gate->peers), traffic_refused(the_gate->traffic));
+	OUT("%u connections, %u peers known by name, %" PRIu64 " refused above the maximum",
+	    traffic_count(the_gate->traffic), peers_count(the_gate->peers), traffic_refused(the_gate->traffic));
 	return CMD_SUCCESS;
 }
 
-/* --- counters ------------------------------------------------------------------------------------------------------------------- */
+/* --- counters */
 
 static void show_interface(struct vty *vty, const char *name, const struct check_counters *c)
 {
 	vty_out(vty, "%-6s %12" PRIu64, name, c->received);
 	for (unsigned t = 0; t < WEIR_N_TALLIES; t++)
 		vty_out(vty, " %12" PRIu64, c->tally[t]);
-	OUT(" %12" PRIu64 " %12" PRIu64 "  %s", c->refused, c->batches, check_counters_close(c) ? "closes" : "DOES NOT CLOSE");
+	OUT(" %12" PRIu64 " %12" PRIu64 "  %s", c->refused, c->batches,
+	    check_counters_close(c) ? "closes" : "DOES NOT CLOSE");
 }
 
 static void show_gsup_counters(struct vty *vty)
@@ -115,7 +116,7 @@ DEFUN(show_histogram, show_histogram_cmd, "show histogram", SHOW_STR "How long c
 	return CMD_SUCCESS;
 }
 
-/* --- register ------------------------------------------------------------------------------------------------------------------ */
+/* --- register */
 
 DEFUN(show_register, show_register_cmd, "show register", SHOW_STR "What is asked: its serial, age and size\n")
 {
@@ -131,7 +132,8 @@ DEFUN(show_register, show_register_cmd, "show register", SHOW_STR "What is asked
 		return CMD_WARNING;
 	}
 	OUT("serial     %" PRIu64 " of epoch %u, generation %" PRIu64, m.serial, m.epoch, m.generation);
-	OUT("changed    %s, %lld s ago", when_print(when, m.changed_ms), (daemon_now_ms() - (long long)m.changed_ms) / 1000);
+	OUT("changed    %s, %lld s ago", when_print(when, m.changed_ms),
+	    (daemon_now_ms() - (long long)m.changed_ms) / 1000);
 	OUT("devices    %" PRIu64, m.devices);
 	OUT("ranges     %" PRIu64, m.ranges);
 	OUT("pairs      %" PRIu64 ", fixed SIMs %" PRIu64, m.pairs, m.sims);
@@ -150,7 +152,7 @@ DEFUN(show_attached, show_attached_cmd, "show attached",
 	return CMD_SUCCESS;
 }
 
-/* --- explain -------------------------------------------------------------------------------------------------------------------- */
+/* --- explain */
 
 struct question {
 	struct weir_query query;
@@ -209,7 +211,8 @@ static void print_facts(struct vty *vty, const struct weir_facts *f)
 	print_listing(vty, "svn", &f->svn);
 	print_listing(vty, "device", &f->device);
 	print_listing(vty, "range", &f->range);
-	OUT("  %-8s %s%s%s", "pair", pair_rule_name(f->pair), f->pair ? ", " : "", f->pair ? reason_name(f->pair_reason) : "");
+	OUT("  %-8s %s%s%s", "pair", pair_rule_name(f->pair), f->pair ? ", " : "",
+	    f->pair ? reason_name(f->pair_reason) : "");
 	OUT("  %-8s %s", "sim", sim_texts[f->sim]);
 }
 
@@ -242,10 +245,10 @@ static void print_question(struct vty *vty, const struct question *q)
 DEFUN(explain, explain_cmd, "explain imei IMEI .OPTIONS",
       EXPLAIN_HELP "imsi IMSI, peer NAME, interface (gsup|s13|n5g|map), in any order\n")
 {
-	struct question q = { .query = { .interface = WEIR_IF_GSUP } };
+	struct question q = {.query = {.interface = WEIR_IF_GSUP}};
 	struct weir_verdict verdict;
-	struct weir_trace trace = { .n = 0 };
-	struct weir_facts facts = { .failed = false };
+	struct weir_trace trace = {.n = 0};
+	struct weir_facts facts = {.failed = false};
 	int i, rc = CMD_SUCCESS;
 
 	q.query.fault = imei_from_text(argv[0], strlen(argv[0]), &q.reading);

@@ -3,21 +3,22 @@
 
 /* The sockets that carry checks: listening, accepting, connecting, buffers, back-pressure, deadlines.
  *
- * Model.  One epoll set holds every such socket; the set's own descriptor hangs as one osmo_fd in the libosmocore loop, which
- * would else pay for each idle connection on each turn.  A turn: take the clock, ask the set once, then for each ready
- * connection one recv, one call of the interface's consume, which takes the whole messages and writes answers straight into
- * send buffers; at the end of the turn one send for each connection that has something to send.
+ * Model.  One epoll set holds every such socket; the set's own descriptor hangs as one osmo_fd in the libosmocore loop,
+ * which would else pay for each idle connection on each turn.  A turn: take the clock, ask the set once, then for each
+ * ready connection one recv, one call of the interface's consume, which takes the whole messages and writes answers
+ * straight into send buffers; at the end of the turn one send for each connection that has something to send.
  *
- * The set is level-triggered on purpose: "read once a turn" leaves octets behind on a busy connection, and level-triggered
- * epoll reports and rotates such connections by itself.  Edge-triggered would save nothing here (both need one epoll_wait
- * and one recv a turn) and would need a list of half-read connections of our own.
+ * The set is level-triggered on purpose: "read once a turn" leaves octets behind on a busy connection, and
+ * level-triggered epoll reports and rotates such connections by itself.  Edge-triggered would save nothing here (both
+ * need one epoll_wait and one recv a turn) and would need a list of half-read connections of our own.
  *
  * Promises.
  * - One receive and one send buffer a connection, allocated with it, never grown.  Above that the socket is not read.
  * - A writer that makes no progress for TRAFFIC_STALL_S is closed.  So is a connect that takes too long.
- * - Out of descriptors or above the maximum of connections, those that stand go on; accepting pauses until the next tick.
- * - closed() is called exactly once for every connection that accepted() or traffic_connect() took, and the pointer must be
- *   forgotten there.  It may be called from within any traffic_ call on that connection.
+ * - Out of descriptors or above the maximum of connections, those that stand go on; accepting pauses until the next
+ * tick.
+ * - closed() is called exactly once for every connection that accepted() or traffic_connect() took, and the pointer
+ * must be forgotten there.  It may be called from within any traffic_ call on that connection.
  * - Time comes in as an argument (monotonic microseconds): tests move it by hand.
  *
  * Used by GSUP; made for Diameter and HTTP/2 as well: nothing in here knows a protocol. */
@@ -33,8 +34,8 @@
 #include "core/why.h"
 #include "gate/address.h"
 
-#define TRAFFIC_STALL_S 10
-#define TRAFFIC_FINISH_S 2
+#define TRAFFIC_STALL_S   10
+#define TRAFFIC_FINISH_S  2
 #define TRAFFIC_CONNECT_S 3
 
 struct traffic;
@@ -62,8 +63,8 @@ struct traffic_kind {
 	bool (*accepted)(struct traffic_conn *conn, void *owner);
 	/* traffic_connect succeeded. */
 	void (*connected)(struct traffic_conn *conn);
-	/* Take whole messages from the front.  Returns octets taken, or a negative number to close (END_PROTOCOL).  What is
-	 * left comes again, with more behind it; after traffic_pause only after traffic_resume. */
+	/* Take whole messages from the front.  Returns octets taken, or a negative number to close (END_PROTOCOL). What
+	 * is left comes again, with more behind it; after traffic_pause only after traffic_resume. */
 	ssize_t (*consume)(struct traffic_conn *conn, const uint8_t *octets, size_t len);
 	/* The send buffer had been too full for traffic_reserve and is at most half full now.  May be NULL. */
 	void (*drained)(struct traffic_conn *conn);
@@ -117,9 +118,9 @@ unsigned traffic_count(const struct traffic *traffic);
 uint64_t traffic_refused(const struct traffic *traffic); /* accepted and closed at once: above the maximum */
 void traffic_limit(struct traffic *traffic, unsigned max_connections);
 
-int traffic_listen(struct traffic *traffic, const struct traffic_kind *kind, void *owner, const struct gate_address *address,
-		   struct traffic_listener **listener, struct weir_why *why);
-void traffic_unlisten(struct traffic_listener *listener); /* NULL is fine */
+int traffic_listen(struct traffic *traffic, const struct traffic_kind *kind, void *owner,
+		   const struct gate_address *address, struct traffic_listener **listener, struct weir_why *why);
+void traffic_unlisten(struct traffic_listener *listener);                                     /* NULL is fine */
 const struct gate_address *traffic_listener_address(const struct traffic_listener *listener); /* with the real port */
 
 /* Connect without waiting.  NULL where there is no descriptor or memory; every later failure comes as closed(). */
@@ -129,8 +130,8 @@ struct traffic_conn *traffic_connect(struct traffic *traffic, const struct traff
 /* Take over a connected socket (tests: one end of a socketpair). */
 struct traffic_conn *traffic_adopt(struct traffic *traffic, const struct traffic_kind *kind, void *data, int fd);
 
-/* Room for len octets at the end of the send buffer, or NULL: then drained() will come.  Written octets count only after
- * traffic_commit; they leave at the end of the turn. */
+/* Room for len octets at the end of the send buffer, or NULL: then drained() will come.  Written octets count only
+ * after traffic_commit; they leave at the end of the turn. */
 uint8_t *traffic_reserve(struct traffic_conn *conn, size_t len);
 void traffic_commit(struct traffic_conn *conn, size_t len);
 size_t traffic_room(const struct traffic_conn *conn);

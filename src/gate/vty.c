@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* Configuration commands of the nodes `traffic` and `gsup`.  They write the draft and nothing else; the daemon publishes it
- * when the text was read or the node is left.  A value that is refused is told in one sentence. */
+/* Configuration commands of the nodes `traffic` and `gsup`.  They write the draft and nothing else; the daemon
+ * publishes it when the text was read or the node is left.  A value that is refused is told in one sentence. */
 #include "gate/vty.h"
 
 #include <stdlib.h>
@@ -14,11 +14,12 @@
 
 struct gate *the_gate;
 
-static struct cmd_node gsup_node = { .node = GSUP_NODE, .prompt = "%s(config-gsup)# ", .vtysh = 1, .name = "gsup" };
-static struct cmd_node traffic_node = { .node = TRAFFIC_NODE, .prompt = "%s(config-traffic)# ", .vtysh = 1, .name = "traffic" };
+static struct cmd_node gsup_node = {.node = GSUP_NODE, .prompt = "%s(config-gsup)# ", .vtysh = 1, .name = "gsup"};
+static struct cmd_node traffic_node = {
+	.node = TRAFFIC_NODE, .prompt = "%s(config-traffic)# ", .vtysh = 1, .name = "traffic"};
 
 #define ADDRESS_HELP "IPv4 address\nIPv6 address\n"
-#define PORT_HELP "TCP port\n"
+#define PORT_HELP    "TCP port\n"
 
 static int said(struct vty *vty, int rc, const struct weir_why *why)
 {
@@ -28,7 +29,7 @@ static int said(struct vty *vty, int rc, const struct weir_why *why)
 	return CMD_WARNING;
 }
 
-/* --- traffic ------------------------------------------------------------------------------------------------------------ */
+/* --- traffic */
 
 DEFUN(cfg_traffic, cfg_traffic_cmd, "traffic", "All connections that carry checks\n")
 {
@@ -49,7 +50,7 @@ static int write_traffic(struct vty *vty)
 	return 1;
 }
 
-/* --- gsup --------------------------------------------------------------------------------------------------------------- */
+/* --- gsup */
 
 DEFUN(cfg_gsup, cfg_gsup_cmd, "gsup", "GSUP: MSCs and SGSNs of Osmocom, and their HLR\n")
 {
@@ -102,7 +103,7 @@ DEFUN(cfg_hlr, cfg_hlr_cmd, "hlr " VTY_IPV46_CMD " <1-65535>",
 
 DEFUN(cfg_no_hlr, cfg_no_hlr_cmd, "no hlr", NO_STR "There is no HLR: answer checks alone and refuse other requests\n")
 {
-	the_gate->draft->gsup.hlr = (struct gate_address){ 0 };
+	the_gate->draft->gsup.hlr = (struct gate_address){0};
 	return CMD_SUCCESS;
 }
 
@@ -117,7 +118,7 @@ DEFUN(cfg_check_imei, cfg_check_imei_cmd, "hlr check-imei (answer-first|never)",
 
 DEFUN(cfg_check_imei_wait, cfg_check_imei_wait_cmd, "hlr check-imei wait <100-4000>",
       CHECK_IMEI_HELP "The HLR's own answer goes out if it comes in time, ours otherwise\n"
-      "Milliseconds; the client gives up after 5000\n")
+		      "Milliseconds; the client gives up after 5000\n")
 {
 	the_gate->draft->gsup.check_mode = GSUP_WAIT;
 	the_gate->draft->gsup.wait_ms = atoi(argv[0]);
@@ -133,7 +134,8 @@ static void write_hlr(struct vty *vty, const struct gsup_config *gsup)
 	if (gsup->check_mode == GSUP_WAIT)
 		vty_out(vty, " hlr check-imei wait %u%s", gsup->wait_ms, VTY_NEWLINE);
 	else
-		vty_out(vty, " hlr check-imei %s%s", gsup->check_mode == GSUP_NEVER ? "never" : "answer-first", VTY_NEWLINE);
+		vty_out(vty, " hlr check-imei %s%s", gsup->check_mode == GSUP_NEVER ? "never" : "answer-first",
+			VTY_NEWLINE);
 }
 
 static int write_gsup(struct vty *vty)
@@ -143,7 +145,8 @@ static int write_gsup(struct vty *vty)
 
 	vty_out(vty, "gsup%s", VTY_NEWLINE);
 	for (unsigned i = 0; i < gsup->n_listen; i++)
-		vty_out(vty, " listen %s %u%s", address_print(text, &gsup->listen[i]), gsup->listen[i].port, VTY_NEWLINE);
+		vty_out(vty, " listen %s %u%s", address_print(text, &gsup->listen[i]), gsup->listen[i].port,
+			VTY_NEWLINE);
 	for (unsigned i = 0; i < gsup->n_peers; i++)
 		vty_out(vty, " peer %s address %s%s", gsup->peer[i].pattern, prefix_print(text, &gsup->peer[i].prefix),
 			VTY_NEWLINE);

@@ -17,6 +17,6 @@ enum gate_node {
 /* libosmovty hands its commands no pointer of ours: this is the one root pointer of the program. */
 extern struct gate *the_gate;
 
-void gate_vty_init(void *gate);  /* all of it */
+void gate_vty_init(void *gate); /* all of it */
 void gate_show_init(void);
 void gate_policy_vty_init(void);

@@ -9,6 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How long mapping it may take: before the first answer; between answers, for a new generation (the keeper has just
+ * written it, so it is in memory); each second for what is left and what was added. */
+#define POPULATE_FIRST_MS 2000
+#define POPULATE_NEXT_MS  100
+#define POPULATE_MORE_MS  5
+
 int register_read_meta(struct store_txn *txn, struct store_table table, struct register_meta *meta)
 {
 	struct store_val value;
@@ -163,7 +169,8 @@ int register_attach(struct store *store, const char *name, struct weir_register 
 	return err;
 }
 
-static int open_named(const char *state_dir, const char *name, struct weir_register **reg, struct weir_why *why)
+static int open_named(const char *state_dir, const char *name, unsigned populate_ms, struct weir_register **reg,
+		      struct weir_why *why)
 {
 	char path[PATH_MAX];
 	struct store_spec spec = {.dir = path};
@@ -181,7 +188,7 @@ static int open_named(const char *state_dir, const char *name, struct weir_regis
 		return err;
 	}
 	(*reg)->owns_store = true;
-	store_populate(store);
+	store_populate(store, populate_ms);
 	return 0;
 }
 
@@ -193,7 +200,7 @@ int register_open(const char *state_dir, struct weir_register **reg, struct weir
 	*reg = NULL;
 	err = generation_current(state_dir, name, why);
 	while (!err) {
-		err = open_named(state_dir, name, reg, why);
+		err = open_named(state_dir, name, POPULATE_FIRST_MS, reg, why);
 		if (err != -ENOENT || generation_current(state_dir, again, NULL) || !strcmp(again, name))
 			break;
 		/* the keeper switched and removed it meanwhile */
@@ -239,10 +246,10 @@ int register_follow(const char *state_dir, struct weir_register **reg, struct we
 	if (err)
 		return err;
 	if (!strcmp(name, (*reg)->name)) {
-		store_populate((*reg)->store);
+		store_populate((*reg)->store, POPULATE_MORE_MS);
 		return 0;
 	}
-	err = open_named(state_dir, name, &next, why);
+	err = open_named(state_dir, name, POPULATE_NEXT_MS, &next, why);
 	if (err)
 		return err; /* the one we have goes on answering */
 	register_close(*reg);

@@ -236,9 +236,16 @@ static int fail(struct register_writer *writer, int err)
 		(writer)->err;                                                                                         \
 	})
 
+/* What is built upon is what this very transaction sees: neither a commit that failed half-way nor a writer that was killed
+ * may leave the counts of another snapshot in memory. */
 static int begin(struct register_writer *writer)
 {
-	return store_write_begin(writer->into->store, &writer->txn);
+	struct store_table table;
+	int err = store_write_begin(writer->into->store, &writer->txn);
+
+	if (!err)
+		err = store_table_open(&writer->txn, REGISTER_META_TABLE, STORE_KEYS_BYTES, &table);
+	return err ? err : register_read_meta(&writer->txn, table, &writer->into->meta);
 }
 
 int register_batch_begin(struct register_writer *writer)

@@ -16,8 +16,7 @@
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22 /* Linux 5.14 */
 #endif
-#define POPULATE_STEP    ((size_t)32 << 20)
-#define POPULATE_SECONDS 2
+#define POPULATE_STEP ((size_t)2 << 20)
 
 static const struct {
 	int lmdb, err;
@@ -142,15 +141,15 @@ static int open_env(struct store *store, const struct store_spec *spec)
 	return store_errno(store, rc);
 }
 
-/* A writer that was killed while it committed may have left the lock file one transaction behind the data, and a reader
- * that still maps the store keeps that file alive: what is read then is the state before.  LMDB sets it right when the
- * next writer gets the lock, so a writer gets it once before anything is read. */
-static int take_over(struct store *store)
+/* A writer that was killed between its meta page and the shared number of the last transaction leaves readers one
+ * transaction behind for as long as any process keeps the lock file alive.  The next writer puts the number right when it
+ * takes the lock, so it takes it once before anybody reads. */
+static int recover(struct store *store)
 {
 	MDB_txn *txn;
 	int rc = mdb_txn_begin(store->env, NULL, 0, &txn);
 
-	if (rc == 0)
+	if (rc == MDB_SUCCESS)
 		mdb_txn_abort(txn);
 	return rc == MDB_MAP_RESIZED ? 0 : store_errno(store, rc);
 }
@@ -174,7 +173,7 @@ static int open_checked(struct store *store, const struct store_spec *spec, stru
 	if (!err)
 		err = open_env(store, spec);
 	if (!err && spec->writer)
-		err = take_over(store);
+		err = recover(store);
 	if (!err)
 		err = store_register(store);
 	if (err)
@@ -259,9 +258,17 @@ static size_t populate_limit(struct store *store)
 	return (size_t)(usage.used_bytes < memory / 2 ? usage.used_bytes : memory / 2);
 }
 
-void store_populate(struct store *store)
+static unsigned ms_since(const struct timespec *begin)
 {
-	struct timespec begin, now;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (unsigned)((now.tv_sec - begin->tv_sec) * 1000 + (now.tv_nsec - begin->tv_nsec) / 1000000);
+}
+
+void store_populate(struct store *store, unsigned max_ms)
+{
+	struct timespec begin;
 	size_t limit, step;
 
 	store_find_map(store);
@@ -272,8 +279,7 @@ void store_populate(struct store *store)
 		if (madvise((void *)(store->map + store->populated), step, MADV_POPULATE_READ) < 0)
 			return;
 		store->populated += step;
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (now.tv_sec - begin.tv_sec >= POPULATE_SECONDS)
+		if (ms_since(&begin) >= max_ms)
 			return;
 	}
 }

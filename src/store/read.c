@@ -74,18 +74,24 @@ int store_read_renew(struct store *store, struct store_txn *txn)
 		rc = begin(store, txn);
 	}
 	txn->err = store_errno(store, rc);
-	if (!txn->err)
-		store->active++;
+	txn->begun = !txn->err;
+	store->active += txn->begun;
 	return txn->err;
+}
+
+static void no_longer(struct store_txn *txn)
+{
+	txn->store->active -= txn->begun;
+	txn->begun = false;
+	txn->err = -EBADF;
 }
 
 void store_read_reset(struct store_txn *txn)
 {
-	if (!txn->lmdb || txn->err == -EBADF)
+	if (!txn->begun)
 		return;
 	mdb_txn_reset(txn->lmdb);
-	txn->store->active--;
-	txn->err = -EBADF;
+	no_longer(txn);
 }
 
 int store_read_begin(struct store *store, struct store_txn *txn)
@@ -98,11 +104,9 @@ void store_read_end(struct store_txn *txn)
 {
 	if (!txn->lmdb)
 		return;
-	if (txn->err != -EBADF)
-		txn->store->active--;
 	mdb_txn_commit(txn->lmdb); /* of a reader: ends it; handles of tables opened in it stay good */
 	txn->lmdb = NULL;
-	txn->err = -EBADF;
+	no_longer(txn);
 }
 
 uint64_t store_txn_id(const struct store_txn *txn)

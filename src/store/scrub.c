@@ -14,7 +14,8 @@
  * Left are readers, and those are asked for, under the writer's lock; new ones begin at the newest snapshot.  The zeros
  * need no sync of their own: lost, they are written again when the store is next opened.
  *
- * Must never write to a page that the free list does not name. */
+ * On a disk that lies about syncs this can cost the store what LMDB alone might have saved, the snapshot before: so it
+ * is for stores that can be built again.  Must never write to a page that the free list does not name. */
 #include "store/inside.h"
 
 #include <errno.h>

@@ -65,9 +65,9 @@ struct store_usage {
 int store_usage(struct store *store, struct store_usage *usage);
 
 /* Bring the used part of the mapping into memory (MADV_POPULATE_READ), so that no first touch costs a page fault.  Best
- * effort: at most half of the machine's memory, and about two seconds a call; calling again goes on from there and
+ * effort: at most half of the machine's memory, and about so many milliseconds; calling again goes on from there and
  * takes in what was added. */
-void store_populate(struct store *store);
+void store_populate(struct store *store, unsigned max_ms);
 
 /* Sweep reader slots of dead processes; returns how many. */
 int store_sweep(struct store *store);
@@ -100,6 +100,7 @@ struct store_txn {
 	void *lmdb;
 	int err;
 	bool writes;
+	bool begun; /* of a reader: holds a snapshot */
 };
 
 struct store_val {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* gate/gsup: the input is a play with three parts: what the peer sends, what the HLR sends, and what time and the operator
- * do.  Every check that was received is answered exactly once as long as the peer is there, counters close, what reaches
- * the peer is whole frames, and nothing is left behind at the end.
+/* gate/gsup: the input is a play with three parts: what the peer sends, what the HLR sends, and what time and the
+ * operator do.  Every check that was received is answered exactly once as long as the peer is there, counters close,
+ * what reaches the peer is whole frames, and nothing is left behind at the end.
  *
- * Each step is one octet, what (the low three bits: see enum part) and how much (the rest), and for the senders that many
- * octets times four. */
+ * Each step is one octet, what (the low three bits: see enum part) and how much (the rest), and for the senders that
+ * many octets times four. */
 
 #include "fuzz.h"
 
@@ -28,17 +28,17 @@ enum part {
 	PEER_SAYS = 0,
 	PEER_KNOWN, /* the identity, whole */
 	HLR_SAYS,
-	HLR_ASKS,   /* who we are */
+	HLR_ASKS, /* who we are */
 	TIME_PASSES,
-	OPERATOR,   /* another mode, or a cancel */
+	OPERATOR, /* another mode, or a cancel */
 	PEER_CHECKS,
 	HLR_GOES,
 };
 
-static const uint8_t id_resp[] = { 0, 9, IPA_CCM, CCM_ID_RESP, 0, 6, 0, 'M', 'S', 'C', '1', 0 };
-static const uint8_t id_get[] = { 0, 3, IPA_CCM, CCM_ID_GET, 1, 0 };
-static const uint8_t good_check[] = { 0,    26,	  IPA_OSMO, 5,	  0x30, 1,    8,    0,	  1,	1,    0,    0,	  0,	0, 0xf0,
-				      0x50, 8,	  7,	    0x94, 0x10, 0x45, 2,    0x23, 0x73, 0x15, 0x0a, 1,	  1 };
+static const uint8_t id_resp[] = {0, 9, IPA_CCM, CCM_ID_RESP, 0, 6, 0, 'M', 'S', 'C', '1', 0};
+static const uint8_t id_get[] = {0, 3, IPA_CCM, CCM_ID_GET, 1, 0};
+static const uint8_t good_check[] = {0,    26,   IPA_OSMO, 5, 0x30, 1,    8,    0, 1,    1,    0,    0,    0, 0,
+				     0xf0, 0x50, 8,        7, 0x94, 0x10, 0x45, 2, 0x23, 0x73, 0x15, 0x0a, 1, 1};
 
 struct play {
 	struct check check;
@@ -69,8 +69,8 @@ static void set_up_once(void)
 
 static int listen_somewhere(struct gate_address *address)
 {
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	struct sockaddr_storage sa = { 0 };
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_storage sa = {0};
 	socklen_t len = sizeof(sa);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
@@ -114,7 +114,8 @@ static void count_answers(struct play *p)
 
 	while ((n = ipa_frame_next(p->in + taken, p->in_len - taken, &frame)) > 0) {
 		taken += n;
-		if (ipa_is_gsup(&frame) && (frame.body[1] == GSUP_CHECK_IMEI_RESULT || frame.body[1] == GSUP_CHECK_IMEI_ERROR))
+		if (ipa_is_gsup(&frame) &&
+		    (frame.body[1] == GSUP_CHECK_IMEI_RESULT || frame.body[1] == GSUP_CHECK_IMEI_ERROR))
 			p->answers++;
 	}
 	memmove(p->in, p->in + taken, p->in_len - taken);
@@ -192,12 +193,24 @@ static size_t step(struct play *p, uint8_t what, const uint8_t *octets, size_t l
 		p->hlr_may_answer = true;
 		say(p, p->hlr, octets, len);
 		return len;
-	case PEER_KNOWN: say(p, p->peer, id_resp, sizeof(id_resp)); return 0;
-	case HLR_ASKS: say(p, p->hlr, id_get, sizeof(id_get)); return 0;
-	case TIME_PASSES: pass(p, much * 100); return 0;
-	case OPERATOR: operate(p, much); return 0;
-	case PEER_CHECKS: say(p, p->peer, good_check, sizeof(good_check)); return 0;
-	case HLR_GOES: hlr_goes(p); return 0;
+	case PEER_KNOWN:
+		say(p, p->peer, id_resp, sizeof(id_resp));
+		return 0;
+	case HLR_ASKS:
+		say(p, p->hlr, id_get, sizeof(id_get));
+		return 0;
+	case TIME_PASSES:
+		pass(p, much * 100);
+		return 0;
+	case OPERATOR:
+		operate(p, much);
+		return 0;
+	case PEER_CHECKS:
+		say(p, p->peer, good_check, sizeof(good_check));
+		return 0;
+	case HLR_GOES:
+		hlr_goes(p);
+		return 0;
 	}
 	return 0;
 }

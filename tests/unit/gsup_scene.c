@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* The stage of gsup_scene.h.  Frames and sockets live in static or leaked-to-the-scene memory: a test is one process. */
+/* The stage of gsup_scene.h.  Frames and sockets live in static or leaked-to-the-scene memory: a test is one process.
+ */
 #define _GNU_SOURCE /* accept4 */
 #include "gsup_scene.h"
 
@@ -29,8 +30,8 @@ static const struct {
 	const char *prefix;
 	enum weir_action action;
 } imsi_rules[] = {
-	{ "00101", WEIR_DO_WHITE }, { "00102", WEIR_DO_BLACK },	 { "00103", WEIR_DO_GREY },
-	{ "00104", WEIR_DO_UNKNOWN }, { "00105", WEIR_DO_REFUSE },
+	{"00101", WEIR_DO_WHITE},   {"00102", WEIR_DO_BLACK},  {"00103", WEIR_DO_GREY},
+	{"00104", WEIR_DO_UNKNOWN}, {"00105", WEIR_DO_REFUSE},
 };
 
 static struct weir_policy *scene_policy(void)
@@ -42,7 +43,9 @@ static struct weir_policy *scene_policy(void)
 	policy_draft_init(&draft);
 	for (size_t i = 0; i < sizeof(rule) / sizeof(rule[0]); i++) {
 		rule[i] = (struct weir_imsi_rule){
-			.action = imsi_rules[i].action, .restrictive = WEIR_DO_INHERIT, .unknown = WEIR_DO_INHERIT,
+			.action = imsi_rules[i].action,
+			.restrictive = WEIR_DO_INHERIT,
+			.unknown = WEIR_DO_INHERIT,
 		};
 		assert_int_equal(imsi_prefix_from_text(imsi_rules[i].prefix, 5, &rule[i].prefix), 0);
 	}
@@ -62,7 +65,8 @@ static void init_once(void *ctx)
 		return;
 	done = true;
 	osmo_init_logging2(ctx, &gate_log_info);
-	log_set_log_level(osmo_stderr_target, LOGL_FATAL); /* TAP is on stdout; refusals are what these tests are about */
+	log_set_log_level(osmo_stderr_target,
+			  LOGL_FATAL); /* TAP is on stdout; refusals are what these tests are about */
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
@@ -120,14 +124,15 @@ int scene_end(void **state)
 	traffic_free(scene->traffic);
 	policy_free(scene->check.policy);
 	for (unsigned i = 0; i < scene->n_fds; i++)
-		close(scene->fds[i]); /* those that the test closed are closed twice; nothing else opens any in between */
+		close(scene->fds[i]); /* those that the test closed are closed twice; nothing else opens any in between
+				       */
 	talloc_free(scene);
 	return 0;
 }
 
 void scene_settle(struct scene *scene)
 {
-	struct pollfd pfd = { .fd = traffic_fd(scene->traffic), .events = POLLIN };
+	struct pollfd pfd = {.fd = traffic_fd(scene->traffic), .events = POLLIN};
 
 	for (unsigned quiet = 0; quiet < 2;) {
 		if (traffic_turn(scene->traffic, scene->now_us) == 0)
@@ -161,7 +166,7 @@ int scene_configure(struct scene *scene, const struct gsup_config *config)
 	return rc;
 }
 
-/* --- sockets -------------------------------------------------------------------------------------------------------- */
+/* --- sockets */
 
 static int keep_fd(struct scene *scene, int fd)
 {
@@ -303,7 +308,7 @@ void assert_ended(struct scene *scene, int fd)
 	assert_true(got->ended);
 }
 
-/* --- frames ----------------------------------------------------------------------------------------------------------- */
+/* --- frames */
 
 static struct frame *new_frame(void)
 {
@@ -325,7 +330,7 @@ struct frame *ccm_frame(uint8_t type)
 {
 	struct frame *frame = new_frame();
 
-	memcpy(frame->octets, (const uint8_t[]){ 0, 1, 0xfe, type }, 4);
+	memcpy(frame->octets, (const uint8_t[]){0, 1, 0xfe, type}, 4);
 	frame->len = 4;
 	return frame;
 }
@@ -378,7 +383,7 @@ struct frame *gsup_frame(uint8_t type, const char *imsi)
 	struct frame *frame = new_frame();
 	uint8_t value[16];
 
-	memcpy(frame->octets, (const uint8_t[]){ 0, 2, 0xee, 0x05, type }, 5);
+	memcpy(frame->octets, (const uint8_t[]){0, 2, 0xee, 0x05, type}, 5);
 	frame->len = 5;
 	set_length(frame);
 	if (imsi)

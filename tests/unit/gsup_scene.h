@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* A stage for tests of the GSUP interface: the real interface on real loopback sockets, peers and an HLR played by the test,
- * and a clock that only the test moves.
+/* A stage for tests of the GSUP interface: the real interface on real loopback sockets, peers and an HLR played by the
+ * test, and a clock that only the test moves.
  *
  * The policy decides by IMSI, so that no register is needed: 00101 white, 00102 black, 00103 grey, 00104 unknown,
- * 00105 refused; everything else finds no register and is counted as failed (white).  Frames are made by hand here, not by
- * the code under test. */
+ * 00105 refused; everything else finds no register and is counted as failed (white).  Frames are made by hand here, not
+ * by the code under test. */
 #pragma once
 
 #include <stdbool.h>
@@ -27,9 +27,9 @@ struct scene {
 	struct gsup *gsup;
 	struct gsup_config *config; /* in force */
 	int64_t now_us;
-	int hlr_listen;             /* -1: no HLR */
+	int hlr_listen; /* -1: no HLR */
 	struct gate_address hlr;
-	int fds[4096];              /* of the test, closed at its end */
+	int fds[4096]; /* of the test, closed at its end */
 	unsigned n_fds;
 };
 
@@ -73,14 +73,17 @@ struct frame {
 };
 struct frame *ccm_frame(uint8_t type);
 struct frame *id_resp_frame(const char *name);
-struct frame *gsup_frame(uint8_t type, const char *imsi);            /* type and IMSI (NULL: none) */
-struct frame *check_frame(const char *imsi, const char *imei);       /* either may be NULL */
+struct frame *gsup_frame(uint8_t type, const char *imsi);      /* type and IMSI (NULL: none) */
+struct frame *check_frame(const char *imsi, const char *imei); /* either may be NULL */
 void add_ie(struct frame *frame, uint8_t tag, const void *value, uint8_t len);
 void put_frame(struct scene *scene, int fd, const struct frame *frame);
 
 /* Value of an IE of a frame that came, NULL where it is not there. */
 const uint8_t *find_ie(const struct got *got, uint8_t tag, uint8_t *len);
 /* The answer to a check must be this: type 0x32 with ACK or NACK, or 0x31 with a cause; for this subscriber. */
-enum { ACK = 0, NACK = 1 };
+enum {
+	ACK = 0,
+	NACK = 1
+};
 void assert_result(struct scene *scene, int fd, const char *imsi, int result);
 void assert_error(struct scene *scene, int fd, uint8_t type, const char *imsi, uint8_t cause);

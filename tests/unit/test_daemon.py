@@ -381,6 +381,20 @@ def test_an_end_that_takes_a_while():
         assert time.monotonic() - begun >= 0.7
 
 
+def test_ends_with_shells_and_pages_open():
+    with Pond() as pond:
+        with socket.create_connection(("127.0.0.1", VTY), timeout=5) as shell, \
+                socket.create_connection(("127.0.0.1", VTY), timeout=5) as editor, \
+                socket.create_connection(("127.0.0.1", ADMIN), timeout=5) as page:
+            until_prompt(shell)
+            until_prompt(editor)
+            for command in ("enable", "logging enable", "configure terminal", "pond", "depth 3"):
+                editor.sendall(command.encode() + b"\r\n")
+                until_prompt(editor)
+            page.sendall(b"GET /livez HT")
+            pond.stop()
+
+
 def test_second_signal_ends_at_once():
     with Pond("pond\n slow-end 60000\n") as pond:
         pond.process.send_signal(signal.SIGTERM)

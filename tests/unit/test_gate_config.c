@@ -23,28 +23,28 @@ static const struct {
 	const char *prefix, *printed; /* printed NULL: refused */
 	const char *in, *out;
 } prefix_rows[] = {
-	{ "10.1.0.0/16", "10.1.0.0/16", "10.1.255.255", "10.2.0.0" },
-	{ "10.1.2.3", "10.1.2.3/32", "10.1.2.3", "10.1.2.2" },
-	{ "10.1.2.3/32", "10.1.2.3/32", "10.1.2.3", "10.1.2.2" },
-	{ "128.0.0.0/1", "128.0.0.0/1", "255.0.0.1", "127.255.255.255" },
-	{ "10.1.2.128/25", "10.1.2.128/25", "10.1.2.129", "10.1.2.127" },
-	{ "10.1.2.4/31", "10.1.2.4/31", "10.1.2.5", "10.1.2.6" },
-	{ "0.0.0.0/0", "0.0.0.0/0", "255.255.255.255", "::1" },
-	{ "::/0", "::/0", "2001:db8::1", "10.0.0.1" },
-	{ "2001:db8::/33", "2001:db8::/33", "2001:db8:7fff::1", "2001:db8:8000::1" },
-	{ "::1", "::1/128", "::1", "::2" },
-	{ "10.1.0.1/16", NULL, NULL, NULL },	/* bits behind the length */
-	{ "10.1.0.0/33", NULL, NULL, NULL },
-	{ "10.1.0.0/-1", NULL, NULL, NULL },
-	{ "10.1.0.0/", NULL, NULL, NULL },
-	{ "10.1.0.0/8x", NULL, NULL, NULL },
-	{ "10.1.0.0/ 8", NULL, NULL, NULL },
-	{ "10.1.0", NULL, NULL, NULL },
-	{ "localhost", NULL, NULL, NULL },
-	{ "", NULL, NULL, NULL },
-	{ "/8", NULL, NULL, NULL },
-	{ "2001:db8::1/64", NULL, NULL, NULL },
-	{ "2001:db8:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000/64", NULL, NULL, NULL },
+	{"10.1.0.0/16", "10.1.0.0/16", "10.1.255.255", "10.2.0.0"},
+	{"10.1.2.3", "10.1.2.3/32", "10.1.2.3", "10.1.2.2"},
+	{"10.1.2.3/32", "10.1.2.3/32", "10.1.2.3", "10.1.2.2"},
+	{"128.0.0.0/1", "128.0.0.0/1", "255.0.0.1", "127.255.255.255"},
+	{"10.1.2.128/25", "10.1.2.128/25", "10.1.2.129", "10.1.2.127"},
+	{"10.1.2.4/31", "10.1.2.4/31", "10.1.2.5", "10.1.2.6"},
+	{"0.0.0.0/0", "0.0.0.0/0", "255.255.255.255", "::1"},
+	{"::/0", "::/0", "2001:db8::1", "10.0.0.1"},
+	{"2001:db8::/33", "2001:db8::/33", "2001:db8:7fff::1", "2001:db8:8000::1"},
+	{"::1", "::1/128", "::1", "::2"},
+	{"10.1.0.1/16", NULL, NULL, NULL}, /* bits behind the length */
+	{"10.1.0.0/33", NULL, NULL, NULL},
+	{"10.1.0.0/-1", NULL, NULL, NULL},
+	{"10.1.0.0/", NULL, NULL, NULL},
+	{"10.1.0.0/8x", NULL, NULL, NULL},
+	{"10.1.0.0/ 8", NULL, NULL, NULL},
+	{"10.1.0", NULL, NULL, NULL},
+	{"localhost", NULL, NULL, NULL},
+	{"", NULL, NULL, NULL},
+	{"/8", NULL, NULL, NULL},
+	{"2001:db8::1/64", NULL, NULL, NULL},
+	{"2001:db8:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000/64", NULL, NULL, NULL},
 };
 
 static void a_prefix_covers_what_begins_with_its_bits(void **state)
@@ -72,8 +72,8 @@ static void a_prefix_covers_what_begins_with_its_bits(void **state)
 
 static void the_empty_prefix_covers_nothing(void **state)
 {
-	const struct gate_prefix none = { 0 };
-	const struct gate_address nowhere = { 0 };
+	const struct gate_prefix none = {0};
+	const struct gate_address nowhere = {0};
 
 	(void)state;
 	assert_false(prefix_covers(&none, &nowhere));
@@ -81,7 +81,7 @@ static void the_empty_prefix_covers_nothing(void **state)
 
 static void an_address_survives_the_socket(void **state)
 {
-	static const char *const texts[] = { "127.0.0.1", "255.255.255.255", "::1", "2001:db8::42" };
+	static const char *const texts[] = {"127.0.0.1", "255.255.255.255", "::1", "2001:db8::42"};
 	struct gate_address in, out;
 	struct sockaddr_storage sa;
 	char text[GATE_ADDRESS_TEXT];
@@ -99,7 +99,7 @@ static void an_address_survives_the_socket(void **state)
 
 static void a_mapped_address_is_the_ipv4_address(void **state)
 {
-	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(7) };
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(7)};
 	struct sockaddr_storage sa;
 	struct gate_address address;
 	char text[GATE_ADDRESS_TEXT];
@@ -112,22 +112,17 @@ static void a_mapped_address_is_the_ipv4_address(void **state)
 	assert_string_equal(address_print_port(text, &address), "10.1.2.3:7");
 }
 
-/* --- who may connect ---------------------------------------------------------------------------------------------------- */
+/* --- who may connect */
 
 static const struct {
 	const char *name, *from;
 	bool covered, allowed;
 } peer_rows[] = {
-	{ "MSC-1", "10.1.0.5", true, true },
-	{ "MSC-", "10.1.0.5", true, true },
-	{ "MSC", "10.1.0.5", true, false },
-	{ "msc-1", "10.1.0.5", true, false },
-	{ "MSC-1", "10.2.0.5", true, false },
-	{ "SGSN-1", "10.2.0.5", true, true },
-	{ "SGSN-10", "10.2.0.5", true, false },
-	{ "SGSN-1", "10.3.0.5", false, false },
-	{ "anybody", "2001:db8::7", true, true },
-	{ "anybody", "2001:db9::7", false, false },
+	{"MSC-1", "10.1.0.5", true, true},      {"MSC-", "10.1.0.5", true, true},
+	{"MSC", "10.1.0.5", true, false},       {"msc-1", "10.1.0.5", true, false},
+	{"MSC-1", "10.2.0.5", true, false},     {"SGSN-1", "10.2.0.5", true, true},
+	{"SGSN-10", "10.2.0.5", true, false},   {"SGSN-1", "10.3.0.5", false, false},
+	{"anybody", "2001:db8::7", true, true}, {"anybody", "2001:db9::7", false, false},
 };
 
 static void a_peer_needs_its_name_and_its_address(void **state)
@@ -239,7 +234,7 @@ static void a_copied_draft_makes_the_same_policy(void **state)
 	struct weir_policy *policy;
 	struct weir_imsi imsi;
 	struct weir_verdict verdict;
-	struct weir_query query = { .imei = { .key = 35209900176148, .svn = WEIR_NO_SVN } };
+	struct weir_query query = {.imei = {.key = 35209900176148, .svn = WEIR_NO_SVN}};
 
 	(void)state;
 	config_init(&config);
@@ -258,7 +253,7 @@ static void a_copied_draft_makes_the_same_policy(void **state)
 	policy_free(policy);
 }
 
-/* --- peers and gripes ---------------------------------------------------------------------------------------------------- */
+/* --- peers and gripes */
 
 static void a_peer_keeps_its_number(void **state)
 {

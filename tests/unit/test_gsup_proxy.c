@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* GSUP with an HLR behind: what passes untouched, what is decided here, what is absorbed, and who is told what when a leg
- * goes.  The HLR is the test. */
+/* GSUP with an HLR behind: what passes untouched, what is decided here, what is absorbed, and who is told what when a
+ * leg goes.  The HLR is the test. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,9 +18,9 @@
 
 #include "gsup_scene.h"
 
-#define IMEI "49015420323751"
-#define WHITE "001010000000001"
-#define BLACK "001020000000001"
+#define IMEI    "49015420323751"
+#define WHITE   "001010000000001"
+#define BLACK   "001020000000001"
 #define REFUSED "001050000000001"
 
 static const struct gsup_counters *counters(struct scene *s)
@@ -73,7 +73,7 @@ static struct frame *error_frame(uint8_t type, const char *imsi, uint8_t cause)
 	return frame;
 }
 
-/* --- the upstream leg --------------------------------------------------------------------------------------------------- */
+/* --- the upstream leg */
 
 static void the_hlr_hears_the_peers_own_identity(void **state)
 {
@@ -206,12 +206,12 @@ static void the_peers_end_is_the_upstreams_end(void **state)
 	assert_ended(s, hlr);
 }
 
-/* --- transparency -------------------------------------------------------------------------------------------------------- */
+/* --- transparency */
 
 /* A frame of any protocol, extension, type and content, except those that are ours: IPA CCM, checks, cancel answers. */
 static void random_frame(struct frame *frame, unsigned i)
 {
-	static const uint8_t protocols[] = { 0xee, 0xee, 0xee, 0x00, 0xff, 0xfc };
+	static const uint8_t protocols[] = {0xee, 0xee, 0xee, 0x00, 0xff, 0xfc};
 	size_t body = rand() % (i % 50 ? 60 : 4000);
 
 	frame->octets[2] = protocols[rand() % sizeof(protocols)];
@@ -345,7 +345,7 @@ static void an_hlr_that_does_not_read_stops_the_peer(void **state)
 	assert_ended(s, msc);
 }
 
-/* --- checks: answer first --------------------------------------------------------------------------------------------------- */
+/* --- checks: answer first */
 
 static void an_accepted_check_is_answered_and_told(void **state)
 {
@@ -393,7 +393,7 @@ static void never_means_that_the_hlr_is_not_told(void **state)
 	assert_quiet(s, hlr);
 }
 
-/* --- checks: wait for the HLR -------------------------------------------------------------------------------------------------- */
+/* --- checks: wait for the HLR */
 
 static void in_wait_mode_the_hlrs_answer_passes_untouched(void **state)
 {
@@ -515,7 +515,7 @@ static void who_waits_is_answered_at_the_stop(void **state)
 	assert_ended(s, msc);
 }
 
-/* --- block now -------------------------------------------------------------------------------------------------------------------- */
+/* --- block now */
 
 static struct got *assert_cancel(struct scene *s, int msc, const char *imsi, uint8_t domain)
 {
@@ -624,7 +624,7 @@ static void cancels_are_bounded(void **state)
 	assert_int_equal(sent, GSUP_CANCELS);
 }
 
-/* --- reload ------------------------------------------------------------------------------------------------------------------------ */
+/* --- reload */
 
 static void another_hlr_takes_over_without_closing_the_peer(void **state)
 {
@@ -643,7 +643,7 @@ static void another_hlr_takes_over_without_closing_the_peer(void **state)
 	assert_frame(s, next, gsup_frame(0x04, WHITE)->octets, gsup_frame(0x04, WHITE)->len);
 	assert_quiet(s, msc);
 	config = config_copy(s);
-	config->hlr = (struct gate_address){ 0 };
+	config->hlr = (struct gate_address){0};
 	assert_int_equal(scene_configure(s, config), 0);
 	assert_ended(s, next);
 	put_frame(s, msc, gsup_frame(0x04, WHITE));
@@ -651,7 +651,7 @@ static void another_hlr_takes_over_without_closing_the_peer(void **state)
 	close(old);
 }
 
-/* --- mutilated messages from the HLR --------------------------------------------------------------------------------------------- */
+/* --- mutilated messages from the HLR */
 
 static void survive(struct scene *s, const uint8_t *octets, size_t len)
 {

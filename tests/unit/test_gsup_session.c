@@ -32,7 +32,7 @@ static unsigned peers_there(struct scene *s)
 	return n;
 }
 
-/* --- the handshake ---------------------------------------------------------------------------------------------------- */
+/* --- the handshake */
 
 static void asks_for_the_identity_first(void **state)
 {
@@ -158,7 +158,8 @@ static void silence_instead_of_an_identity_closes_after_5_s(void **state)
 static void a_second_connection_of_a_name_replaces_the_first(void **state)
 {
 	struct scene *s = *state;
-	int old = scene_peer(s, "MSC-1", NULL), other = scene_peer(s, "MSC-2", NULL), young = scene_peer(s, "MSC-1", NULL);
+	int old = scene_peer(s, "MSC-1", NULL), other = scene_peer(s, "MSC-2", NULL),
+	    young = scene_peer(s, "MSC-1", NULL);
 
 	assert_ended(s, old);
 	put_frame(s, young, check_frame("001010000000001", IMEI));
@@ -168,7 +169,7 @@ static void a_second_connection_of_a_name_replaces_the_first(void **state)
 	assert_int_equal(peers_count(s->peers), 2);
 }
 
-/* --- answers ---------------------------------------------------------------------------------------------------------------- */
+/* --- answers */
 
 static void each_colour_has_its_answer(void **state)
 {
@@ -303,7 +304,7 @@ static void other_requests_are_refused_not_ignored(void **state)
 	assert_int_equal(gsup_counters(s->gsup)->alone_refused, 2);
 }
 
-/* --- staying alive ------------------------------------------------------------------------------------------------------------ */
+/* --- staying alive */
 
 static void a_silent_peer_is_pinged_and_lives_by_its_pong(void **state)
 {
@@ -375,7 +376,7 @@ static void a_frame_beyond_the_buffer_closes(void **state)
 {
 	struct scene *s = *state;
 	int fd = scene_peer(s, "MSC-1", NULL);
-	uint8_t chunk[1024] = { 0 };
+	uint8_t chunk[1024] = {0};
 
 	put(s, fd, "\xff\xff\xee\x05\x04", 5);
 	for (unsigned i = 0; i < 40; i++) {
@@ -411,7 +412,7 @@ static void a_thousand_peers_are_served_at_once(void **state)
 	assert_int_equal(peers_there(s), 1000);
 }
 
-/* --- mutilated messages ------------------------------------------------------------------------------------------------------------ */
+/* --- mutilated messages */
 
 /* Send octets and close our side: whatever they are, the session ends and the next peer is served. */
 static void survive(struct scene *s, bool known, const uint8_t *octets, size_t len)
@@ -460,7 +461,7 @@ static void every_truncated_or_bent_check_ends_well(void **state)
 	survive_all(*state, true, frame);
 }
 
-/* --- reload and stop ---------------------------------------------------------------------------------------------------------------- */
+/* --- reload and stop */
 
 static void reload_closes_only_who_is_no_longer_allowed(void **state)
 {
@@ -473,6 +474,16 @@ static void reload_closes_only_who_is_no_longer_allowed(void **state)
 	assert_ended(s, msc);
 	put_frame(s, sgsn, check_frame("001020000000001", IMEI));
 	assert_result(s, sgsn, "001020000000001", NACK);
+}
+
+static bool somebody_listens(const struct gate_address *address)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = address_to_sockaddr(address, &sa);
+	int fd = socket(AF_INET, SOCK_STREAM, 0), rc = connect(fd, (struct sockaddr *)&sa, len);
+
+	close(fd);
+	return rc == 0;
 }
 
 static void reload_opens_and_closes_addresses(void **state)
@@ -496,6 +507,8 @@ static void reload_opens_and_closes_addresses(void **state)
 	assert_int_equal(scene_configure(s, config), 0);
 	assert_true(address_equal(gsup_listening(s->gsup, 0), &second));
 	assert_null(gsup_listening(s->gsup, 1));
+	assert_false(somebody_listens(&first));
+	assert_true(somebody_listens(&second));
 	put_frame(s, peer, check_frame("001020000000001", IMEI));
 	assert_result(s, peer, "001020000000001", NACK);
 	scene_peer(s, "MSC-2", NULL);

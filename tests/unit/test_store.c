@@ -523,15 +523,37 @@ static void test_a_killed_reader_does_not_make_the_file_grow(void **state)
 	store_close(store);
 }
 
+/* The map may move only when nothing is read, however often a transaction failed to begin and was ended. */
+static int adopt_when_nothing_is_read(struct store *store, struct store_txn *kept, struct store_txn *other)
+{
+	int while_read = store_read_renew(store, kept), after;
+
+	store_read_reset(kept);
+	store_read_reset(kept);
+	store_read_end(other);
+	after = store_read_renew(store, kept);
+	store_read_end(kept);
+	store_read_end(kept);
+	return while_read == -EBUSY ? after : -EPROTO;
+}
+
 /* The child answers each octet with whether it can read the row of that number. */
 static void read_when_asked(int asked, int answered)
 {
 	struct store *store = open_with((struct store_spec){.map_bytes = 1 << 20});
+	struct store_txn kept = {0}, other = {0};
 	unsigned char rows;
 	uint64_t value;
+	int err;
 
 	while (read(asked, &rows, 1) == 1) {
-		rows = (unsigned char)-get_one(store, (uint64_t)rows * 1000, &value);
+		err = kept.lmdb ? adopt_when_nothing_is_read(store, &kept, &other) : store_read_renew(store, &kept);
+		if (!err)
+			err = get_one(store, (uint64_t)rows * 1000, &value);
+		store_read_reset(&kept);
+		if (rows == 1)
+			store_read_begin(store, &other);
+		rows = (unsigned char)-err;
 		if (write(answered, &rows, 1) != 1)
 			break;
 	}
@@ -985,10 +1007,10 @@ static void test_usage_says_what_is_used_and_populating_is_harmless(void **state
 	struct store_usage usage;
 
 	(void)state;
-	store_populate(store); /* no table yet */
+	store_populate(store, 1000); /* no table yet */
 	assert_int_equal(put_rows(store, 1, 50000), 0);
-	store_populate(store);
-	store_populate(store);
+	store_populate(store, 1000);
+	store_populate(store, 1000);
 	assert_int_equal(store_usage(store, &usage), 0);
 	assert_in_range(usage.used_bytes, 50000 * 20, 50000 * 60);
 	assert_true(usage.file_bytes >= usage.used_bytes);

@@ -41,7 +41,7 @@ static bool on_accepted(struct traffic_conn *conn, void *owner)
 	(void)owner;
 	if (n_accepted == sizeof(accepted_seen) / sizeof(accepted_seen[0]))
 		return false;
-	accepted_seen[n_accepted] = (struct seen){ .conn = conn };
+	accepted_seen[n_accepted] = (struct seen){.conn = conn};
 	conn->data = &accepted_seen[n_accepted++];
 	return true;
 }
@@ -93,8 +93,14 @@ static void on_closed(struct traffic_conn *conn, enum traffic_end end)
 }
 
 static const struct traffic_kind kind = {
-	.name = "test", .in_size = 4096, .out_size = 8192, .accepted = on_accepted, .connected = on_connected,
-	.consume = on_consume, .drained = on_drained, .closed = on_closed,
+	.name = "test",
+	.in_size = 4096,
+	.out_size = 8192,
+	.accepted = on_accepted,
+	.connected = on_connected,
+	.consume = on_consume,
+	.drained = on_drained,
+	.closed = on_closed,
 };
 
 struct stage {
@@ -149,7 +155,7 @@ static ssize_t got(int fd, char *buf, size_t size)
 	return recv(fd, buf, size, MSG_DONTWAIT);
 }
 
-/* --- rows ------------------------------------------------------------------------------------------------------------------ */
+/* --- rows */
 
 static void one_read_one_consume_one_write(void **state)
 {
@@ -183,7 +189,7 @@ static void what_is_not_taken_comes_again_with_more(void **state)
 static void a_message_beyond_the_buffer_ends_it(void **state)
 {
 	struct stage *stage = *state;
-	char big[4096] = { 0 };
+	char big[4096] = {0};
 
 	stage->seen.hold = true;
 	assert_int_equal(send(stage->fd, big, sizeof(big), 0), sizeof(big));
@@ -285,7 +291,7 @@ static void a_finished_connection_says_all_and_waits_for_the_other_side(void **s
 static void closing_another_ready_connection_in_a_turn_is_safe(void **state)
 {
 	struct stage *stage = *state;
-	struct seen other = { .consumed = 0 };
+	struct seen other = {.consumed = 0};
 	int pair[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
@@ -301,7 +307,7 @@ static void closing_another_ready_connection_in_a_turn_is_safe(void **state)
 	close(pair[0]);
 }
 
-/* --- connecting and listening ------------------------------------------------------------------------------------------------ */
+/* --- connecting and listening */
 
 static struct gate_address loopback(uint16_t port)
 {
@@ -314,7 +320,7 @@ static struct gate_address loopback(uint16_t port)
 static void a_refused_connect_is_told_from_the_next_turn(void **state)
 {
 	struct stage *stage = *state;
-	struct seen seen = { .connected = 0 };
+	struct seen seen = {.connected = 0};
 	struct traffic_listener *listener;
 	struct gate_address nobody, any = loopback(0);
 
@@ -334,13 +340,14 @@ static void a_refused_connect_is_told_from_the_next_turn(void **state)
 static void a_connect_has_a_deadline(void **state)
 {
 	struct stage *stage = *state;
-	struct seen seen = { .connected = 0 };
+	struct seen seen = {.connected = 0};
 	struct traffic_listener *listener;
 	struct gate_address any = loopback(0);
 
 	assert_int_equal(traffic_listen(stage->traffic, &kind, NULL, &any, &listener, NULL), 0);
 	seen.conn = traffic_connect(stage->traffic, &kind, &seen, traffic_listener_address(listener));
-	tick_after(stage, TRAFFIC_CONNECT_S * SECOND - 1); /* no turn in between: it does not know that it is connected */
+	tick_after(stage,
+		   TRAFFIC_CONNECT_S * SECOND - 1); /* no turn in between: it does not know that it is connected */
 	assert_int_equal(seen.closed, 0);
 	tick_after(stage, 1);
 	assert_int_equal(seen.end, TRAFFIC_END_CONNECT);
@@ -400,7 +407,7 @@ static void above_the_maximum_new_ones_are_closed_and_old_ones_stay(void **state
 	close(fd);
 }
 
-/* --- in the loop --------------------------------------------------------------------------------------------------------------- */
+/* --- in the loop */
 
 static unsigned timer_fired;
 static struct osmo_timer_list timer;

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright (C) 2026 The Weir authors
-"""The commands of weir-gate, seen from outside: what is configured is given back and reads again, what is wrong is told with
-its line, every command has its help, and what is shown is there.
+"""The commands of weir-gate, seen from outside: what is configured is given back and reads again, what is wrong is told
+with its line, every command has its help, and what is shown is there.
 
 Runs in a network namespace of its own where it may make one; else on ports of its own.
 """
@@ -191,7 +191,7 @@ def in_order(text):
     return {name: sorted(lines) for name, lines in nodes.items()}
 
 
-# --- the text ----------------------------------------------------------------------------------------------------------------
+# --- the text
 
 def test_the_example_is_good():
     with open(EXAMPLE) as f:
@@ -273,13 +273,14 @@ def test_a_taken_port_is_told_and_ends_the_start():
     taken.bind(("127.0.0.1", OTHER))
     taken.listen()
     path = write("taken.cfg", f"gsup\n listen 127.0.0.1 {OTHER}\n")
-    done = subprocess.run([GATE, "-S", DIR.name, "-c", path] + PORTS, capture_output=True, text=True, timeout=30, env=ENV)
+    done = subprocess.run([GATE, "-S", DIR.name, "-c", path] + PORTS, capture_output=True, text=True, timeout=30,
+                          env=ENV)
     taken.close()
     equal(done.returncode, 1)
     contains(done.stderr, f"127.0.0.1:{OTHER}")
 
 
-# --- at the terminal -----------------------------------------------------------------------------------------------------------
+# --- at the terminal
 
 def test_every_command_has_help():
     with Gate(FULL) as gate:
@@ -298,8 +299,9 @@ def test_every_command_has_help():
                 assert re.search(rf"^\s+{word}\s+\S", offered, re.M), f"{node} {word} has no help:\n{offered}"
             gate.ask("exit")
         gate.ask("policy")
-        for line in ("override ", "special ", "special all-zero ", "default ", "default peer ", "interface ", "interface gsup ",
-                     "peer gsup ", "peer gsup X ", "peer gsup X unknown ", "imsi-prefix 1 ", "imsi-prefix 1 unknown "):
+        for line in ("override ", "special ", "special all-zero ", "default ", "default peer ", "interface ",
+                     "interface gsup ", "peer gsup ", "peer gsup X ", "peer gsup X unknown ", "imsi-prefix 1 ",
+                     "imsi-prefix 1 unknown "):
             for row in gate.ask_help(line).splitlines():
                 if re.match(r"  \S", row) and "<cr>" not in row:
                     assert re.match(r"  \S+\s+\S", row), f"{line}: no help for {row!r}"
@@ -348,7 +350,7 @@ def test_a_reload_moves_the_listener_and_keeps_the_rest():
         gate.connect(OTHER).close()
 
 
-# --- what is shown ---------------------------------------------------------------------------------------------------------------
+# --- what is shown
 
 def bcd(digits):
     digits += "f" * (len(digits) % 2)
