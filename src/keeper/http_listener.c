@@ -45,7 +45,7 @@ int http_listener_open(const char *path, struct weir_why *why)
 	if (rc == 0)
 		rc = chmod(path, 0660);
 	if (rc == 0)
-		rc = listen(fd, 256);
+		rc = listen(fd, SOMAXCONN);
 	if (rc < 0) {
 		rc = why_set(why, -errno, "%s: %s", path, strerror(errno));
 		close(fd);
