@@ -457,7 +457,72 @@ static void changes_on_a_full_disk_are_refused_or_kept(void **state)
 	on_a_small_disk(*state, "size=700k", full_by_singles);
 }
 
-/* Where the ledger has room and the register has not: accepted, lagging, healed. */
+static void shell(const char *format, ...)
+{
+	char command[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(command, sizeof(command), format, args);
+	va_end(args);
+	CHECK(system(command) == 0);
+}
+
+/* Where the ledger has room and the register has not: accepted, lagging in so many words, healed. */
+static void full_register(struct scene *scene, bool next_change_heals)
+{
+	const uint64_t first = 35000000000000;
+	uint64_t last = first;
+	char *findings;
+
+	CHECK(put_one(scene, first) == 0);
+	scene_close(scene);
+	shell("cd '%s' && r=$(readlink register) && mv $r aside && mkdir $r && mount -t tmpfs -o size=120k none $r && cp aside/* $r",
+	      scene->dir);
+	scene_open(scene);
+	while (lists_lag(scene->lists) == 0 && last < first + 20000)
+		CHECK(put_one(scene, ++last) == 0);
+	CHECK(lists_lag(scene->lists) == 1);
+	CHECK(put_one(scene, ++last) == 0); /* still accepted: it is in the ledger */
+	CHECK(lists_lag(scene->lists) == 2);
+	CHECK(lists_heal(scene->lists, 1) < 0);
+	findings = scene_verify(scene);
+	CHECK(strstr(findings, "it lags by 2 and was not compared"));
+	free(findings);
+	CHECK(scene_ask(scene, last - 2, WEIR_NO_SVN, 0).device.lists == WEIR_ON(WEIR_BLACK));
+	CHECK(scene_ask(scene, last, WEIR_NO_SVN, 0).device.lists == WEIR_ON_NONE);
+	shell("mount -o remount,size=10m '%s'/$(readlink '%s'/register)", scene->dir, scene->dir);
+	scene->sweeps = 0;
+	if (next_change_heals)
+		CHECK(put_one(scene, first + 100000) == 0); /* what was left behind comes in force with it */
+	else
+		CHECK(lists_heal(scene->lists, 1) == 0);
+	CHECK(lists_lag(scene->lists) == 0);
+	CHECK(scene->sweeps == 1);
+	CHECK(scene_ask(scene, last, WEIR_NO_SVN, 0).device.lists == WEIR_ON(WEIR_BLACK));
+	clean_or_die(scene);
+}
+
+static void full_register_heals(struct scene *scene)
+{
+	full_register(scene, false);
+}
+
+static void full_register_goes_on(struct scene *scene)
+{
+	full_register(scene, true);
+}
+
+static void a_register_without_room_lags_and_heals(void **state)
+{
+	on_a_small_disk(*state, "size=64m", full_register_heals);
+}
+
+static void the_next_change_brings_what_lagged(void **state)
+{
+	on_a_small_disk(*state, "size=64m", full_register_goes_on);
+}
+
 static void full_by_import(struct scene *scene)
 {
 	const struct lists_tuning tuning = {.slice_rows = 2000, .store_bytes = 20000};
@@ -546,6 +611,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(nothing_acknowledged_is_lost_by_kill_9),
 		TEST(changes_on_a_full_disk_are_refused_or_kept),
+		TEST(a_register_without_room_lags_and_heals),
+		TEST(the_next_change_brings_what_lagged),
 		TEST(an_import_that_fills_the_disk_goes_on_when_there_is_room),
 		TEST(an_import_without_room_is_refused_and_leaves_nothing),
 	};

@@ -133,6 +133,23 @@ static void an_aborted_transaction_leaves_nothing(void **state)
 	assert_int_equal(ledger_event_read(ledger, 1, &event), -ENOENT);
 }
 
+static void an_aborted_entry_leaves_its_sources_sums(void **state)
+{
+	struct ledger_entry entry = {.key = ledger_key(SCENE_IMEI + 1, WEIR_NO_SVN, 1), .colour = WEIR_BLACK};
+	struct ledger *ledger = ledger_of(state);
+	struct weir_source before;
+
+	scene_put(*state, "police", scene_device(SCENE_IMEI, WEIR_BLACK, 0));
+	before = *ledger_source(ledger, 1);
+	assert_int_equal(ledger_begin(ledger), 0);
+	assert_int_equal(ledger_entry_put(ledger, &entry, NULL), 0);
+	assert_int_equal(ledger_source(ledger, 1)->devices, 2);
+	ledger_abort(ledger);
+	assert_int_equal(ledger_source(ledger, 1)->devices, 1);
+	assert_true(ledger_source(ledger, 1)->digest == before.digest);
+	scene_verify_clean(*state);
+}
+
 static void one_transaction_at_a_time(void **state)
 {
 	struct ledger *ledger = ledger_of(state);
@@ -536,6 +553,7 @@ int main(void)
 		TEST(each_event_carries_the_digest_of_the_one_before),
 		TEST(the_longest_names_fit),
 		TEST(an_aborted_transaction_leaves_nothing),
+		TEST(an_aborted_entry_leaves_its_sources_sums),
 		TEST(one_transaction_at_a_time),
 		TEST(the_ledger_is_nobody_elses_to_read),
 		TEST(head_and_origin_outlive_the_process),
