@@ -14,8 +14,7 @@
 
 #include "daemon/daemon.h"
 
-static struct node_ports *draft;
-static struct node_ports defaults;
+static struct nodes *the_nodes; /* commands carry no pointer */
 
 static struct cmd_node admin_node = {
 	.node = DAEMON_ADMIN_NODE, .prompt = "%s(config-admin)# ", .vtysh = 1, .name = "admin"};
@@ -51,23 +50,23 @@ DEFUN(cfg_admin_listen, cfg_admin_listen_cmd, "listen " VTY_IPV4_CMD " <1-65535>
 			argv[0], VTY_NEWLINE);
 		return CMD_WARNING;
 	}
-	set_port(&draft->admin, argv[0], atoi(argv[1]));
+	set_port(&the_nodes->draft.admin, argv[0], atoi(argv[1]));
 	return CMD_SUCCESS;
 }
 
 DEFUN(cfg_admin_no_listen, cfg_admin_no_listen_cmd, "no listen", NO_STR "Answer nothing: no metrics and no health\n")
 {
-	draft->admin.on = false;
+	the_nodes->draft.admin.on = false;
 	return CMD_SUCCESS;
 }
 
 static int write_admin(struct vty *vty)
 {
-	if (is_default(&draft->admin, &defaults.admin))
+	if (is_default(&the_nodes->draft.admin, &the_nodes->defaults.admin))
 		return 0;
 	vty_out(vty, "admin%s", VTY_NEWLINE);
-	if (draft->admin.on)
-		vty_out(vty, " listen %s %u%s", draft->admin.addr, draft->admin.port, VTY_NEWLINE);
+	if (the_nodes->draft.admin.on)
+		vty_out(vty, " listen %s %u%s", the_nodes->draft.admin.addr, the_nodes->draft.admin.port, VTY_NEWLINE);
 	else
 		vty_out(vty, " no listen%s", VTY_NEWLINE);
 	return 1;
@@ -84,23 +83,22 @@ DEFUN(cfg_ctrl_bind, cfg_ctrl_bind_cmd, "bind " VTY_IPV4_CMD " [<1-65535>]",
       "Local address\n"
       "TCP port\n")
 {
-	set_port(&draft->ctrl, argv[0], argc > 1 ? atoi(argv[1]) : defaults.ctrl.port);
+	set_port(&the_nodes->draft.ctrl, argv[0], argc > 1 ? atoi(argv[1]) : the_nodes->defaults.ctrl.port);
 	return CMD_SUCCESS;
 }
 
 static int write_ctrl(struct vty *vty)
 {
-	if (is_default(&draft->ctrl, &defaults.ctrl))
+	if (is_default(&the_nodes->draft.ctrl, &the_nodes->defaults.ctrl))
 		return 0;
 	vty_out(vty, "ctrl%s", VTY_NEWLINE);
-	vty_out(vty, " bind %s %u%s", draft->ctrl.addr, draft->ctrl.port, VTY_NEWLINE);
+	vty_out(vty, " bind %s %u%s", the_nodes->draft.ctrl.addr, the_nodes->draft.ctrl.port, VTY_NEWLINE);
 	return 1;
 }
 
-void nodes_init(struct node_ports *ports, const struct node_ports *def)
+void nodes_init(struct nodes *nodes)
 {
-	draft = ports;
-	defaults = *def;
+	the_nodes = nodes;
 	install_node(&admin_node, write_admin);
 	install_element(CONFIG_NODE, &cfg_admin_cmd);
 	install_element(DAEMON_ADMIN_NODE, &cfg_admin_listen_cmd);

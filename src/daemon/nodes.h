@@ -18,6 +18,10 @@ struct node_ports {
 	struct node_port admin, ctrl;
 };
 
-/* Install the nodes; their commands write to *draft, which the caller keeps for as long as the program runs.  Defaults
- * are left out of the written configuration. */
-void nodes_init(struct node_ports *draft, const struct node_ports *defaults);
+struct nodes {
+	struct node_ports draft;    /* what the commands write */
+	struct node_ports defaults; /* left out of the written configuration */
+};
+
+/* Install the nodes.  Their commands write to nodes, which the caller keeps for as long as the program runs. */
+void nodes_init(struct nodes *nodes);

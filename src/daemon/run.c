@@ -48,7 +48,8 @@ struct daemon {
 	struct options options;
 	void *ctx;
 	struct vty_app_info app_info;
-	struct node_ports draft, ports; /* as configured; as in force */
+	struct nodes nodes;
+	struct node_ports ports; /* in force */
 	struct admin *admin;
 	struct ctrl_handle *ctrl;
 	bool telnet_open;
@@ -139,7 +140,7 @@ static const struct admin_page pages[] = {
 /* Open, move or close the admin listener as the draft says; where that fails what was stays. */
 static int admin_apply(struct daemon *daemon, struct weir_why *why)
 {
-	const struct node_port *port = &daemon->draft.admin;
+	const struct node_port *port = &daemon->nodes.draft.admin;
 	struct admin *admin = NULL;
 
 	if (port->on && admin_is_at(daemon->admin, port->addr, port->port))
@@ -166,7 +167,7 @@ static int commit(struct daemon *daemon, struct weir_why *why)
 	if (daemon->spec->config_commit)
 		rc = daemon->spec->config_commit(daemon->spec->root, why);
 	if (!rc)
-		daemon->ports = daemon->draft;
+		daemon->ports = daemon->nodes.draft;
 	return rc;
 }
 
@@ -174,7 +175,7 @@ static void abort_draft(struct daemon *daemon)
 {
 	if (daemon->spec->config_abort)
 		daemon->spec->config_abort(daemon->spec->root);
-	daemon->draft = daemon->ports;
+	daemon->nodes.draft = daemon->ports;
 }
 
 static struct node_ports default_ports(const struct daemon_spec *spec)
@@ -197,7 +198,7 @@ static int configure(struct daemon *daemon, struct config_fault *fault)
 	int rc = 0;
 
 	*fault = (struct config_fault){0};
-	daemon->draft = default_ports(daemon->spec);
+	daemon->nodes.draft = daemon->nodes.defaults;
 	if (daemon->spec->config_begin)
 		rc = daemon->spec->config_begin(daemon->spec->root);
 	if (rc)
@@ -384,8 +385,7 @@ static int start_logging(struct daemon *daemon)
 
 static void start_vty(struct daemon *daemon)
 {
-	struct node_ports defaults = default_ports(daemon->spec);
-
+	daemon->nodes.defaults = default_ports(daemon->spec);
 	daemon->app_info = (struct vty_app_info){
 		.name = daemon->spec->name,
 		.version = PACKAGE_VERSION,
@@ -398,7 +398,7 @@ static void start_vty(struct daemon *daemon)
 	osmo_stats_vty_add_cmds();
 	osmo_talloc_vty_add_cmds();
 	osmo_fsm_vty_add_cmds();
-	nodes_init(&daemon->draft, &defaults);
+	nodes_init(&daemon->nodes);
 	if (daemon->spec->vty_init)
 		daemon->spec->vty_init(daemon->spec->root);
 	host_config_set(daemon->options.config_file);

@@ -9,9 +9,12 @@
 #include <osmocom/core/utils.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/policy.h"
 #include "daemon/daemon.h"
@@ -125,6 +128,20 @@ static int make_state_dir(const char *dir, struct weir_why *why)
 	return why_set(why, -errno, "%s: %s; it must be a directory that the keeper may write", dir, strerror(errno));
 }
 
+/* One keeper a directory: the kernel lets go of the lock when we end, however we end. */
+static int lock_state_dir(struct keeper *keeper, const char *dir, struct weir_why *why)
+{
+	char path[4200];
+
+	snprintf(path, sizeof(path), "%s/keeper.lock", dir);
+	keeper->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (keeper->lock_fd < 0)
+		return why_set(why, -errno, "%s: %s", path, strerror(errno));
+	if (flock(keeper->lock_fd, LOCK_EX | LOCK_NB) < 0)
+		return why_set(why, -EBUSY, "another weir-keeper works in %s", dir);
+	return 0;
+}
+
 /* Sightings are a convenience: without them the keeper runs. */
 static void start_seen(struct keeper *keeper)
 {
@@ -191,6 +208,8 @@ static int start(void *root, struct weir_why *why)
 
 	keeper->started_ms = daemon_now_ms();
 	rc = make_state_dir(daemon_state_dir(), why);
+	if (rc == 0)
+		rc = lock_state_dir(keeper, daemon_state_dir(), why);
 	if (rc == 0) {
 		start_seen(keeper);
 		rc = start_lists(keeper, why);
@@ -243,11 +262,13 @@ static void fini(void *root)
 	seen_socket_close(keeper->seen_socket);
 	seen_close(keeper->seen);
 	policy_free(keeper->policy);
+	if (keeper->lock_fd >= 0)
+		close(keeper->lock_fd);
 }
 
 int main(int argc, char **argv)
 {
-	static struct keeper keeper;
+	static struct keeper keeper = {.lock_fd = -1};
 	static const struct daemon_spec spec = {
 		.name = "weir-keeper",
 		.sentence =

@@ -52,6 +52,7 @@ struct keeper {
 	struct weir_policy *policy;     /* the default one: for `check` */
 	struct osmo_timer_list *second; /* each second: healing, sightings */
 	int64_t started_ms;
+	int lock_fd; /* of STATE/keeper.lock; -1: not held */
 };
 
 /* Ready: the register is open and says what the ledger says. */

@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define RUN_PAGES 16u /* neighbours are written together */
@@ -86,6 +87,18 @@ static int scrub_record(const struct scrub *scrub, const MDB_val *value)
 	return err;
 }
 
+/* What a large transaction wrote ahead and then gave up lies behind the last page: nothing leads there, but later
+ * commits grow into it. */
+static int cut_rest(const struct scrub *scrub)
+{
+	off_t end = (off_t)((scrub->last_page + 1) * scrub->store->page_bytes);
+	struct stat stat;
+
+	if (fstat(scrub->fd, &stat) < 0 || (stat.st_size > end && ftruncate(scrub->fd, end) < 0))
+		return -errno;
+	return 0;
+}
+
 /* The free list is LMDB's table 0: readable in a read transaction, keyed by the transaction that freed. */
 static int scrub_all(struct scrub *scrub, MDB_txn *view)
 {
@@ -123,6 +136,8 @@ static int scrub_locked(struct store *store, MDB_txn *view)
 		scrub.zeros = err ? NULL : calloc(RUN_PAGES, store->page_bytes);
 		if (!err && !scrub.zeros)
 			err = -ENOMEM;
+		if (!err && scrub.look_first)
+			err = cut_rest(&scrub);
 		if (!err)
 			err = scrub_all(&scrub, view);
 		free(scrub.zeros);

@@ -23,7 +23,8 @@ path_findings() { # FILE NAME TREE
 	local path
 	local ours='(src|tests|contrib|doc|debian|share)/[A-Za-z0-9_./*-]*[A-Za-z0-9_*]'
 	code "$1" | grep -oE "(^|[ \"(=.])/?$ours" |
-		grep -vE '^[ "(=]?/|/(ROOM|NAME|FILE|DIR)' | sed -E 's/^[ "(=.]*\/?//' | sort -u | while read -r path; do
+		grep -vE '^[ "(=]?/|/(ROOM|NAME|FILE|DIR)' | sed -E 's/^[ "(=.]*\/?//' | sort -u |
+		while read -r path; do
 		compgen -G "$3/$path" >/dev/null || compgen -G "$3/$path.c" >/dev/null ||
 			compgen -G "$build/$path" >/dev/null ||
 			echo "$2: there is no $path"
@@ -71,7 +72,8 @@ for node in tree.fromstring(re.sub(r"(?s)</vtydoc>.*", "</vtydoc>", sys.stdin.re
 }
 
 # What libosmocore brings in the nodes of a terminal; its own manuals tell of it.
-lent='show (pid|uptime|version|online-help|history|logging|alarms|stats|asciidoc|rate-counters|talloc-context|fsm|startup)'
+lent='show (pid|uptime|version|online-help|history|logging|alarms|stats|asciidoc|rate-counters|talloc-context|fsm'
+lent+='|startup)'
 
 manual_findings() { # PROGRAM TREE
 	local node words word page

@@ -14,7 +14,8 @@ if command -v shellcheck >/dev/null; then
 	# shellcheck disable=SC2016
 	plant tests/a.sh '#!/bin/bash\nrm -r $1/x\n'
 	finds "a variable without quotes" "$(scripts "$planted" | xargs shellcheck -f gcc 2>&1)" 'SC2086'
-	none "shellcheck has nothing to say" "$(scripts "$top" | xargs shellcheck -x -P SCRIPTDIR -P "$top" -e SC2317 -f gcc 2>&1)"
+	none "shellcheck has nothing to say" \
+		"$(scripts "$top" | xargs shellcheck -x -P SCRIPTDIR -P "$top" -e SC2317 -f gcc 2>&1)"
 else
 	skip "shellcheck" "shellcheck is not installed"
 fi

@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -464,6 +465,7 @@ static pid_t start_reader(unsigned slots)
 		struct store *store = open_with((struct store_spec){.readers = 4});
 		struct store_txn txn[8];
 
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* no orphan where an assertion ends the test */
 		for (unsigned i = 0; i < slots; i++) {
 			if (store_read_begin(store, &txn[i]))
 				_exit(1);
@@ -929,6 +931,28 @@ static void test_scrubbing_waits_for_a_reader_and_goes_on_after_it(void **state)
 	store_close(store);
 }
 
+static void test_what_lies_behind_the_last_page_is_cut_off(void **state)
+{
+	struct store *store = open_with((struct store_spec){.writer = true, .create = true, .scrub = true});
+	size_t size, longer;
+
+	(void)state;
+	assert_int_equal(put_rows(store, 1, 100), 0);
+	store_close(store);
+	free(scratch_read(data_file(), &size));
+	scratch_write_at(data_file(), "SECRET..", 8, (off_t)size + 5000); /* as an aborted transaction leaves it */
+	free(scratch_read(data_file(), &longer));
+	assert_int_equal(longer, size + 5008);
+	store = open_with((struct store_spec){.writer = true, .scrub = true});
+	assert_int_equal(store_scrub(store), 0);
+	free(scratch_read(data_file(), &longer));
+	assert_int_equal(longer, size);
+	assert_holds(store, 100);
+	assert_int_equal(put_rows(store, 101, 1000), 0);
+	assert_holds(store, 1100);
+	store_close(store);
+}
+
 static void test_a_large_transaction_leaves_nothing_behind_kept_or_not(void **state)
 {
 	struct store *store = open_with((struct store_spec){.writer = true, .create = true, .scrub = true});
@@ -1050,6 +1074,7 @@ int main(void)
 		T(test_old_copies_of_pages_are_overwritten),
 		T(test_without_scrubbing_they_stay_and_a_later_scrub_finds_them_all),
 		T(test_scrubbing_waits_for_a_reader_and_goes_on_after_it),
+		T(test_what_lies_behind_the_last_page_is_cut_off),
 		T(test_a_large_transaction_leaves_nothing_behind_kept_or_not),
 		T(test_a_writer_killed_at_any_moment_loses_nothing_and_locks_nobody_out),
 		T(test_usage_says_what_is_used_and_populating_is_harmless),
