@@ -25,6 +25,8 @@ struct ledger_source_disk {
 	char name[LEDGER_NAME_MAX];
 } __attribute__((packed));
 
+_Static_assert(sizeof(struct ledger_meta_disk) == 96 && sizeof(struct ledger_source_disk) == 88, "doc/STORE.md");
+
 static const struct {
 	const char *name;
 	enum store_keys keys;
