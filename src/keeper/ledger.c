@@ -377,6 +377,11 @@ uint64_t ledger_batch_under_way(const struct ledger *ledger)
 	return ledger->meta.batch;
 }
 
+uint64_t ledger_batch_last(const struct ledger *ledger)
+{
+	return ledger->meta.last_batch;
+}
+
 int ledger_count(struct ledger *ledger, struct store_txn *txn, enum ledger_table table, uint64_t *records)
 {
 	return store_count(txn, ledger->table[table], records);

@@ -141,6 +141,8 @@ int ledger_batch_next(struct ledger *ledger, struct store_txn *txn, uint64_t id,
 	rc = store_cursor_move(&cursor, STORE_AT_LEAST, &key, &value);
 	if (rc == 0)
 		rc = batch_parse(key, value, batch);
+	if (rc == 0 && batch->id < id)
+		rc = -EUCLEAN; /* a damaged tree leads backwards */
 	store_cursor_close(&cursor);
 	return rc;
 }
@@ -317,8 +319,12 @@ static void rows_load(struct ledger_rows *rows, struct store_val key, struct sto
 	if (!key_is_of(key, rows->batch, rows->kind))
 		return;
 	rows->err = chunk_check(key, value, &head);
+	if (rows->err == 0 && rows->any && head.first <= rows->last)
+		rows->err = -EUCLEAN; /* a damaged tree leads backwards */
 	if (rows->err < 0)
 		return;
+	rows->any = true;
+	rows->last = head.last;
 	rows->left = head.rows;
 	rows->at = (const uint8_t *)value.data + sizeof(head);
 	rows->end = (const uint8_t *)value.data + value.len;
@@ -459,6 +465,8 @@ int ledger_chunk_next(struct ledger *ledger, struct store_txn *txn, uint64_t bat
 		return rc;
 	if (key.len != CHUNK_KEY || ledger_from_be64(key.data) != batch)
 		return -ENOENT;
+	if (memcmp(key.data, at, CHUNK_KEY) < 0)
+		return -EIO; /* a damaged tree leads backwards: there is no going on */
 	place->started = true;
 	place->kind = ((const uint8_t *)key.data)[8];
 	place->first = ledger_from_be64((const uint8_t *)key.data + 9);

@@ -269,7 +269,11 @@ int ledger_history_get(struct ledger *ledger, struct store_txn *txn, uint64_t im
 		}
 		if (ledger_from_be64(at) != imei)
 			break;
-		serials[n++] = ledger_from_be64(at + 8);
+		if (ledger_from_be64(at + 8) <= after) {
+			rc = -EUCLEAN; /* a damaged tree leads backwards */
+			break;
+		}
+		after = serials[n++] = ledger_from_be64(at + 8);
 	}
 	store_cursor_close(&cursor);
 	return rc < 0 && rc != -ENOENT ? rc : (int)n;

@@ -114,15 +114,22 @@ static void entry_print(const struct ledger_entry *entry, struct entry_disk *dis
 	disk->crc = crc32c(0, sum, sizeof(sum));
 }
 
+/* A damaged tree can lead backwards, and a walk round in circles: what comes must be above what was, and not below what
+ * was asked for. */
 static void walk_move(struct ledger_walk *walk, enum store_move move, uint64_t at)
 {
 	struct store_val key = ledger_val(&at, sizeof(at)), value;
+	uint64_t least = move == STORE_NEXT ? walk->entry.key + 1 : at;
 	int rc = store_cursor_move(&walk->cursor, move, &key, &value);
 
 	walk->ok = rc == 0;
 	if (rc == 0)
 		entry_parse(key, value, &walk->entry);
-	else if (rc != -ENOENT)
+	if (rc == 0 && walk->entry.key < least)
+		rc = -EUCLEAN;
+	if (rc < 0)
+		walk->ok = false;
+	if (rc < 0 && rc != -ENOENT)
 		walk->err = rc;
 }
 
@@ -287,6 +294,7 @@ static void item_parse(struct store_val key, struct store_val value, struct ledg
 
 static void items_move(struct ledger_item_walk *walk, enum store_move move, const struct ledger_item *from)
 {
+	struct ledger_item before = walk->item;
 	uint8_t at[ITEM_KEY];
 	struct store_val key = ledger_val(at, sizeof(at)), value;
 	int rc;
@@ -297,7 +305,13 @@ static void items_move(struct ledger_item_walk *walk, enum store_move move, cons
 	walk->ok = rc == 0;
 	if (rc == 0)
 		item_parse(key, value, &walk->item);
-	else if (rc != -ENOENT)
+	if (rc == 0 && from && ledger_item_compare(&walk->item, from) < 0)
+		rc = -EUCLEAN;
+	if (rc == 0 && move == STORE_NEXT && ledger_item_compare(&walk->item, &before) <= 0)
+		rc = -EUCLEAN;
+	if (rc < 0)
+		walk->ok = false;
+	if (rc < 0 && rc != -ENOENT)
 		walk->err = rc;
 }
 

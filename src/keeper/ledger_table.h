@@ -251,10 +251,10 @@ struct ledger_rows {
 	uint8_t kind;
 	const uint8_t *at, *end;
 	uint32_t left;
-	uint64_t imei, ordinal;
+	uint64_t imei, ordinal, last;
 	struct ledger_row row;   /* kind devices */
 	struct ledger_item item; /* pairs, ranges: a, b, what, reason; ordinal is its place */
-	bool open, ok;
+	bool open, ok, any;
 	int err;
 };
 
@@ -289,3 +289,5 @@ enum ledger_table {
 int ledger_count(struct ledger *ledger, struct store_txn *txn, enum ledger_table table, uint64_t *records);
 /* The unfinished batch that was accepted, 0 for none.  At most one. */
 uint64_t ledger_batch_under_way(const struct ledger *ledger);
+/* The greatest number given. */
+uint64_t ledger_batch_last(const struct ledger *ledger);

@@ -349,6 +349,7 @@ int lists_verify_step(struct lists_verify *verify)
 		verify_finding(verify, "verify cannot go on: %s",
 			       rc == -EIO || rc == -ESTALE ? "a page of the store cannot be read; restore a backup, or "
 							     "rebuild the register if it is that"
+			       : rc == -EUCLEAN            ? "the records of a table are not in order; restore a backup"
 							   : strerror(-rc));
 		verify->phase = VERIFY_DONE;
 		return rc;

@@ -173,7 +173,8 @@ int verify_batches(struct lists_verify *verify)
 			if (rc == -EUCLEAN) {
 				verify_finding(verify, "ledger: table batch: the record behind batch %llu is damaged",
 					       (unsigned long long)verify->batch);
-				verify->batch++;
+				if (++verify->batch > ledger_batch_last(verify->lists->ledger))
+					return 0;
 				continue;
 			}
 			if (rc < 0)
