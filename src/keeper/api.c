@@ -6,7 +6,7 @@
 
 #define ENTRY_BODY_MAX 4096
 
-/* clang-format off: a table */
+/* clang-format off */
 #define ENTRY_ROUTES(path_) \
 	{HTTP_PUT, path_, HTTP_WRITE, ENTRY_BODY_MAX, .handle = api_put_entry, .gone = api_entry_gone}, \
 	{HTTP_GET, path_, HTTP_READ, .handle = api_get_entry, .gone = api_entry_gone}, \

@@ -1,94 +1,27 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* libmicrohttpd in the loop: the only file that includes microhttpd.h.
+/* libmicrohttpd in the loop.
  *
  * The library runs without threads: its epoll descriptor is one osmo_fd of ours, and because that set is edge-triggered
  * a timer follows MHD_get_timeout() after each MHD_run().  Its own time-outs are not used (they restart with every
  * octet): the reaper below cuts by total deadlines. */
-#include "keeper/http.h"
+#include "keeper/http_inside.h"
 
-#include <microhttpd.h>
-#include <osmocom/core/linuxlist.h>
 #include <osmocom/core/logging.h>
-#include <osmocom/core/select.h>
-#include <osmocom/core/socket.h>
-#include <osmocom/core/timer.h>
 
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "daemon/daemon.h"
 #include "keeper/main.h"
 
-#define RUNS_A_TURN  4    /* MHD_run calls before the turn's work is done */
-#define FLOOR_RATE   4096 /* octets a second that a transfer must make after its grace */
-#define PAUSE_GRACES 6    /* a transfer may pause for so many times the request's time-out */
-#define STREAM_BLOCK 32768
-#define DRAIN_MAX    (1u << 20) /* of a body that nobody wants: read so that the client gets to read our answer */
+#define RUNS_A_TURN  4 /* MHD_run calls before the turn's work is done */
 #define CLOSING_RUNS 50
-#define IDLE_S       60
-
-struct http_connection {
-	struct llist_head entry;
-	struct http *http;
-	int fd;
-	struct http_peer peer;
-	int64_t deadline_us; /* 0: none, we are working */
-};
-
-struct http_request {
-	struct llist_head entry;
-	struct http *http;
-	struct http_connection *connection;
-	struct MHD_Connection *mhd;
-	const struct http_route *route;
-	struct http_target target;
-	struct weir_why uri_why;
-	int uri_err;
-	struct http_guard guard;
-	bool begun, opened, handled, suspended, queued, broken;
-	char *body;
-	size_t body_len;
-	uint64_t received, sent;
-	int64_t since_us; /* the body or the answer began */
-	struct MHD_Response *response;
-	unsigned status;
-	struct {
-		const char *name;
-		char value[80];
-	} header[4];
-	unsigned n_headers;
-	http_stream_fn *stream;
-	void *data;
-};
-
-struct http {
-	struct http_spec spec;
-	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	struct MHD_Daemon *mhd;
-	struct osmo_fd epoll;
-	struct osmo_timer_list run_timer, reaper;
-	struct llist_head connections, requests;
-	struct http_access access;
-	struct http_stats stats;
-	int listener;
-	bool running, again, closing;
-};
-
-static const char *const method_names[HTTP_N_METHODS] = {
-	[HTTP_GET] = MHD_HTTP_METHOD_GET,
-	[HTTP_PUT] = MHD_HTTP_METHOD_PUT,
-	[HTTP_POST] = MHD_HTTP_METHOD_POST,
-	[HTTP_DELETE] = MHD_HTTP_METHOD_DELETE,
-};
 
 /* --- the loop --------------------------------------------------------------------------------------------------- */
 
@@ -102,6 +35,13 @@ static void arm_run(struct http *http)
 		osmo_timer_schedule(&http->run_timer, (int)(ms / 1000), (int)(ms % 1000) * 1000);
 	else
 		osmo_timer_del(&http->run_timer);
+}
+
+void http_again(struct http *http)
+{
+	http->again = true;
+	if (!http->running)
+		arm_run(http);
 }
 
 static bool has_more(struct http *http)
@@ -138,35 +78,11 @@ static void run_cb(void *data)
 	http_run(data);
 }
 
-static void resume(struct http_request *request)
-{
-	struct http *http = request->http;
+/* --- connections ------------------------------------------------------------------------------------------------ */
 
-	if (!request->suspended)
-		return;
-	request->suspended = false;
-	MHD_resume_connection(request->mhd);
-	http->again = true;
-	if (!http->running)
-		arm_run(http);
-}
-
-/* --- deadlines -------------------------------------------------------------------------------------------------- */
-
-static int64_t grace_us(const struct http *http)
+int64_t http_grace_us(const struct http *http)
 {
 	return (int64_t)http->spec.request_timeout_s * 1000000;
-}
-
-/* So many octets since since_us: when must the next ones have come, at the lowest rate and after the longest pause that
- * we suffer? */
-static int64_t transfer_deadline(const struct http_request *request, uint64_t octets)
-{
-	int64_t grace = grace_us(request->http);
-	int64_t by_rate = request->since_us + grace + (int64_t)(octets * 1000000 / FLOOR_RATE);
-	int64_t by_pause = daemon_mono_us() + PAUSE_GRACES * grace;
-
-	return by_rate < by_pause ? by_rate : by_pause;
 }
 
 static void reaper_cb(void *data)
@@ -197,7 +113,7 @@ static struct http_connection *connection_alloc(struct http *http, struct MHD_Co
 	}
 	connection->http = http;
 	connection->fd = info->connect_fd;
-	connection->deadline_us = daemon_mono_us() + grace_us(http);
+	connection->deadline_us = daemon_mono_us() + http_grace_us(http);
 	llist_add_tail(&connection->entry, &http->connections);
 	http->stats.accepted++;
 	http->stats.connections++;
@@ -220,399 +136,6 @@ static void connection_cb(void *data, struct MHD_Connection *mhd, void **slot, e
 	}
 }
 
-/* --- answers ---------------------------------------------------------------------------------------------------- */
-
-static void add_headers(struct http_request *request, struct MHD_Response *response, const char *type)
-{
-	if (type)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-	for (unsigned i = 0; i < request->n_headers; i++)
-		MHD_add_response_header(response, request->header[i].name, request->header[i].value);
-}
-
-static void answer_with(struct http_request *request, unsigned status, const char *type, struct MHD_Response *response)
-{
-	if (request->response) { /* our own mistake: the first answer stands */
-		LOGP(DHTTP, LOGL_ERROR, "second answer (%u) to one request\n", status);
-		if (response)
-			MHD_destroy_response(response);
-		return;
-	}
-	if (!response) { /* no memory for an answer: the client sees the connection end */
-		request->broken = true;
-	} else {
-		add_headers(request, response, type);
-		request->response = response;
-		request->status = status;
-		if (status < 600)
-			request->http->stats.status[status]++;
-	}
-	resume(request);
-}
-
-void http_header(struct http_request *request, const char *name, const char *value)
-{
-	if (request->n_headers == sizeof(request->header) / sizeof(request->header[0]))
-		return;
-	request->header[request->n_headers].name = name;
-	snprintf(request->header[request->n_headers].value, sizeof(request->header[0].value), "%s", value);
-	request->n_headers++;
-}
-
-void http_answer(struct http_request *request, unsigned status, const char *type, const char *text, size_t len)
-{
-	answer_with(request, status, type,
-		    MHD_create_response_from_buffer(len, (void *)(uintptr_t)(len ? text : ""), MHD_RESPMEM_MUST_COPY));
-}
-
-static ssize_t stream_cb(void *data, uint64_t pos, char *buf, size_t size)
-{
-	struct http_request *request = data;
-	ssize_t n;
-
-	if (request->http->closing)
-		return MHD_CONTENT_READER_END_WITH_ERROR;
-	request->sent = pos;
-	request->connection->deadline_us = transfer_deadline(request, pos);
-	n = request->stream(request, buf, size);
-	if (n >= 0)
-		return n;
-	if (n == HTTP_STREAM_END)
-		return MHD_CONTENT_READER_END_OF_STREAM;
-	if (n == HTTP_STREAM_BROKEN)
-		return MHD_CONTENT_READER_END_WITH_ERROR;
-	request->connection->deadline_us = 0;
-	request->suspended = true;
-	MHD_suspend_connection(request->mhd);
-	return 0;
-}
-
-void http_answer_stream(struct http_request *request, unsigned status, const char *type, http_stream_fn *fn)
-{
-	request->stream = fn;
-	answer_with(request, status, type,
-		    MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, stream_cb, request, NULL));
-}
-
-void http_wake(struct http_request *request)
-{
-	/* what we waited for is not the client's time: his grace begins anew */
-	if (request->suspended)
-		request->since_us = daemon_mono_us() - (int64_t)(request->sent * 1000000 / FLOOR_RATE);
-	resume(request);
-}
-
-static enum MHD_Result queue_answer(struct http_request *request)
-{
-	request->queued = true;
-	request->since_us = daemon_mono_us();
-	request->connection->deadline_us = transfer_deadline(request, 0);
-	return MHD_queue_response(request->mhd, request->status, request->response);
-}
-
-static void refuse(struct http_request *request, unsigned status, const char *code, const char *sentence)
-{
-	if (!request->response)
-		request->http->spec.problem(request, status, code, sentence);
-}
-
-/* A request that cannot be trusted to end where we think: nothing after it on this connection. */
-static void refuse_and_close(struct http_request *request, unsigned status, const char *code, const char *sentence)
-{
-	http_header(request, MHD_HTTP_HEADER_CONNECTION, "close");
-	refuse(request, status, code, sentence);
-}
-
-/* --- a request's life ------------------------------------------------------------------------------------------- */
-
-static void *uri_cb(void *data, const char *uri, struct MHD_Connection *mhd)
-{
-	struct http *http = data;
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	struct http_request *request;
-
-	if (!info || !info->socket_context)
-		return NULL;
-	request = calloc(1, sizeof(*request));
-	if (!request)
-		return NULL;
-	request->http = http;
-	request->mhd = mhd;
-	request->connection = info->socket_context;
-	request->connection->deadline_us = daemon_mono_us() + grace_us(http);
-	request->uri_err = http_target_parse(uri, &request->target, &request->uri_why);
-	llist_add_tail(&request->entry, &http->requests);
-	return request;
-}
-
-/* The library must not decode: http_target does. */
-static size_t no_unescape_cb(void *data, struct MHD_Connection *mhd, char *text)
-{
-	(void)data;
-	(void)mhd;
-	return strlen(text);
-}
-
-static enum MHD_Result header_cb(void *data, enum MHD_ValueKind kind, const char *name, size_t name_len,
-				 const char *value, size_t value_len)
-{
-	struct http_request *request = data;
-
-	(void)kind;
-	return http_guard_header(&request->guard, name, name_len, value ? value : "", value_len) ? MHD_YES : MHD_NO;
-}
-
-static int method_of(const char *name)
-{
-	if (!strcmp(name, MHD_HTTP_METHOD_HEAD))
-		return HTTP_GET;
-	for (int i = 0; i < HTTP_N_METHODS; i++) {
-		if (!strcmp(method_names[i], name))
-			return i;
-	}
-	return -1;
-}
-
-static void find_route(struct http_request *request, const char *method_name)
-{
-	const struct http_spec *spec = &request->http->spec;
-	int method = method_of(method_name);
-	char allowed[64] = "";
-
-	for (unsigned i = 0; i < spec->n_routes && !request->route; i++) {
-		const struct http_route *route = &spec->routes[i];
-
-		if (!http_target_matches(&request->target, route->path))
-			continue;
-		if ((int)route->method == method)
-			request->route = route;
-		else
-			snprintf(allowed + strlen(allowed), sizeof(allowed) - strlen(allowed), "%s%s",
-				 *allowed ? ", " : "", method_names[route->method]);
-	}
-	if (request->route)
-		return;
-	if (!*allowed) {
-		refuse(request, MHD_HTTP_NOT_FOUND, "no-such-route", "there is nothing at this path");
-		return;
-	}
-	http_header(request, MHD_HTTP_HEADER_ALLOW, allowed);
-	refuse(request, MHD_HTTP_METHOD_NOT_ALLOWED, "method", "this path does not know that method; see Allow");
-}
-
-static void check_right(struct http_request *request)
-{
-	enum http_right right = http_peer_right(&request->connection->peer, &request->http->access);
-
-	if (right >= request->route->right)
-		return;
-	if (request->route->right == HTTP_WRITE)
-		refuse(request, MHD_HTTP_FORBIDDEN, "no-right-to-write",
-		       "this user may not change anything here; 'allow' in the keeper's node 'api' would let him");
-	else
-		refuse(request, MHD_HTTP_FORBIDDEN, "no-right-to-read",
-		       "this user may not ask anything here; 'allow' in the keeper's node 'api' would let him");
-}
-
-static uint64_t announced_length(const struct http_request *request)
-{
-	const char *text = MHD_lookup_connection_value(request->mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
-
-	return text ? strtoull(text, NULL, 10) : 0;
-}
-
-static bool is_over(const struct http_request *request, uint64_t octets)
-{
-	const struct http_route *route = request->route;
-
-	return octets > route->body_max && (!route->body || route->body_max);
-}
-
-static void check_head(struct http_request *request, const char *method)
-{
-	const char *fault;
-
-	MHD_get_connection_values_n(request->mhd, MHD_HEADER_KIND, header_cb, request);
-	fault = http_guard_fault(&request->guard);
-	if (fault)
-		refuse_and_close(request, MHD_HTTP_BAD_REQUEST, "malformed", fault);
-	else if (request->uri_err == -ENAMETOOLONG)
-		refuse_and_close(request, MHD_HTTP_URI_TOO_LONG, "target-too-long", request->uri_why.text);
-	else if (request->uri_err)
-		refuse_and_close(request, MHD_HTTP_BAD_REQUEST, "malformed", request->uri_why.text);
-	else if (request->http->closing)
-		refuse_and_close(request, MHD_HTTP_SERVICE_UNAVAILABLE, "stopping", "the keeper is stopping");
-	if (!request->response)
-		find_route(request, method);
-	if (!request->response)
-		check_right(request);
-	if (!request->response && is_over(request, announced_length(request)))
-		refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "too-large", "the body is larger than this path takes");
-}
-
-/* First call for a request: the head is in.  An answer that is ready goes out now where the client waits for a word
- * before it sends its body, or where the body is too long to be read for nothing; otherwise after the body. */
-static enum MHD_Result begin_request(struct http_request *request, const char *method)
-{
-	request->begun = true;
-	check_head(request, method);
-	if (!request->response && request->route->begin) {
-		request->opened = true;
-		request->route->begin(request);
-	}
-	request->since_us = daemon_mono_us();
-	request->connection->deadline_us = transfer_deadline(request, 0);
-	if (!request->response)
-		return MHD_YES;
-	if (request->guard.fault || request->guard.expects || (!request->guard.lengths && !request->guard.codings) ||
-	    http_guard_fault(&request->guard) || announced_length(request) > DRAIN_MAX)
-		return queue_answer(request);
-	return MHD_YES;
-}
-
-static void collect(struct http_request *request, const char *bytes, size_t len)
-{
-	char *body;
-
-	if (is_over(request, request->received)) {
-		refuse_and_close(request, MHD_HTTP_CONTENT_TOO_LARGE, "too-large",
-				 "the body is larger than this path takes");
-		return;
-	}
-	body = realloc(request->body, request->body_len + len + 1);
-	if (!body) {
-		refuse(request, MHD_HTTP_INSUFFICIENT_STORAGE, "memory", "no memory for the body");
-		return;
-	}
-	memcpy(body + request->body_len, bytes, len);
-	request->body = body;
-	request->body_len += len;
-	body[request->body_len] = '\0';
-}
-
-static enum MHD_Result feed_request(struct http_request *request, const char *bytes, size_t *len)
-{
-	size_t n = *len;
-
-	*len = 0;
-	request->received += n;
-	request->connection->deadline_us = transfer_deadline(request, request->received);
-	if (request->response) {
-		/* refused already, and he goes on sending: for a while, for the sake of the answer */
-		return !request->opened && request->received > DRAIN_MAX ? MHD_NO : MHD_YES;
-	}
-	if (!request->route->body)
-		collect(request, bytes, n);
-	else if (is_over(request, request->received))
-		refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "too-large", "the body is larger than this path takes");
-	else
-		request->route->body(request, bytes, n);
-	return MHD_YES;
-}
-
-static enum MHD_Result end_request(struct http_request *request)
-{
-	if (!request->response && !request->handled) {
-		request->handled = true;
-		request->opened = true;
-		request->route->handle(request);
-	}
-	if (request->broken)
-		return MHD_NO;
-	if (request->response)
-		return queue_answer(request);
-	request->connection->deadline_us = 0;
-	request->suspended = true;
-	MHD_suspend_connection(request->mhd);
-	return MHD_YES;
-}
-
-static enum MHD_Result access_cb(void *data, struct MHD_Connection *mhd, const char *url, const char *method,
-				 const char *version, const char *bytes, size_t *len, void **slot)
-{
-	struct http_request *request = *slot;
-
-	(void)data;
-	(void)mhd;
-	(void)url;
-	(void)version;
-	if (!request || !request->connection)
-		return MHD_NO;
-	if (!request->begun)
-		return begin_request(request, method);
-	if (*len)
-		return feed_request(request, bytes, len);
-	if (request->queued)
-		return MHD_YES;
-	return end_request(request);
-}
-
-static void completed_cb(void *data, struct MHD_Connection *mhd, void **slot, enum MHD_RequestTerminationCode code)
-{
-	struct http_request *request = *slot;
-
-	(void)data;
-	(void)mhd;
-	(void)code;
-	if (!request)
-		return;
-	*slot = NULL;
-	llist_del(&request->entry);
-	if (request->opened && request->route->gone)
-		request->route->gone(request);
-	if (request->response)
-		MHD_destroy_response(request->response);
-	request->connection->deadline_us = daemon_mono_us() + (int64_t)IDLE_S * 1000000;
-	free(request->body);
-	free(request);
-}
-
-void *http_root(const struct http_request *request)
-{
-	return request->http->spec.root;
-}
-
-const struct http_target *http_target(const struct http_request *request)
-{
-	return &request->target;
-}
-
-const struct http_peer *http_peer(const struct http_request *request)
-{
-	return &request->connection->peer;
-}
-
-const char *http_body(const struct http_request *request, size_t *len)
-{
-	*len = request->body_len;
-	return request->body ? request->body : "";
-}
-
-bool http_accepts(const struct http_request *request, const char *type)
-{
-	const char *accept = MHD_lookup_connection_value(request->mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
-
-	return accept && strstr(accept, type);
-}
-
-void **http_data(struct http_request *request)
-{
-	return &request->data;
-}
-
-bool http_hung_up(const struct http_request *request)
-{
-	struct pollfd fd = {.fd = request->connection->fd};
-
-	return poll(&fd, 1, 0) == 1 && (fd.revents & (POLLHUP | POLLERR));
-}
-
-bool http_answered(const struct http_request *request)
-{
-	return request->response;
-}
-
 /* --- the server ------------------------------------------------------------------------------------------------- */
 
 static void log_cb(void *data, const char *format, va_list args)
@@ -624,66 +147,22 @@ static void log_cb(void *data, const char *format, va_list args)
 	LOGP(DHTTP, LOGL_DEBUG, "%s", text);
 }
 
-/* Does somebody answer at the path?  A file that nobody listens on is what a killed keeper left. */
-static bool is_alive(const struct sockaddr_un *address)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool alive = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0;
-
-	if (fd >= 0)
-		close(fd);
-	return alive;
-}
-
-static int listener_open(const char *path, struct weir_why *why)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct stat st;
-	int fd, rc;
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		return why_set(why, -ENAMETOOLONG, "%s: the path of a socket has at most %zu characters", path,
-			       sizeof(address.sun_path) - 1);
-	strcpy(address.sun_path, path);
-	if (lstat(path, &st) == 0) {
-		if (!S_ISSOCK(st.st_mode))
-			return why_set(why, -EEXIST, "%s is there and is no socket", path);
-		if (is_alive(&address))
-			return why_set(why, -EADDRINUSE, "%s: another keeper listens there", path);
-		unlink(path);
-	}
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return why_set(why, -errno, "no socket: %s", strerror(errno));
-	rc = bind(fd, (const struct sockaddr *)&address, sizeof(address));
-	if (rc == 0)
-		rc = chmod(path, 0660);
-	if (rc == 0)
-		rc = listen(fd, 256);
-	if (rc < 0) {
-		rc = why_set(why, -errno, "%s: %s", path, strerror(errno));
-		close(fd);
-		return rc;
-	}
-	return fd;
-}
-
 static int start_library(struct http *http, struct weir_why *why)
 {
 	const union MHD_DaemonInfo *info;
 
-	/* clang-format off: a table */
+	/* clang-format off */
 	http->mhd = MHD_start_daemon(
-		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, access_cb, http,
+		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, http_access_cb, http,
 		MHD_OPTION_EXTERNAL_LOGGER, log_cb, http,
 		MHD_OPTION_LISTEN_SOCKET, http->listener,
 		MHD_OPTION_CONNECTION_LIMIT, http->spec.max_connections,
 		MHD_OPTION_CONNECTION_TIMEOUT, 0u,
 		MHD_OPTION_STRICT_FOR_CLIENT, 1,
 		MHD_OPTION_NOTIFY_CONNECTION, connection_cb, http,
-		MHD_OPTION_NOTIFY_COMPLETED, completed_cb, http,
-		MHD_OPTION_URI_LOG_CALLBACK, uri_cb, http,
-		MHD_OPTION_UNESCAPE_CALLBACK, no_unescape_cb, http,
+		MHD_OPTION_NOTIFY_COMPLETED, http_completed_cb, http,
+		MHD_OPTION_URI_LOG_CALLBACK, http_uri_cb, http,
+		MHD_OPTION_UNESCAPE_CALLBACK, http_no_unescape_cb, http,
 		MHD_OPTION_END);
 	/* clang-format on */
 	if (!http->mhd)
@@ -709,7 +188,7 @@ int http_open(const struct http_spec *spec, struct http **out, struct weir_why *
 	INIT_LLIST_HEAD(&http->requests);
 	osmo_timer_setup(&http->run_timer, run_cb, http);
 	osmo_timer_setup(&http->reaper, reaper_cb, http);
-	http->listener = listener_open(spec->path, why);
+	http->listener = http_listener_open(spec->path, why);
 	if (http->listener < 0) {
 		rc = http->listener;
 		free(http);
@@ -727,21 +206,13 @@ int http_open(const struct http_spec *spec, struct http **out, struct weir_why *
 	return 0;
 }
 
-/* What waits gets an answer, what streams is cut: the library must not hold a suspended connection when it stops. */
+/* The library must not hold a suspended connection when it stops. */
 static void end_requests(struct http *http)
 {
 	struct http_request *request, *next;
 
-	llist_for_each_entry_safe(request, next, &http->requests, entry) {
-		if (!request->suspended)
-			continue;
-		if (request->response) {
-			shutdown(request->connection->fd, SHUT_RDWR);
-			resume(request);
-		} else {
-			refuse_and_close(request, MHD_HTTP_SERVICE_UNAVAILABLE, "stopping", "the keeper is stopping");
-		}
-	}
+	llist_for_each_entry_safe(request, next, &http->requests, entry)
+		http_request_end(request);
 }
 
 static bool is_sending(const struct http *http)

@@ -13,17 +13,18 @@
 
 #include "core/mask.h"
 
-_Static_assert(LISTS_MERGE + 1 == LEDGER_MERGE && LISTS_REPLACE + 1 == LEDGER_REPLACE && LISTS_TAKE_OFF + 1 == LEDGER_TAKE_OFF,
+_Static_assert(LISTS_MERGE + 1 == LEDGER_MERGE && LISTS_REPLACE + 1 == LEDGER_REPLACE &&
+		       LISTS_TAKE_OFF + 1 == LEDGER_TAKE_OFF,
 	       "modes have the same order on disk");
 
 #define REJECTS_FREE 1000 /* that many rejected rows are never too many */
 
-/* --- what the reader gives ------------------------------------------------------------------------------------------------------ */
+/* --- what the reader gives -------------------------------------------------------------------- */
 
 void import_items_free(struct import_items *items)
 {
 	free(items->row);
-	*items = (struct import_items){ 0 };
+	*items = (struct import_items){0};
 }
 
 int import_items_add(struct import_items *items, const struct ledger_item *item, uint64_t line)
@@ -40,14 +41,14 @@ int import_items_add(struct import_items *items, const struct ledger_item *item,
 		items->row = larger;
 		items->size = size;
 	}
-	items->row[items->n++] = (struct import_item){ *item, line };
+	items->row[items->n++] = (struct import_item){*item, line};
 	return 0;
 }
 
 static int take_row(const struct list_row *row, void *data)
 {
 	struct lists_import *import = data;
-	struct ledger_item item = { .a = row->from, .reason = row->reason };
+	struct ledger_item item = {.a = row->from, .reason = row->reason};
 	int rc;
 
 	if (row->kind == LIST_DEVICE) {
@@ -108,7 +109,7 @@ static bool too_many_rejects(const struct lists_import *import, bool at_the_end)
 	return import->receipt.rejected > most;
 }
 
-/* --- begin, feed ------------------------------------------------------------------------------------------------------------------ */
+/* --- begin, feed ------------------------------------------------------------------------------ */
 
 static int import_fail(struct lists_import *import, int rc, struct weir_why *why)
 {
@@ -168,17 +169,18 @@ int lists_import_feed(struct lists_import *import, const void *bytes, size_t len
 	if (too_many_rejects(import, false)) {
 		import->state = IMPORT_FAILED;
 		return why_set(why, -E2BIG, "%llu rows are rejected already, %llu are allowed",
-			       (unsigned long long)import->receipt.rejected, (unsigned long long)import->spec.max_rejects);
+			       (unsigned long long)import->receipt.rejected,
+			       (unsigned long long)import->spec.max_rejects);
 	}
 	return 0;
 }
 
-/* --- folding ------------------------------------------------------------------------------------------------------------------------ */
+/* --- folding ---------------------------------------------------------------------------------- */
 
 /* The same key earlier in the file.  0: equal, folded; 1: rejected. */
 static int fold(struct lists_import *import, bool equal, uint64_t line, uint64_t earlier, uint64_t imei)
 {
-	struct list_reject reject = { .fault = LIST_CONFLICT, .line = line };
+	struct list_reject reject = {.fault = LIST_CONFLICT, .line = line};
 	int rc;
 
 	if (equal || import->spec.mode == LISTS_TAKE_OFF) {
@@ -187,7 +189,8 @@ static int fold(struct lists_import *import, bool equal, uint64_t line, uint64_t
 	}
 	import->receipt.rejected++;
 	imei_print(reject.value, imei);
-	snprintf(reject.text, sizeof(reject.text), "line %llu lists it otherwise; that one was taken", (unsigned long long)earlier);
+	snprintf(reject.text, sizeof(reject.text), "line %llu lists it otherwise; that one was taken",
+		 (unsigned long long)earlier);
 	rc = keep_reject(import, &reject);
 	if (rc < 0)
 		import->err = rc;
@@ -212,18 +215,18 @@ static void items_fold(struct lists_import *import, struct import_items *items)
 		struct import_item *row = &items->row[i], *last = kept ? &items->row[kept - 1] : NULL;
 
 		if (last && last->item.a == row->item.a && last->item.b == row->item.b)
-			fold(import, last->item.what == row->item.what && last->item.reason == row->item.reason, row->line,
-			     last->line, row->item.a);
+			fold(import, last->item.what == row->item.what && last->item.reason == row->item.reason,
+			     row->line, last->line, row->item.a);
 		else
 			items->row[kept++] = *row;
 	}
 	items->n = kept;
 }
 
-/* --- packing ------------------------------------------------------------------------------------------------------------------------ */
+/* --- packing ---------------------------------------------------------------------------------- */
 
-/* A sealed chunk goes to the spool behind its length; the batch's digest is over the chunks without their CRC, which holds
- * the batch's number. */
+/* A sealed chunk goes to the spool behind its length; the batch's digest is over the chunks without their CRC, which
+ * holds the batch's number. */
 static int chunk_out(struct lists_import *import, enum ledger_chunks next)
 {
 	struct ledger_chunk *chunk = &import->chunk;
@@ -266,7 +269,7 @@ static int pack_items(struct lists_import *import, const struct import_items *it
 	return rc;
 }
 
-/* --- checking ----------------------------------------------------------------------------------------------------------------------- */
+/* --- checking --------------------------------------------------------------------------------- */
 
 /* The next row that is not a repetition. */
 static void merged_next(struct row_stream *stream)
@@ -278,7 +281,8 @@ static void merged_next(struct row_stream *stream)
 	stream->ok = false;
 	if (!import->have_head)
 		return;
-	stream->row = (struct ledger_row){ .key = head->key, .reason = (uint16_t)(head->rest >> 8), .colour = (uint8_t)head->rest };
+	stream->row = (struct ledger_row){
+		.key = head->key, .reason = (uint16_t)(head->rest >> 8), .colour = (uint8_t)head->rest};
 	import->have_head = false;
 	while ((rc = sort_next(import->sort, &row)) == 1) {
 		import->done++;
@@ -287,7 +291,8 @@ static void merged_next(struct row_stream *stream)
 			import->have_head = true;
 			break;
 		}
-		fold(import, (row.rest & 0xffffff) == (head->rest & 0xffffff), row.rest >> 24, head->rest >> 24, row.key >> 7);
+		fold(import, (row.rest & 0xffffff) == (head->rest & 0xffffff), row.rest >> 24, head->rest >> 24,
+		     row.key >> 7);
 	}
 	if (rc == 0 || rc == 1)
 		rc = pack_row(import, &stream->row);
@@ -309,8 +314,11 @@ static int check_begin(struct lists_import *import)
 	import->spool = spool_alloc(import->lists->state_dir);
 	if (!import->spool)
 		return -ENOMEM;
-	import->plan = (struct plan){ .lists = import->lists, .source = source ? source->id : 0,
-		.mode = (uint8_t)(import->spec.mode + 1), .dry = true, .touched = &import->touched };
+	import->plan = (struct plan){.lists = import->lists,
+				     .source = source ? source->id : 0,
+				     .mode = (uint8_t)(import->spec.mode + 1),
+				     .dry = true,
+				     .touched = &import->touched};
 	ledger_hash_begin(&import->hash);
 	ledger_chunk_begin(&import->chunk, LEDGER_CHUNK_DEVICES);
 	items_fold(import, &import->pairs);
@@ -318,7 +326,7 @@ static int check_begin(struct lists_import *import)
 	rc = sort_next(import->sort, &import->head);
 	import->have_head = rc == 1;
 	import->done = rc == 1;
-	import->stream = (struct row_stream){ .next = merged_next, .data = import };
+	import->stream = (struct row_stream){.next = merged_next, .data = import};
 	if (rc >= 0)
 		merged_next(&import->stream);
 	return rc < 0 ? rc : import->stream.err;
@@ -363,7 +371,8 @@ static int check_rows(struct lists_import *import, struct store_txn *txn)
 	int rc = ledger_walk_begin(lists->ledger, txn, 0, &walk);
 
 	if (rc == 0) {
-		import->place = plan_devices(&import->plan, &import->stream, &walk, import->place, lists->tuning.slice_rows);
+		import->place =
+			plan_devices(&import->plan, &import->stream, &walk, import->place, lists->tuning.slice_rows);
 		rc = import->plan.err;
 	}
 	ledger_walk_end(&walk);
@@ -403,7 +412,8 @@ static int check_end(struct lists_import *import, struct weir_why *why)
 	import->sort = NULL;
 	if (too_many_rejects(import, true)) {
 		import->state = IMPORT_FAILED;
-		return why_set(why, -E2BIG, "%llu of %llu rows were rejected: more than an import may have; see the first ones",
+		return why_set(why, -E2BIG,
+			       "%llu of %llu rows were rejected: more than an import may have; see the first ones",
 			       (unsigned long long)import->receipt.rejected, (unsigned long long)import->receipt.lines);
 	}
 	import->state = IMPORT_CHECKED;
@@ -438,7 +448,7 @@ int lists_import_finish(struct lists_import *import, struct weir_why *why)
 	return rc == 1 ? 1 : check_end(import, why);
 }
 
-/* --- asked about ---------------------------------------------------------------------------------------------------------------------- */
+/* --- asked about ------------------------------------------------------------------------------ */
 
 void lists_import_receipt(const struct lists_import *import, struct lists_receipt *receipt)
 {
@@ -449,7 +459,8 @@ const char *lists_import_phase(const struct lists_import *import, uint64_t *done
 {
 	static const char *const name[] = {
 		[IMPORT_READING] = "reading", [IMPORT_CHECKING] = "checking", [IMPORT_CHECKED] = "checked",
-		[IMPORT_STORING] = "storing", [IMPORT_APPLYING] = "applying", [IMPORT_DONE] = "done", [IMPORT_FAILED] = "failed",
+		[IMPORT_STORING] = "storing", [IMPORT_APPLYING] = "applying", [IMPORT_DONE] = "done",
+		[IMPORT_FAILED] = "failed",
 	};
 	const struct ledger_batch *batch = &import->batch;
 
@@ -459,7 +470,8 @@ const char *lists_import_phase(const struct lists_import *import, uint64_t *done
 		*done = import->receipt.lines;
 		*total = 0;
 	} else if (import->state == IMPORT_APPLYING) {
-		*done = batch->added + batch->changed + batch->unchanged + (batch->mode == LEDGER_TAKE_OFF ? batch->removed : 0);
+		*done = batch->added + batch->changed + batch->unchanged +
+			(batch->mode == LEDGER_TAKE_OFF ? batch->removed : 0);
 		*total = batch->rows;
 	}
 	return name[import->state];

@@ -1,21 +1,30 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* What import*.c share.  import.c reads and checks, import_plan.c works out what rows do to the entries (for the check and
- * for the deed alike, so that the forecast is what happens), import_apply.c stores and applies. */
+/* What import*.c share.  import.c reads and checks, import_plan.c works out what rows do to the entries (for the check
+ * and for the deed alike, so that the forecast is what happens), import_store.c accepts, import_apply.c
+ * applies. */
 #pragma once
 
 #include "keeper/import_sort.h"
 #include "keeper/lists_internal.h"
 
-enum import_state { IMPORT_READING, IMPORT_CHECKING, IMPORT_CHECKED, IMPORT_STORING, IMPORT_APPLYING, IMPORT_DONE, IMPORT_FAILED };
+enum import_state {
+	IMPORT_READING,
+	IMPORT_CHECKING,
+	IMPORT_CHECKED,
+	IMPORT_STORING,
+	IMPORT_APPLYING,
+	IMPORT_DONE,
+	IMPORT_FAILED
+};
 
 /* Pairs or ranges of the file. */
 struct import_items {
 	struct import_item {
 		struct ledger_item item;
 		uint64_t line;
-	} *row;
+	} * row;
 	unsigned n, size;
 };
 
@@ -54,7 +63,7 @@ struct plan {
 	struct lists *lists;
 	unsigned source; /* 0: not made yet, so it has no entries */
 	uint8_t mode;
-	bool dry;        /* count only */
+	bool dry; /* count only */
 	struct import_counts counts;
 	struct plan_write *write;
 	struct plan_device *device;
@@ -64,9 +73,10 @@ struct plan {
 	int err;
 };
 
-/* From the stream's row and place on, about budget rows and entries.  Returns the imei to go on with, LEDGER_PLACE_END at the
- * end. */
-uint64_t plan_devices(struct plan *plan, struct row_stream *stream, struct ledger_walk *walk, uint64_t place, unsigned budget);
+/* From the stream's row and place on, about budget rows and entries.  Returns the imei to go on with, LEDGER_PLACE_END
+ * at the end. */
+uint64_t plan_devices(struct plan *plan, struct row_stream *stream, struct ledger_walk *walk, uint64_t place,
+		      unsigned budget);
 /* Pairs or ranges [from, to) of the sorted rows; with removals also what a replacing file does not hold.  A deed writes
  * into the ledger's open transaction at once. */
 int plan_items(struct plan *plan, struct store_txn *txn, enum ledger_items table, const struct import_items *items,
@@ -104,5 +114,7 @@ struct lists_import {
 
 void import_items_free(struct import_items *items);
 int import_items_add(struct import_items *items, const struct ledger_item *item, uint64_t line);
+/* The receipt of a batch as far as it is applied. */
+void import_batch_receipt(const struct ledger_batch *batch, struct lists_receipt *receipt);
 /* Give back what only reading and checking needed. */
 void import_release(struct lists_import *import);

@@ -24,7 +24,7 @@ void plan_free(struct plan *plan)
 	free(plan->device);
 	words_free(&plan->after);
 	words_free(&plan->scratch);
-	*plan = (struct plan){ 0 };
+	*plan = (struct plan){0};
 }
 
 static void plan_write(struct plan *plan, const struct ledger_entry *entry, const struct ledger_entry *before, bool put)
@@ -45,7 +45,7 @@ static void plan_write(struct plan *plan, const struct ledger_entry *entry, cons
 		plan->size_writes = size;
 	}
 	write = &plan->write[plan->n_writes++];
-	*write = (struct plan_write){ .key = entry->key, .reason = entry->reason, .colour = entry->colour, .put = put };
+	*write = (struct plan_write){.key = entry->key, .reason = entry->reason, .colour = entry->colour, .put = put};
 	if (before) {
 		write->before = before->damaged ? 2 : 1;
 		write->before_reason = before->reason;
@@ -71,16 +71,16 @@ static void plan_device(struct plan *plan, const struct plan_device *device)
 	plan->device[plan->n_devices++] = *device;
 }
 
-/* --- one device --------------------------------------------------------------------------------------------------------------- */
+/* --- one device ------------------------------------------------------------------------------- */
 
 /* The usual case: nobody said anything of this device, and the file has one line on it. */
 static void device_is_new(struct plan *plan, const struct ledger_row *row)
 {
 	uint64_t imei = row->key >> 7;
-	const struct ledger_entry entry = { .key = row->key << 10 | plan->source, .reason = row->reason,
-		.colour = row->colour };
-	const struct plan_device device = { .imei = imei, .reason = row->reason, .lists = WEIR_ON(row->colour),
-		.versions = (row->key & 0x7f) != 0 };
+	const struct ledger_entry entry = {
+		.key = row->key << 10 | plan->source, .reason = row->reason, .colour = row->colour};
+	const struct plan_device device = {
+		.imei = imei, .reason = row->reason, .lists = WEIR_ON(row->colour), .versions = (row->key & 0x7f) != 0};
 
 	plan->counts.added++;
 	if (row->colour == WEIR_BLACK) {
@@ -139,8 +139,10 @@ static void after_apply(struct plan *plan, const struct ledger_entry *entry, boo
 
 static void plan_put(struct plan *plan, const struct device_words *words, const struct ledger_row *row)
 {
-	const struct ledger_entry entry = { .key = row->key << 10 | plan->source, .serial = UINT64_MAX,
-		.reason = row->reason, .colour = row->colour };
+	const struct ledger_entry entry = {.key = row->key << 10 | plan->source,
+					   .serial = UINT64_MAX,
+					   .reason = row->reason,
+					   .colour = row->colour};
 	const struct ledger_entry *before = plan->source ? word_of(words, entry.key) : NULL;
 
 	if (before && !before->damaged && before->colour == row->colour && before->reason == row->reason) {
@@ -164,7 +166,7 @@ static void plan_remove(struct plan *plan, const struct ledger_entry *before)
 
 static void device_settle(struct plan *plan, const struct device_words *words)
 {
-	struct plan_device out = { .imei = words->imei };
+	struct plan_device out = {.imei = words->imei};
 	struct register_device before, after;
 	bool was_black, is_black;
 
@@ -189,7 +191,8 @@ static void device_settle(struct plan *plan, const struct device_words *words)
 	plan_device(plan, &out);
 }
 
-static void device_changes(struct plan *plan, const struct device_words *words, const struct ledger_row *rows, unsigned n)
+static void device_changes(struct plan *plan, const struct device_words *words, const struct ledger_row *rows,
+			   unsigned n)
 {
 	uint64_t touched = plan->counts.added + plan->counts.changed + plan->counts.removed;
 	int rc = 0;
@@ -218,7 +221,7 @@ static void device_changes(struct plan *plan, const struct device_words *words, 
 		device_settle(plan, words);
 }
 
-/* --- the merge ------------------------------------------------------------------------------------------------------------------ */
+/* --- the merge -------------------------------------------------------------------------------- */
 
 static unsigned rows_take(struct row_stream *stream, uint64_t imei, struct ledger_row rows[static VERSIONS_MAX])
 {
@@ -229,7 +232,8 @@ static unsigned rows_take(struct row_stream *stream, uint64_t imei, struct ledge
 	return n;
 }
 
-uint64_t plan_devices(struct plan *plan, struct row_stream *stream, struct ledger_walk *walk, uint64_t place, unsigned budget)
+uint64_t plan_devices(struct plan *plan, struct row_stream *stream, struct ledger_walk *walk, uint64_t place,
+		      unsigned budget)
 {
 	bool replace = plan->mode == LEDGER_REPLACE && plan->source;
 	struct device_words *words = &plan->lists->words;
@@ -257,7 +261,7 @@ uint64_t plan_devices(struct plan *plan, struct row_stream *stream, struct ledge
 	return place;
 }
 
-/* --- pairs and ranges ------------------------------------------------------------------------------------------------------------- */
+/* --- pairs and ranges ------------------------------------------------------------------------- */
 
 static void item_touched(struct plan *plan, enum ledger_items table, const struct ledger_item *item)
 {
@@ -331,9 +335,10 @@ static bool items_hold(const struct import_items *items, const struct ledger_ite
 	return false;
 }
 
-static void items_replace(struct plan *plan, struct store_txn *txn, enum ledger_items table, const struct import_items *items)
+static void items_replace(struct plan *plan, struct store_txn *txn, enum ledger_items table,
+			  const struct import_items *items)
 {
-	struct import_items gone = { 0 };
+	struct import_items gone = {0};
 	struct ledger_item_walk walk;
 
 	plan->err = ledger_items_begin(plan->lists->ledger, txn, table, NULL, &walk);

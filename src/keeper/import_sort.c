@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* Runs, their sorting and merging, and the spool: see the header.  Files are unlinked at birth, so a crash leaves nothing. */
+/* Runs, their sorting and merging, and the spool: see the header.  Files are unlinked at birth, so a crash leaves
+ * nothing. */
 
 #define _GNU_SOURCE /* O_TMPFILE */
 #include "keeper/import_sort.h"
@@ -66,10 +67,10 @@ static int read_all(int fd, void *bytes, size_t len, uint64_t offset)
 	return 0;
 }
 
-/* --- sorting a run -------------------------------------------------------------------------------------------------------- */
+/* --- sorting a run ---------------------------------------------------------------------------- */
 
-#define RADIX_BITS 11
-#define RADIX_SIZE (1u << RADIX_BITS)
+#define RADIX_BITS   11
+#define RADIX_SIZE   (1u << RADIX_BITS)
 #define RADIX_PASSES 5 /* 55 bits: imei and version have 54 */
 
 struct radix {
@@ -118,7 +119,7 @@ static struct sort_row *radix_sort(struct radix *radix, struct sort_row *rows, s
 	return rows;
 }
 
-/* --- runs ------------------------------------------------------------------------------------------------------------------- */
+/* --- runs ------------------------------------------------------------------------------------- */
 
 /* A window of one run; what is behind it is still in the file. */
 struct run {
@@ -237,7 +238,7 @@ static int run_spill(struct sort *sort, struct run *run)
 /* The filled run is sorted and put by: as it lies in memory, or into the file. */
 static int run_keep(struct sort *sort)
 {
-	struct run *larger, run = { 0 };
+	struct run *larger, run = {0};
 	int rc = 0;
 
 	if (sort->n_runs == sort->size_runs) {
@@ -277,7 +278,7 @@ int sort_add(struct sort *sort, uint64_t key, uint64_t rest)
 		rc = run_keep(sort);
 	if (rc < 0)
 		return rc;
-	sort->rows[sort->filled++] = (struct sort_row){ key, rest };
+	sort->rows[sort->filled++] = (struct sort_row){key, rest};
 	return 0;
 }
 
@@ -286,7 +287,7 @@ uint64_t sort_count(const struct sort *sort)
 	return sort->kept + sort->filled;
 }
 
-/* --- merging ------------------------------------------------------------------------------------------------------------------ */
+/* --- merging ---------------------------------------------------------------------------------- */
 
 /* An empty run loses to all; among equal keys the earlier run wins. */
 static bool run_beats(const struct sort *sort, unsigned a, unsigned b)
@@ -395,7 +396,7 @@ int sort_next(struct sort *sort, struct sort_row *row)
 	return 1;
 }
 
-/* --- the spool ------------------------------------------------------------------------------------------------------------------ */
+/* --- the spool -------------------------------------------------------------------------------- */
 
 #define SPOOL_IN_MEMORY (8u << 20)
 
@@ -485,6 +486,7 @@ int spool_read(struct spool *spool, uint64_t offset, void *bytes, size_t len)
 			return rc;
 	}
 	if (from_file < len)
-		memcpy((uint8_t *)bytes + from_file, spool->bytes + (offset + from_file - spool->in_file), len - from_file);
+		memcpy((uint8_t *)bytes + from_file, spool->bytes + (offset + from_file - spool->in_file),
+		       len - from_file);
 	return 0;
 }

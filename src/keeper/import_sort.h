@@ -3,9 +3,9 @@
 
 /* Sorting more rows than memory should hold.
  *
- * Rows of 16 octets are collected in runs; a full run is radix-sorted (stable) and kept: the first ones in memory, those
- * beyond in an unlinked file in the state directory.  A merge then gives all rows in order of key, equal keys in order of
- * arrival.  Memory: the runs kept in it and two more, whatever the number of rows. */
+ * Rows of 16 octets are collected in runs; a full run is radix-sorted (stable) and kept: the first ones in memory,
+ * those beyond in an unlinked file in the state directory.  A merge then gives all rows in order of key, equal keys in
+ * order of arrival.  Memory: the runs kept in it and two more, whatever the number of rows. */
 #pragma once
 
 #include <stdbool.h>

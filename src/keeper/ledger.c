@@ -29,15 +29,14 @@ static const struct {
 	const char *name;
 	enum store_keys keys;
 } ledger_table[LEDGER_N_TABLES] = {
-	[LEDGER_T_EVENT] = { "event", STORE_KEYS_U64 },   [LEDGER_T_ENTRY] = { "entry", STORE_KEYS_U64 },
-	[LEDGER_T_RANGE] = { "range", STORE_KEYS_BYTES }, [LEDGER_T_PAIR] = { "pair", STORE_KEYS_BYTES },
-	[LEDGER_T_SOURCE] = { "source", STORE_KEYS_U64 }, [LEDGER_T_BATCH] = { "batch", STORE_KEYS_U64 },
-	[LEDGER_T_CHUNK] = { "chunk", STORE_KEYS_BYTES }, [LEDGER_T_HISTORY] = { "history", STORE_KEYS_BYTES },
-	[LEDGER_T_META] = { "meta", STORE_KEYS_BYTES },
+	[LEDGER_T_EVENT] = {"event", STORE_KEYS_U64},   [LEDGER_T_ENTRY] = {"entry", STORE_KEYS_U64},
+	[LEDGER_T_RANGE] = {"range", STORE_KEYS_BYTES}, [LEDGER_T_PAIR] = {"pair", STORE_KEYS_BYTES},
+	[LEDGER_T_SOURCE] = {"source", STORE_KEYS_U64}, [LEDGER_T_BATCH] = {"batch", STORE_KEYS_U64},
+	[LEDGER_T_CHUNK] = {"chunk", STORE_KEYS_BYTES}, [LEDGER_T_HISTORY] = {"history", STORE_KEYS_BYTES},
+	[LEDGER_T_META] = {"meta", STORE_KEYS_BYTES},
 };
 
 static const char meta_key[] = "meta";
-
 
 uint32_t ledger_crc(struct store_val key, const void *value, size_t len)
 {
@@ -46,7 +45,7 @@ uint32_t ledger_crc(struct store_val key, const void *value, size_t len)
 	return crc32c(crc, (const uint8_t *)value + 4, len - 4);
 }
 
-/* --- sources ------------------------------------------------------------------------------------------------------- */
+/* --- sources ---------------------------------------------------------------------------------- */
 
 bool ledger_name_is_good(const char *name)
 {
@@ -83,7 +82,7 @@ struct weir_source *ledger_source_touch(struct ledger *ledger, unsigned id)
 int ledger_source_make(struct ledger *ledger, const char *name, const char *actor, int64_t now_ms, struct weir_why *why)
 {
 	const struct weir_source *found;
-	struct weir_event event = { .type = LEDGER_SOURCE, .time_ms = now_ms };
+	struct weir_event event = {.type = LEDGER_SOURCE, .time_ms = now_ms};
 	struct weir_source *source;
 	int rc;
 
@@ -93,7 +92,8 @@ int ledger_source_make(struct ledger *ledger, const char *name, const char *acto
 	if (found)
 		return found->id;
 	if (ledger->n_sources == LEDGER_SOURCES_MAX)
-		return why_set(why, -ENOSPC, "there are %d sources already and no more are possible", LEDGER_SOURCES_MAX);
+		return why_set(why, -ENOSPC, "there are %d sources already and no more are possible",
+			       LEDGER_SOURCES_MAX);
 	snprintf(event.source, sizeof(event.source), "%s", name);
 	snprintf(event.actor, sizeof(event.actor), "%s", actor);
 	rc = ledger_append(ledger, &event);
@@ -101,7 +101,7 @@ int ledger_source_make(struct ledger *ledger, const char *name, const char *acto
 		return why_set(why, rc, "the ledger cannot be written: %s", strerror(-rc));
 	ledger->n_sources++;
 	source = ledger_source_touch(ledger, ledger->n_sources);
-	*source = (struct weir_source){ .id = (uint16_t)ledger->n_sources, .serial = event.serial, .changed_ms = now_ms };
+	*source = (struct weir_source){.id = (uint16_t)ledger->n_sources, .serial = event.serial, .changed_ms = now_ms};
 	memcpy(source->name, event.source, sizeof(source->name));
 	return source->id;
 }
@@ -109,8 +109,13 @@ int ledger_source_make(struct ledger *ledger, const char *name, const char *acto
 static int source_write(struct ledger *ledger, const struct weir_source *source)
 {
 	struct ledger_source_disk disk = {
-		.id = source->id, .name_len = (uint8_t)strlen(source->name), .devices = source->devices,
-		.ranges = source->ranges, .pairs = source->pairs, .digest = source->digest, .serial = source->serial,
+		.id = source->id,
+		.name_len = (uint8_t)strlen(source->name),
+		.devices = source->devices,
+		.ranges = source->ranges,
+		.pairs = source->pairs,
+		.digest = source->digest,
+		.serial = source->serial,
 		.changed_ms = source->changed_ms,
 	};
 	uint64_t id = source->id;
@@ -132,20 +137,26 @@ static int source_parse(struct store_val key, struct store_val value, struct wei
 	memcpy(&disk, value.data, sizeof(disk));
 	if (disk.crc != ledger_crc(key, &disk, sizeof(disk)) || disk.id != id || disk.name_len > LEDGER_NAME_MAX)
 		return -EUCLEAN;
-	*source = (struct weir_source){ .id = disk.id, .devices = disk.devices, .ranges = disk.ranges,
-		.pairs = disk.pairs, .digest = disk.digest, .serial = disk.serial, .changed_ms = disk.changed_ms };
+	*source = (struct weir_source){.id = disk.id,
+				       .devices = disk.devices,
+				       .ranges = disk.ranges,
+				       .pairs = disk.pairs,
+				       .digest = disk.digest,
+				       .serial = disk.serial,
+				       .changed_ms = disk.changed_ms};
 	memcpy(source->name, disk.name, disk.name_len);
 	return 0;
 }
 
-/* --- opening -------------------------------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static int meta_write(struct ledger *ledger)
 {
 	struct store_val key = ledger_val(meta_key, sizeof(meta_key) - 1);
 
 	ledger->meta.crc = ledger_crc(key, &ledger->meta, sizeof(ledger->meta));
-	return store_put(&ledger->txn, ledger->table[LEDGER_T_META], key, ledger_val(&ledger->meta, sizeof(ledger->meta)));
+	return store_put(&ledger->txn, ledger->table[LEDGER_T_META], key,
+			 ledger_val(&ledger->meta, sizeof(ledger->meta)));
 }
 
 static int meta_load(struct ledger *ledger, struct store_txn *txn, struct weir_why *why)
@@ -154,10 +165,11 @@ static int meta_load(struct ledger *ledger, struct store_txn *txn, struct weir_w
 	int rc = store_get(txn, ledger->table[LEDGER_T_META], key, &value);
 
 	if (rc < 0)
-		return why_set(why, rc == -ENOENT ? -EUCLEAN : rc, "%s: the ledger's meta record cannot be read", ledger->dir);
+		return why_set(why, rc == -ENOENT ? -EUCLEAN : rc, "%s: the ledger's meta record cannot be read",
+			       ledger->dir);
 	if (value.len != sizeof(ledger->meta))
-		return why_set(why, -EUCLEAN, "%s: the ledger's meta record has %zu octets, not %zu", ledger->dir, value.len,
-			       sizeof(ledger->meta));
+		return why_set(why, -EUCLEAN, "%s: the ledger's meta record has %zu octets, not %zu", ledger->dir,
+			       value.len, sizeof(ledger->meta));
 	memcpy(&ledger->meta, value.data, sizeof(ledger->meta));
 	if (ledger->meta.magic != LEDGER_MAGIC)
 		return why_set(why, -EUCLEAN, "%s is not a ledger of Weir", ledger->dir);
@@ -206,15 +218,16 @@ static int head_check(struct ledger *ledger, struct store_txn *txn, struct weir_
 	if (rc < 0)
 		return why_set(why, rc, "%s: the events cannot be read", ledger->dir);
 	if (events != ledger->meta.serial)
-		return why_set(why, -EUCLEAN, "%s: the ledger holds %llu events, its meta record says %llu", ledger->dir,
-			       (unsigned long long)events, (unsigned long long)ledger->meta.serial);
+		return why_set(why, -EUCLEAN, "%s: the ledger holds %llu events, its meta record says %llu",
+			       ledger->dir, (unsigned long long)events, (unsigned long long)ledger->meta.serial);
 	if (events == 0)
 		return 0;
 	rc = ledger_event_get(ledger, txn, events, &event);
 	if (rc < 0 || memcmp(event.digest, ledger->meta.digest, LEDGER_DIGEST))
-		return why_set(why, rc < 0 && rc != -ENOENT ? rc : -EUCLEAN,
-			       "%s: table event: the last event (serial %llu) is damaged or not the one the meta record names",
-			       ledger->dir, (unsigned long long)events);
+		return why_set(
+			why, rc < 0 && rc != -ENOENT ? rc : -EUCLEAN,
+			"%s: table event: the last event (serial %llu) is damaged or not the one the meta record names",
+			ledger->dir, (unsigned long long)events);
 	return 0;
 }
 
@@ -237,8 +250,8 @@ static int ledger_found(struct ledger *ledger)
 
 	if (rc == 0)
 		rc = tables_open(ledger, &ledger->txn);
-	ledger->meta = (struct ledger_meta_disk){ .magic = LEDGER_MAGIC, .schema = LEDGER_SCHEMA,
-		.origin = ledger_random_id(), .epoch = 1 };
+	ledger->meta = (struct ledger_meta_disk){
+		.magic = LEDGER_MAGIC, .schema = LEDGER_SCHEMA, .origin = ledger_random_id(), .epoch = 1};
 	if (rc == 0)
 		rc = meta_write(ledger);
 	if (rc == 0)
@@ -272,7 +285,8 @@ static int ledger_tables(struct ledger *ledger, struct weir_why *why)
 	store_read_end(&txn);
 	if (rc == -ENOENT)
 		return why_set(why, -EUCLEAN, "%s: the ledger is damaged: a table is missing", ledger->dir);
-	return rc < 0 ? why_set(why, rc, "%s: the ledger's tables cannot be opened: %s", ledger->dir, strerror(-rc)) : 0;
+	return rc < 0 ? why_set(why, rc, "%s: the ledger's tables cannot be opened: %s", ledger->dir, strerror(-rc))
+		      : 0;
 }
 
 static int ledger_read(struct ledger *ledger, struct weir_why *why)
@@ -294,8 +308,8 @@ static int ledger_read(struct ledger *ledger, struct weir_why *why)
 
 static int ledger_load(struct ledger *ledger, struct weir_why *why)
 {
-	const struct store_spec spec = { .dir = ledger->dir, .writer = true, .create = true,
-		.map_bytes = (uint64_t)256 << 30 };
+	const struct store_spec spec = {
+		.dir = ledger->dir, .writer = true, .create = true, .map_bytes = (uint64_t)256 << 30};
 	int rc = store_open(&spec, &ledger->store, why);
 
 	if (rc < 0)
@@ -344,8 +358,10 @@ void ledger_close(struct ledger *ledger)
 
 void ledger_head(struct ledger *ledger, struct ledger_head *head)
 {
-	*head = (struct ledger_head){ .epoch = ledger->meta.epoch, .origin = ledger->meta.origin,
-		.serial = ledger->meta.serial, .time_ms = ledger->meta.time_ms };
+	*head = (struct ledger_head){.epoch = ledger->meta.epoch,
+				     .origin = ledger->meta.origin,
+				     .serial = ledger->meta.serial,
+				     .time_ms = ledger->meta.time_ms};
 	memcpy(head->digest, ledger->meta.digest, LEDGER_DIGEST);
 }
 
@@ -364,7 +380,7 @@ int ledger_count(struct ledger *ledger, struct store_txn *txn, enum ledger_table
 	return store_count(txn, ledger->table[table], records);
 }
 
-/* --- transactions ----------------------------------------------------------------------------------------------------- */
+/* --- transactions ----------------------------------------------------------------------------- */
 
 static int ledger_reopen(struct ledger *ledger)
 {

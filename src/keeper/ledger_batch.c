@@ -2,8 +2,8 @@
  * Copyright (C) 2026 The Weir authors */
 
 /* Batches: what an import brought, kept for ever as packed rows (about four octets each) so that a crash can go on, a
- * replica can follow and a device's history can be told.  Rows are ascending and delta-coded; each chunk stands for itself
- * and has a CRC.  This file packs, unpacks and stores; what rows mean is import's. */
+ * replica can follow and a device's history can be told.  Rows are ascending and delta-coded; each chunk stands for
+ * itself and has a CRC.  This file packs, unpacks and stores; what rows mean is import's. */
 
 #include "keeper/ledger_internal.h"
 
@@ -33,8 +33,8 @@ struct chunk_head {
 	uint8_t kind, spare[3];
 } __attribute__((packed));
 
-#define CHUNK_ROW_MAX 16  /* flags and delta 10, version 1, colour 1, reason 2 */
-#define CHUNK_ITEM 20
+#define CHUNK_ROW_MAX 16 /* flags and delta 10, version 1, colour 1, reason 2 */
+#define CHUNK_ITEM    20
 
 static void chunk_key(uint64_t batch, uint8_t kind, uint64_t first, uint8_t key[static CHUNK_KEY])
 {
@@ -43,7 +43,7 @@ static void chunk_key(uint64_t batch, uint8_t kind, uint64_t first, uint8_t key[
 	ledger_be64(key + 9, first);
 }
 
-/* --- the batch's record --------------------------------------------------------------------------------------------------- */
+/* --- the batch's record ----------------------------------------------------------------------- */
 
 int ledger_batch_put(struct ledger *ledger, struct ledger_batch *batch)
 {
@@ -52,13 +52,29 @@ int ledger_batch_put(struct ledger *ledger, struct ledger_batch *batch)
 
 	if (batch->id == 0)
 		batch->id = ++ledger->meta.last_batch;
-	disk = (struct batch_disk){ .source = batch->source, .mode = batch->mode, .state = batch->state,
-		.phase = batch->phase, .id = batch->id, .serial = batch->serial, .time_ms = batch->time_ms,
-		.rows = batch->rows, .devices = batch->devices, .ranges = batch->ranges, .pairs = batch->pairs,
-		.lines = batch->lines, .rejected = batch->rejected, .remarks = batch->remarks,
-		.duplicates = batch->duplicates, .added = batch->added, .changed = batch->changed,
-		.removed = batch->removed, .unchanged = batch->unchanged, .turned_black = batch->turned_black,
-		.turned_from_black = batch->turned_from_black, .from = batch->from, .place = batch->place };
+	disk = (struct batch_disk){.source = batch->source,
+				   .mode = batch->mode,
+				   .state = batch->state,
+				   .phase = batch->phase,
+				   .id = batch->id,
+				   .serial = batch->serial,
+				   .time_ms = batch->time_ms,
+				   .rows = batch->rows,
+				   .devices = batch->devices,
+				   .ranges = batch->ranges,
+				   .pairs = batch->pairs,
+				   .lines = batch->lines,
+				   .rejected = batch->rejected,
+				   .remarks = batch->remarks,
+				   .duplicates = batch->duplicates,
+				   .added = batch->added,
+				   .changed = batch->changed,
+				   .removed = batch->removed,
+				   .unchanged = batch->unchanged,
+				   .turned_black = batch->turned_black,
+				   .turned_from_black = batch->turned_from_black,
+				   .from = batch->from,
+				   .place = batch->place};
 	memcpy(disk.digest, batch->digest, LEDGER_DIGEST);
 	key = ledger_val(&batch->id, sizeof(batch->id));
 	disk.crc = ledger_crc(key, &disk, sizeof(disk));
@@ -75,13 +91,29 @@ static int batch_parse(struct store_val key, struct store_val value, struct ledg
 	memcpy(&disk, value.data, sizeof(disk));
 	if (disk.crc != ledger_crc(key, &disk, sizeof(disk)) || memcmp(key.data, &disk.id, sizeof(disk.id)))
 		return -EUCLEAN;
-	*batch = (struct ledger_batch){ .id = disk.id, .serial = disk.serial, .time_ms = disk.time_ms,
-		.source = disk.source, .mode = disk.mode, .state = disk.state, .phase = disk.phase, .rows = disk.rows,
-		.devices = disk.devices, .ranges = disk.ranges, .pairs = disk.pairs, .lines = disk.lines,
-		.rejected = disk.rejected, .remarks = disk.remarks, .duplicates = disk.duplicates, .added = disk.added,
-		.changed = disk.changed, .removed = disk.removed, .unchanged = disk.unchanged,
-		.turned_black = disk.turned_black, .turned_from_black = disk.turned_from_black, .from = disk.from,
-		.place = disk.place };
+	*batch = (struct ledger_batch){.id = disk.id,
+				       .serial = disk.serial,
+				       .time_ms = disk.time_ms,
+				       .source = disk.source,
+				       .mode = disk.mode,
+				       .state = disk.state,
+				       .phase = disk.phase,
+				       .rows = disk.rows,
+				       .devices = disk.devices,
+				       .ranges = disk.ranges,
+				       .pairs = disk.pairs,
+				       .lines = disk.lines,
+				       .rejected = disk.rejected,
+				       .remarks = disk.remarks,
+				       .duplicates = disk.duplicates,
+				       .added = disk.added,
+				       .changed = disk.changed,
+				       .removed = disk.removed,
+				       .unchanged = disk.unchanged,
+				       .turned_black = disk.turned_black,
+				       .turned_from_black = disk.turned_from_black,
+				       .from = disk.from,
+				       .place = disk.place};
 	memcpy(batch->digest, disk.digest, LEDGER_DIGEST);
 	return 0;
 }
@@ -141,10 +173,11 @@ int ledger_batch_forget(struct ledger *ledger, uint64_t id, unsigned max)
 	return rc == -ENOENT ? 0 : rc;
 }
 
-/* --- packing ---------------------------------------------------------------------------------------------------------------- */
+/* --- packing ---------------------------------------------------------------------------------- */
 
-/* A row: varint of (delta of the imei << 2 | has a version << 1 | another colour or reason than the row before), then the
- * version, then colour and reason, as far as said.  The first row's delta is from 0 and it always says what it is. */
+/* A row: varint of (delta of the imei << 2 | has a version << 1 | another colour or reason than the row before), then
+ * the version, then colour and reason, as far as said.  The first row's delta is from 0 and it always says what it is.
+ */
 
 void ledger_chunk_begin(struct ledger_chunk *chunk, enum ledger_chunks kind)
 {
@@ -227,8 +260,11 @@ bool ledger_chunk_pack_item(struct ledger_chunk *chunk, uint64_t ordinal, const 
 
 void ledger_chunk_seal(struct ledger_chunk *chunk)
 {
-	const struct chunk_head head = { .rows = chunk->rows, .first = chunk->first, .last = chunk->last, .len = chunk->len,
-		.kind = chunk->kind };
+	const struct chunk_head head = {.rows = chunk->rows,
+					.first = chunk->first,
+					.last = chunk->last,
+					.len = chunk->len,
+					.kind = chunk->kind};
 
 	memcpy(chunk->bytes, &head, sizeof(head));
 }
@@ -248,7 +284,7 @@ int ledger_chunk_append(struct ledger *ledger, uint64_t batch, void *bytes, size
 	return store_append(&ledger->txn, ledger->table[LEDGER_T_CHUNK], key, ledger_val(bytes, len));
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------------------------ */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static int chunk_check(struct store_val key, struct store_val value, struct chunk_head *head)
 {
@@ -257,7 +293,8 @@ static int chunk_check(struct store_val key, struct store_val value, struct chun
 	memcpy(head, value.data, sizeof(*head));
 	if (head->len != value.len || head->crc != ledger_crc(key, value.data, value.len))
 		return -EUCLEAN;
-	if (head->kind != ((const uint8_t *)key.data)[8] || head->first != ledger_from_be64((const uint8_t *)key.data + 9))
+	if (head->kind != ((const uint8_t *)key.data)[8] ||
+	    head->first != ledger_from_be64((const uint8_t *)key.data + 9))
 		return -EUCLEAN;
 	return 0;
 }
@@ -313,7 +350,7 @@ static bool item_unpack(struct ledger_rows *rows)
 {
 	if (rows->end - rows->at < CHUNK_ITEM)
 		return false;
-	rows->item = (struct ledger_item){ .what = rows->at[18] };
+	rows->item = (struct ledger_item){.what = rows->at[18]};
 	memcpy(&rows->item.a, rows->at, 8);
 	memcpy(&rows->item.b, rows->at + 8, 8);
 	memcpy(&rows->item.reason, rows->at + 16, 2);
@@ -355,7 +392,8 @@ static int rows_seek(struct ledger_rows *rows, uint64_t first)
 
 	chunk_key(rows->batch, rows->kind, first, at);
 	rc = store_cursor_move(&rows->cursor, STORE_AT_LEAST, &key, &value);
-	if (rc == 0 && key_is_of(key, rows->batch, rows->kind) && ledger_from_be64((const uint8_t *)key.data + 9) == first) {
+	if (rc == 0 && key_is_of(key, rows->batch, rows->kind) &&
+	    ledger_from_be64((const uint8_t *)key.data + 9) == first) {
 		rows_load(rows, key, value);
 		return rows->err;
 	}
@@ -377,10 +415,10 @@ static int rows_seek(struct ledger_rows *rows, uint64_t first)
 	return rc == -ENOENT ? 0 : rc < 0 ? rc : rows->err;
 }
 
-int ledger_rows_begin(struct ledger *ledger, struct store_txn *txn, uint64_t batch, enum ledger_chunks kind, uint64_t key,
-		      struct ledger_rows *rows)
+int ledger_rows_begin(struct ledger *ledger, struct store_txn *txn, uint64_t batch, enum ledger_chunks kind,
+		      uint64_t key, struct ledger_rows *rows)
 {
-	*rows = (struct ledger_rows){ .batch = batch, .kind = (uint8_t)kind };
+	*rows = (struct ledger_rows){.batch = batch, .kind = (uint8_t)kind};
 	rows->err = store_cursor_open(txn, ledger->table[LEDGER_T_CHUNK], &rows->cursor);
 	if (rows->err < 0)
 		return rows->err;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* Events: their bytes, their chain, and the history that finds them by device.  An event is written once and never again;
- * it names everything it speaks of by itself (the source by name), so that another site can read it. */
+/* Events: their bytes, their chain, and the history that finds them by device.  An event is written once and never
+ * again; it names everything it speaks of by itself (the source by name), so that another site can read it. */
 
 #include "keeper/ledger_internal.h"
 
@@ -35,12 +35,17 @@ struct event_batch_disk {
 } __attribute__((packed));
 
 #define EVENT_BODY_MAX 64
-#define EVENT_MAX (sizeof(struct event_head_disk) + LEDGER_ACTOR_MAX + LEDGER_NAME_MAX + EVENT_BODY_MAX + 2 * LEDGER_DIGEST)
+#define EVENT_MAX                                                                                                      \
+	(sizeof(struct event_head_disk) + LEDGER_ACTOR_MAX + LEDGER_NAME_MAX + EVENT_BODY_MAX + 2 * LEDGER_DIGEST)
 
-_Static_assert(sizeof(struct event_row_disk) <= EVENT_BODY_MAX && sizeof(struct event_batch_disk) <= EVENT_BODY_MAX, "body");
+_Static_assert(sizeof(struct event_row_disk) <= EVENT_BODY_MAX && sizeof(struct event_batch_disk) <= EVENT_BODY_MAX,
+	       "body");
 
 static const char *const event_type_name[LEDGER_N_TYPES] = {
-	[LEDGER_SOURCE] = "source", [LEDGER_PUT] = "put", [LEDGER_REMOVE] = "remove", [LEDGER_BATCH] = "batch",
+	[LEDGER_SOURCE] = "source",
+	[LEDGER_PUT] = "put",
+	[LEDGER_REMOVE] = "remove",
+	[LEDGER_BATCH] = "batch",
 };
 
 const char *ledger_event_type_name(enum ledger_event_type type)
@@ -65,11 +70,19 @@ static void body_encode(const struct weir_event *event, uint8_t *at)
 {
 	const struct list_row *row = &event->row;
 	const struct event_row_disk row_disk = {
-		.kind = (uint8_t)row->kind, .colour = (uint8_t)row->colour, .rule = (uint8_t)row->rule, .svn = row->svn,
-		.reason = row->reason, .from = row->from, .to = row->to, .imsi = row->imsi.packed,
+		.kind = (uint8_t)row->kind,
+		.colour = (uint8_t)row->colour,
+		.rule = (uint8_t)row->rule,
+		.svn = row->svn,
+		.reason = row->reason,
+		.from = row->from,
+		.to = row->to,
+		.imsi = row->imsi.packed,
 	};
-	struct event_batch_disk batch_disk = { .id = event->batch.id, .rows = event->batch.rows,
-		.replace = event->batch.replace, .remove = event->batch.remove };
+	struct event_batch_disk batch_disk = {.id = event->batch.id,
+					      .rows = event->batch.rows,
+					      .replace = event->batch.replace,
+					      .remove = event->batch.remove};
 
 	memcpy(batch_disk.digest, event->batch.digest, LEDGER_DIGEST);
 	if (event->type == LEDGER_BATCH)
@@ -92,18 +105,28 @@ static void body_decode(const uint8_t *at, struct weir_event *event)
 		memcpy(event->batch.digest, batch.digest, LEDGER_DIGEST);
 	} else if (event->type != LEDGER_SOURCE) {
 		memcpy(&row, at, sizeof(row));
-		event->row = (struct list_row){ .kind = row.kind, .from = row.from, .to = row.to, .svn = row.svn,
-			.imsi = { row.imsi }, .colour = row.colour, .rule = row.rule, .reason = row.reason };
+		event->row = (struct list_row){.kind = row.kind,
+					       .from = row.from,
+					       .to = row.to,
+					       .svn = row.svn,
+					       .imsi = {row.imsi},
+					       .colour = row.colour,
+					       .rule = row.rule,
+					       .reason = row.reason};
 	}
 }
 
 /* Writes all but the digest; returns how much. */
 static size_t event_encode(const struct weir_event *event, uint8_t buf[static EVENT_MAX])
 {
-	struct event_head_disk head = { .version = EVENT_VERSION, .type = (uint8_t)event->type,
-		.actor_len = (uint8_t)strnlen(event->actor, LEDGER_ACTOR_MAX - 1),
-		.source_len = (uint8_t)strnlen(event->source, LEDGER_NAME_MAX), .epoch = event->epoch,
-		.origin = event->origin, .serial = event->serial, .time_ms = event->time_ms };
+	struct event_head_disk head = {.version = EVENT_VERSION,
+				       .type = (uint8_t)event->type,
+				       .actor_len = (uint8_t)strnlen(event->actor, LEDGER_ACTOR_MAX - 1),
+				       .source_len = (uint8_t)strnlen(event->source, LEDGER_NAME_MAX),
+				       .epoch = event->epoch,
+				       .origin = event->origin,
+				       .serial = event->serial,
+				       .time_ms = event->time_ms};
 	uint8_t *at = buf;
 
 	memcpy(at, &head, sizeof(head));
@@ -135,8 +158,11 @@ static int event_decode(struct store_val value, struct weir_event *event)
 	    head.actor_len >= LEDGER_ACTOR_MAX || head.source_len > LEDGER_NAME_MAX ||
 	    value.len != sizeof(head) + head.actor_len + head.source_len + body_len(head.type) + 2 * LEDGER_DIGEST)
 		return -EUCLEAN;
-	*event = (struct weir_event){ .type = head.type, .serial = head.serial, .origin = head.origin, .epoch = head.epoch,
-		.time_ms = head.time_ms };
+	*event = (struct weir_event){.type = head.type,
+				     .serial = head.serial,
+				     .origin = head.origin,
+				     .epoch = head.epoch,
+				     .time_ms = head.time_ms};
 	memcpy(event->actor, at, head.actor_len);
 	at += head.actor_len;
 	memcpy(event->source, at, head.source_len);
@@ -159,7 +185,8 @@ static int history_append(struct ledger *ledger, const struct weir_event *event)
 		return 0;
 	ledger_be64(key, event->row.from);
 	ledger_be64(key + 8, event->serial);
-	return store_put(&ledger->txn, ledger->table[LEDGER_T_HISTORY], ledger_val(key, sizeof(key)), ledger_val(&kind, 1));
+	return store_put(&ledger->txn, ledger->table[LEDGER_T_HISTORY], ledger_val(key, sizeof(key)),
+			 ledger_val(&kind, 1));
 }
 
 int ledger_append(struct ledger *ledger, struct weir_event *event)

@@ -10,7 +10,7 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "records are little-endian and written as they are");
 
-#define LEDGER_MAGIC UINT64_C(0x316764656c2d7277) /* "wr-ledg1" */
+#define LEDGER_MAGIC  UINT64_C(0x316764656c2d7277) /* "wr-ledg1" */
 #define LEDGER_SCHEMA 1u
 
 /* table "meta", key "meta".  crc is over key and what follows it; so in every record below. */
@@ -43,7 +43,8 @@ struct ledger {
 	struct ledger_source_slot source[LEDGER_SOURCES_MAX + 1];
 };
 
-/* The source's record, to be changed in the open transaction; ids come from our own records or from the caller's checks. */
+/* The source's record, to be changed in the open transaction; ids come from our own records or from the caller's
+ * checks. */
 struct weir_source *ledger_source_touch(struct ledger *ledger, unsigned id);
 
 static inline void ledger_be64(uint8_t *at, uint64_t value)
@@ -60,7 +61,7 @@ static inline uint64_t ledger_from_be64(const uint8_t *at)
 	return __builtin_bswap64(value);
 }
 
-#define ledger_val(bytes, octets) ((struct store_val){ .data = (bytes), .len = (octets) })
+#define ledger_val(bytes, octets) ((struct store_val){.data = (bytes), .len = (octets)})
 
 /* The CRC of a record: key, then everything of the value behind its first four octets. */
 uint32_t ledger_crc(struct store_val key, const void *value, size_t len);

@@ -28,9 +28,9 @@ struct item_disk {
 	uint64_t serial;
 } __attribute__((packed));
 
-static const enum ledger_table item_table[] = { [LEDGER_RANGES] = LEDGER_T_RANGE, [LEDGER_PAIRS] = LEDGER_T_PAIR };
+static const enum ledger_table item_table[] = {[LEDGER_RANGES] = LEDGER_T_RANGE, [LEDGER_PAIRS] = LEDGER_T_PAIR};
 
-/* --- sums ------------------------------------------------------------------------------------------------------------- */
+/* --- sums ------------------------------------------------------------------------------------- */
 
 /* splitmix64's finisher: every bit of the input moves half of the output's. */
 static uint64_t mix(uint64_t x)
@@ -45,7 +45,8 @@ uint64_t ledger_entry_digest(const struct ledger_entry *entry)
 {
 	uint64_t what = (uint64_t)entry->colour << 16 | entry->reason;
 
-	return mix((entry->key & ~UINT64_C(0x3ff)) ^ mix(what)); /* without the source: it has a number of its own elsewhere */
+	return mix((entry->key & ~UINT64_C(0x3ff)) ^
+		   mix(what)); /* without the source: it has a number of its own elsewhere */
 }
 
 uint64_t ledger_item_digest(enum ledger_items table, const struct ledger_item *item)
@@ -75,14 +76,14 @@ static void source_count(struct ledger *ledger, unsigned id, bool is_item, enum 
 	source->changed_ms = ledger->meta.time_ms;
 }
 
-/* --- entries ------------------------------------------------------------------------------------------------------------ */
+/* --- entries ---------------------------------------------------------------------------------- */
 
 static void entry_parse(struct store_val key, struct store_val value, struct ledger_entry *entry)
 {
 	struct entry_disk disk;
 	uint8_t sum[sizeof(uint64_t) + sizeof(disk) - 4];
 
-	*entry = (struct ledger_entry){ .damaged = true };
+	*entry = (struct ledger_entry){.damaged = true};
 	if (key.len != sizeof(entry->key))
 		return;
 	memcpy(&entry->key, key.data, sizeof(entry->key));
@@ -125,7 +126,7 @@ static void walk_move(struct ledger_walk *walk, enum store_move move, uint64_t a
 
 int ledger_walk_begin(struct ledger *ledger, struct store_txn *txn, uint64_t key, struct ledger_walk *walk)
 {
-	*walk = (struct ledger_walk){ 0 };
+	*walk = (struct ledger_walk){0};
 	walk->err = store_cursor_open(txn, ledger->table[LEDGER_T_ENTRY], &walk->cursor);
 	if (walk->err < 0)
 		return walk->err;
@@ -206,7 +207,7 @@ int ledger_bulk_begin(struct ledger *ledger, struct ledger_bulk *bulk)
 	struct store_val key, value;
 	int rc;
 
-	*bulk = (struct ledger_bulk){ 0 };
+	*bulk = (struct ledger_bulk){0};
 	rc = store_cursor_open(&ledger->txn, ledger->table[LEDGER_T_ENTRY], &bulk->cursor);
 	if (rc < 0)
 		return rc;
@@ -237,10 +238,11 @@ int ledger_bulk_put(struct ledger *ledger, struct ledger_bulk *bulk, const struc
 	entry_sum(ledger, entry, before);
 	bulk->last = entry->key;
 	bulk->any = true;
-	return store_cursor_append(&bulk->cursor, ledger_val(&entry->key, sizeof(entry->key)), ledger_val(&disk, sizeof(disk)));
+	return store_cursor_append(&bulk->cursor, ledger_val(&entry->key, sizeof(entry->key)),
+				   ledger_val(&disk, sizeof(disk)));
 }
 
-/* --- items -------------------------------------------------------------------------------------------------------------- */
+/* --- items ------------------------------------------------------------------------------------ */
 
 int ledger_item_compare(const struct ledger_item *x, const struct ledger_item *y)
 {
@@ -264,7 +266,7 @@ static void item_parse(struct store_val key, struct store_val value, struct ledg
 	const uint8_t *at = key.data;
 	struct item_disk disk;
 
-	*item = (struct ledger_item){ .damaged = true };
+	*item = (struct ledger_item){.damaged = true};
 	if (key.len != ITEM_KEY)
 		return;
 	item->a = ledger_from_be64(at);
@@ -300,7 +302,7 @@ static void items_move(struct ledger_item_walk *walk, enum store_move move, cons
 int ledger_items_begin(struct ledger *ledger, struct store_txn *txn, enum ledger_items table,
 		       const struct ledger_item *from, struct ledger_item_walk *walk)
 {
-	*walk = (struct ledger_item_walk){ .table = table };
+	*walk = (struct ledger_item_walk){.table = table};
 	walk->err = store_cursor_open(txn, ledger->table[item_table[table]], &walk->cursor);
 	if (walk->err < 0)
 		return walk->err;
@@ -355,7 +357,7 @@ static void item_sum(struct ledger *ledger, enum ledger_items table, const struc
 int ledger_item_put(struct ledger *ledger, enum ledger_items table, const struct ledger_item *item,
 		    const struct ledger_item *before)
 {
-	struct item_disk disk = { .what = item->what, .reason = item->reason, .serial = item->serial };
+	struct item_disk disk = {.what = item->what, .reason = item->reason, .serial = item->serial};
 	uint8_t at[ITEM_KEY];
 	struct store_val key = ledger_val(at, sizeof(at));
 

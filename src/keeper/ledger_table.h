@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* The ledger's tables as lists, imports, projection and verify use them: one transaction is passed in, nothing outlives it.
+/* The ledger's tables as lists, imports, projection and verify use them: one transaction is passed in, nothing outlives
+ * it.
  *
- * Statements are of two shapes.  An entry is one source's word on one device (or one software version of it) and its whole
- * key is one integer, because there are hundreds of millions of them.  An item is a range or a pair: few, keyed by bytes.
+ * Statements are of two shapes.  An entry is one source's word on one device (or one software version of it) and its
+ * whole key is one integer, because there are hundreds of millions of them.  An item is a range or a pair: few, keyed
+ * by bytes.
  *
- * What is read is checked: a record whose CRC is wrong comes back with damaged set and nothing else of its value.  What is
- * written keeps its source's counts and digest; the transaction's commit writes those. */
+ * What is read is checked: a record whose CRC is wrong comes back with damaged set and nothing else of its value.  What
+ * is written keeps its source's counts and digest; the transaction's commit writes those. */
 #pragma once
 
 #include "keeper/ledger.h"
 #include "keeper/ledger_digest.h"
 #include "store/store.h"
 
-/* --- entries: imei (47 bits), version (7), source (10) ---------------------------------------------------------------- */
+/* --- entries: imei (47 bits), version (7), source (10) ---------------------------------------- */
 
 struct ledger_entry {
 	uint64_t key;
@@ -79,16 +81,19 @@ int ledger_bulk_put(struct ledger *ledger, struct ledger_bulk *bulk, const struc
 		    const struct ledger_entry *before);
 void ledger_bulk_end(struct ledger_bulk *bulk);
 
-/* --- items: ranges and pairs ------------------------------------------------------------------------------------------ */
+/* --- items: ranges and pairs ------------------------------------------------------------------ */
 
-enum ledger_items { LEDGER_RANGES, LEDGER_PAIRS };
+enum ledger_items {
+	LEDGER_RANGES,
+	LEDGER_PAIRS
+};
 
 struct ledger_item {
-	uint64_t a, b;   /* range: from, to; pair: imei, imsi.packed */
+	uint64_t a, b; /* range: from, to; pair: imei, imsi.packed */
 	uint16_t source;
 	uint16_t reason;
 	uint64_t serial;
-	uint8_t what;    /* enum weir_colour or enum weir_pair_rule */
+	uint8_t what; /* enum weir_colour or enum weir_pair_rule */
 	bool damaged;
 };
 
@@ -117,36 +122,37 @@ int ledger_item_remove(struct ledger *ledger, enum ledger_items table, const str
 uint64_t ledger_entry_digest(const struct ledger_entry *entry);
 uint64_t ledger_item_digest(enum ledger_items table, const struct ledger_item *item);
 
-/* --- transactions ----------------------------------------------------------------------------------------------------- */
+/* --- transactions ----------------------------------------------------------------------------- */
 
 int ledger_read_begin(struct ledger *ledger, struct store_txn *txn);
-/* A damaged page can lead LMDB anywhere.  What reads or writes tables runs inside this (store.h, store_guard): a fault ends
- * the call with -EIO, and the store is opened again before the next transaction.  Never around a call into the register,
- * which has guards of its own. */
-#define LEDGER_GUARDED(ledger, call)                         \
-	({                                                   \
-		int guarded_rc_;                             \
-		if (store_guard(ledger_store(ledger))) {     \
-			guarded_rc_ = ledger_fault(ledger);  \
-		} else {                                     \
-			guarded_rc_ = (call);                \
-			store_unguard(ledger_store(ledger)); \
-		}                                            \
-		guarded_rc_;                                 \
+/* A damaged page can lead LMDB anywhere.  What reads or writes tables runs inside this (store.h, store_guard): a fault
+ * ends the call with -EIO, and the store is opened again before the next transaction.  Never around a call into the
+ * register, which has guards of its own. */
+#define LEDGER_GUARDED(ledger, call)                                                                                   \
+	({                                                                                                             \
+		int guarded_rc_;                                                                                       \
+		if (store_guard(ledger_store(ledger))) {                                                               \
+			guarded_rc_ = ledger_fault(ledger);                                                            \
+		} else {                                                                                               \
+			guarded_rc_ = (call);                                                                          \
+			store_unguard(ledger_store(ledger));                                                           \
+		}                                                                                                      \
+		guarded_rc_;                                                                                           \
 	})
 int ledger_fault(struct ledger *ledger); /* -EIO */
 /* The writing transaction, while there is one. */
 struct store_txn *ledger_txn(struct ledger *ledger);
 
-/* --- events ----------------------------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 int ledger_event_get(struct ledger *ledger, struct store_txn *txn, uint64_t serial, struct weir_event *event);
 
-/* Serials of the single changes that named a device, ascending, after a serial.  Returns how many, or a negative errno. */
+/* Serials of the single changes that named a device, ascending, after a serial.  Returns how many, or a negative errno.
+ */
 int ledger_history_get(struct ledger *ledger, struct store_txn *txn, uint64_t imei, uint64_t after, uint64_t *serials,
 		       unsigned max);
 
-/* --- batches ------------------------------------------------------------------------------------------------------------ */
+/* --- batches ---------------------------------------------------------------------------------- */
 
 enum ledger_batch_state {
 	LEDGER_STORING = 1,  /* chunks are being written; no event yet: a crash forgets it */
@@ -154,9 +160,17 @@ enum ledger_batch_state {
 	LEDGER_APPLIED = 3,
 };
 
-enum ledger_batch_mode { LEDGER_MERGE = 1, LEDGER_REPLACE = 2, LEDGER_TAKE_OFF = 3 };
+enum ledger_batch_mode {
+	LEDGER_MERGE = 1,
+	LEDGER_REPLACE = 2,
+	LEDGER_TAKE_OFF = 3
+};
 
-enum ledger_batch_phase { LEDGER_DOING_DEVICES = 0, LEDGER_DOING_PAIRS = 1, LEDGER_DOING_RANGES = 2 };
+enum ledger_batch_phase {
+	LEDGER_DOING_DEVICES = 0,
+	LEDGER_DOING_PAIRS = 1,
+	LEDGER_DOING_RANGES = 2
+};
 
 struct ledger_batch {
 	uint64_t id, serial;
@@ -167,8 +181,8 @@ struct ledger_batch {
 	uint64_t lines, rejected, remarks, duplicates;
 	uint64_t added, changed, removed, unchanged, turned_black, turned_from_black;
 	uint8_t digest[LEDGER_DIGEST];
-	/* How far: entries of the phase are done below place (an imei; an ordinal for pairs), LEDGER_PLACE_END: all of them.
-	 * The register may lack what lies between from and place. */
+	/* How far: entries of the phase are done below place (an imei; an ordinal for pairs), LEDGER_PLACE_END: all of
+	 * them. The register may lack what lies between from and place. */
 	uint8_t phase;
 	uint64_t from, place;
 };
@@ -201,7 +215,11 @@ static inline uint64_t ledger_row_key(uint64_t imei, int svn)
 	return imei << 7 | (uint64_t)(svn + 1);
 }
 
-enum ledger_chunks { LEDGER_CHUNK_DEVICES = 0, LEDGER_CHUNK_PAIRS = 1, LEDGER_CHUNK_RANGES = 2 };
+enum ledger_chunks {
+	LEDGER_CHUNK_DEVICES = 0,
+	LEDGER_CHUNK_PAIRS = 1,
+	LEDGER_CHUNK_RANGES = 2
+};
 
 #define LEDGER_CHUNK_MAX 16368 /* with LMDB's page header, four pages */
 
@@ -240,12 +258,12 @@ struct ledger_rows {
 	int err;
 };
 
-int ledger_rows_begin(struct ledger *ledger, struct store_txn *txn, uint64_t batch, enum ledger_chunks kind, uint64_t key,
-		      struct ledger_rows *rows);
+int ledger_rows_begin(struct ledger *ledger, struct store_txn *txn, uint64_t batch, enum ledger_chunks kind,
+		      uint64_t key, struct ledger_rows *rows);
 void ledger_rows_next(struct ledger_rows *rows);
 void ledger_rows_end(struct ledger_rows *rows);
-/* The stored chunks themselves, for the digest: the first one behind the place (all zeros: the very first), which is moved
- * onto it.  -ENOENT at the end. */
+/* The stored chunks themselves, for the digest: the first one behind the place (all zeros: the very first), which is
+ * moved onto it.  -ENOENT at the end. */
 struct ledger_chunk_place {
 	bool started;
 	uint8_t kind;
@@ -254,10 +272,20 @@ struct ledger_chunk_place {
 int ledger_chunk_next(struct ledger *ledger, struct store_txn *txn, uint64_t batch, struct ledger_chunk_place *place,
 		      struct store_val *bytes);
 
-/* --- numbers for verify ------------------------------------------------------------------------------------------------- */
+/* --- numbers for verify ----------------------------------------------------------------------- */
 
-enum ledger_table { LEDGER_T_EVENT, LEDGER_T_ENTRY, LEDGER_T_RANGE, LEDGER_T_PAIR, LEDGER_T_SOURCE, LEDGER_T_BATCH,
-	LEDGER_T_CHUNK, LEDGER_T_HISTORY, LEDGER_T_META, LEDGER_N_TABLES };
+enum ledger_table {
+	LEDGER_T_EVENT,
+	LEDGER_T_ENTRY,
+	LEDGER_T_RANGE,
+	LEDGER_T_PAIR,
+	LEDGER_T_SOURCE,
+	LEDGER_T_BATCH,
+	LEDGER_T_CHUNK,
+	LEDGER_T_HISTORY,
+	LEDGER_T_META,
+	LEDGER_N_TABLES
+};
 int ledger_count(struct ledger *ledger, struct store_txn *txn, enum ledger_table table, uint64_t *records);
 /* The unfinished batch that was accepted, 0 for none.  At most one. */
 uint64_t ledger_batch_under_way(const struct ledger *ledger);

@@ -2,7 +2,8 @@
  * Copyright (C) 2026 The Weir authors */
 
 /* Opening, and single changes: all of a turn in one commit of the ledger, then one batch of the register, then told.
- * A change is checked wholly before the first octet is written, so that one that is refused leaves the turn as it was. */
+ * A change is checked wholly before the first octet is written, so that one that is refused leaves the turn as it was.
+ */
 
 #include "keeper/lists_internal.h"
 
@@ -13,8 +14,8 @@
 
 #include "core/mask.h"
 
-static const struct lists_tuning tuning_default = { .slice_rows = 200000, .run_rows = 1u << 20, .runs_in_memory = 12,
-	.store_bytes = 24u << 20 };
+static const struct lists_tuning tuning_default = {
+	.slice_rows = 200000, .run_rows = 1u << 20, .runs_in_memory = 12, .store_bytes = 24u << 20};
 
 int lists_open(const char *state_dir, int64_t now_ms, lists_flips_fn *flips, void *data, struct lists **out,
 	       struct weir_why *why)
@@ -90,7 +91,7 @@ void lists_tune(struct lists *lists, const struct lists_tuning *tuning)
 		lists->tuning.runs_in_memory = tuning->runs_in_memory;
 }
 
-/* --- checks ----------------------------------------------------------------------------------------------------------------- */
+/* --- checks ----------------------------------------------------------------------------------- */
 
 static int row_check(const struct list_row *row, struct weir_why *why)
 {
@@ -122,7 +123,7 @@ static int store_failed(struct lists *lists, int err, struct weir_why *why)
 	return why_set(why, lists->turn_err, "the ledger cannot be written: %s", strerror(-err));
 }
 
-/* --- one change --------------------------------------------------------------------------------------------------------------- */
+/* --- one change ------------------------------------------------------------------------------- */
 
 /* One change on its way: found, checked, then written. */
 struct step {
@@ -150,8 +151,9 @@ static int step_source(struct step *step)
 static int step_event(struct step *step, const struct list_row *row)
 {
 	const struct lists_change *change = step->change;
-	struct weir_event event = { .type = change->op == LISTS_PUT ? LEDGER_PUT : LEDGER_REMOVE,
-		.time_ms = step->lists->turn_ms, .row = *row };
+	struct weir_event event = {.type = change->op == LISTS_PUT ? LEDGER_PUT : LEDGER_REMOVE,
+				   .time_ms = step->lists->turn_ms,
+				   .row = *row};
 	int rc;
 
 	event.row.line = 0;
@@ -201,7 +203,8 @@ static bool words_damaged_beside(const struct device_words *words, uint64_t key)
 }
 
 /* The words as they will be. */
-static int words_apply(struct device_words *after, const struct device_words *words, const struct ledger_entry *entry, bool put)
+static int words_apply(struct device_words *after, const struct device_words *words, const struct ledger_entry *entry,
+		       bool put)
 {
 	bool placed = !put;
 	int rc = 0;
@@ -235,7 +238,7 @@ static int device_write(struct step *step, const struct ledger_entry *found, uin
 {
 	const struct list_row *row = &step->change->row;
 	struct list_row said = *row;
-	struct ledger_entry entry = { .key = key, .colour = (uint8_t)row->colour, .reason = row->reason };
+	struct ledger_entry entry = {.key = key, .colour = (uint8_t)row->colour, .reason = row->reason};
 	int rc;
 
 	if (step->change->op == LISTS_REMOVE && !found->damaged) {
@@ -246,8 +249,8 @@ static int device_write(struct step *step, const struct ledger_entry *found, uin
 	if (rc < 0)
 		return rc;
 	entry.serial = step->result->serial;
-	rc = step->change->op == LISTS_PUT ? ledger_entry_put(step->lists->ledger, &entry, found) :
-					     ledger_entry_remove(step->lists->ledger, found);
+	rc = step->change->op == LISTS_PUT ? ledger_entry_put(step->lists->ledger, &entry, found)
+					   : ledger_entry_remove(step->lists->ledger, found);
 	return rc < 0 ? store_failed(step->lists, rc, step->why) : 0;
 }
 
@@ -257,7 +260,7 @@ static int change_device(struct step *step)
 	const struct list_row *row = &step->change->row;
 	struct device_words *words = &lists->words;
 	struct register_device before, after;
-	struct ledger_entry entry = { .colour = (uint8_t)row->colour, .reason = row->reason, .serial = UINT64_MAX };
+	struct ledger_entry entry = {.colour = (uint8_t)row->colour, .reason = row->reason, .serial = UINT64_MAX};
 	const struct ledger_entry *found;
 	char masked[WEIR_MASK_TEXT];
 	bool put = step->change->op == LISTS_PUT;
@@ -267,7 +270,8 @@ static int change_device(struct step *step)
 		return store_failed(lists, rc, step->why);
 	entry.key = ledger_key(row->from, row->svn, step->source);
 	if (words_damaged_beside(words, entry.key))
-		return why_set(step->why, -EUCLEAN, "what another source says of device %s is damaged in the ledger; run verify",
+		return why_set(step->why, -EUCLEAN,
+			       "what another source says of device %s is damaged in the ledger; run verify",
 			       mask_imei(masked, row->from));
 	found = step->source ? words_find(words, entry.key) : NULL;
 	merge_device(words, &before);
@@ -283,7 +287,8 @@ static int change_device(struct step *step)
 	if (rc < 0)
 		return store_failed(lists, rc, step->why);
 	if (merge_device(&lists->after, &after) > 0 && put)
-		return why_set(step->why, -EINVAL, "device %s would be listed with more than 15 software versions; list the device",
+		return why_set(step->why, -EINVAL,
+			       "device %s would be listed with more than 15 software versions; list the device",
 			       mask_imei(masked, row->from));
 	rc = step_source(step);
 	if (rc == 0)
@@ -299,7 +304,7 @@ static int change_device(struct step *step)
 
 static int item_of(const struct list_row *row, unsigned source, struct ledger_item *item)
 {
-	*item = (struct ledger_item){ .a = row->from, .source = (uint16_t)source, .reason = row->reason };
+	*item = (struct ledger_item){.a = row->from, .source = (uint16_t)source, .reason = row->reason};
 	item->b = row->kind == LIST_RANGE ? row->to : row->imsi.packed;
 	item->what = (uint8_t)(row->kind == LIST_RANGE ? (int)row->colour : (int)row->rule);
 	return row->kind == LIST_RANGE ? LEDGER_RANGES : LEDGER_PAIRS;
@@ -308,7 +313,7 @@ static int item_of(const struct list_row *row, unsigned source, struct ledger_it
 /* Other sources with the same range or pair, and is one of those damaged? */
 static int items_others(struct step *step, enum ledger_items table, const struct ledger_item *item, bool *damaged)
 {
-	const struct ledger_item from = { .a = item->a, .b = item->b };
+	const struct ledger_item from = {.a = item->a, .b = item->b};
 	struct ledger *ledger = step->lists->ledger;
 	struct ledger_item_walk walk;
 	int rc = ledger_items_begin(ledger, ledger_txn(ledger), table, &from, &walk);
@@ -322,7 +327,8 @@ static int items_others(struct step *step, enum ledger_items table, const struct
 	return rc;
 }
 
-static int item_write(struct step *step, enum ledger_items table, struct ledger_item *item, const struct ledger_item *found)
+static int item_write(struct step *step, enum ledger_items table, struct ledger_item *item,
+		      const struct ledger_item *found)
 {
 	struct list_row said = step->change->row;
 	struct ledger *ledger = step->lists->ledger;
@@ -341,8 +347,8 @@ static int item_write(struct step *step, enum ledger_items table, struct ledger_
 		return rc;
 	item->source = (uint16_t)step->source;
 	item->serial = step->result->serial;
-	rc = step->change->op == LISTS_PUT ? ledger_item_put(ledger, table, item, found) :
-					     ledger_item_remove(ledger, table, found);
+	rc = step->change->op == LISTS_PUT ? ledger_item_put(ledger, table, item, found)
+					   : ledger_item_remove(ledger, table, found);
 	return rc < 0 ? store_failed(step->lists, rc, step->why) : 0;
 }
 
@@ -350,7 +356,8 @@ static void item_touch(struct lists *lists, enum ledger_items table, const struc
 {
 	if (table == LEDGER_RANGES) {
 		lists->touched.ranges = true;
-		lists->touched.sweep |= !put || item->what == WEIR_BLACK; /* a narrower white one gone may leave black */
+		lists->touched.sweep |=
+			!put || item->what == WEIR_BLACK; /* a narrower white one gone may leave black */
 		return;
 	}
 	touch_pair(&lists->touched, item->a, item->b);
@@ -378,7 +385,8 @@ static int change_item(struct step *step)
 	if (rc < 0)
 		return store_failed(lists, rc, step->why);
 	if (damaged)
-		return why_set(step->why, -EUCLEAN, "what another source says of this %s is damaged in the ledger; run verify",
+		return why_set(step->why, -EUCLEAN,
+			       "what another source says of this %s is damaged in the ledger; run verify",
 			       table == LEDGER_RANGES ? "range" : "pair");
 	if (!put && !there)
 		return 0;
@@ -391,7 +399,7 @@ static int change_item(struct step *step)
 	return 0;
 }
 
-/* --- the turn --------------------------------------------------------------------------------------------------------------- */
+/* --- the turn --------------------------------------------------------------------------------- */
 
 int lists_begin(struct lists *lists, int64_t now_ms)
 {
@@ -412,15 +420,16 @@ int lists_begin(struct lists *lists, int64_t now_ms)
 	return 0;
 }
 
-int lists_change(struct lists *lists, const struct lists_change *change, struct lists_result *result, struct weir_why *why)
+int lists_change(struct lists *lists, const struct lists_change *change, struct lists_result *result,
+		 struct weir_why *why)
 {
-	struct step step = { .lists = lists, .change = change, .result = result, .why = why };
+	struct step step = {.lists = lists, .change = change, .result = result, .why = why};
 	const struct weir_source *source;
 	struct ledger_head head;
 	int rc;
 
 	ledger_head(lists->ledger, &head);
-	*result = (struct lists_result){ .serial = head.serial, .before = WEIR_UNKNOWN, .after = WEIR_UNKNOWN };
+	*result = (struct lists_result){.serial = head.serial, .before = WEIR_UNKNOWN, .after = WEIR_UNKNOWN};
 	if (!lists->turn)
 		return why_set(why, -EINVAL, "no turn was begun");
 	if (lists->turn_err)
@@ -431,7 +440,8 @@ int lists_change(struct lists *lists, const struct lists_change *change, struct 
 	if (rc < 0)
 		return rc;
 	if (import_holds(lists, change->source))
-		return why_set(why, -EBUSY, "an import of source %s is being applied; try again when it is done", change->source);
+		return why_set(why, -EBUSY, "an import of source %s is being applied; try again when it is done",
+			       change->source);
 	source = ledger_source_find(lists->ledger, change->source);
 	step.source = source ? source->id : 0;
 	rc = LEDGER_GUARDED(lists->ledger, change->row.kind == LIST_DEVICE ? change_device(&step) : change_item(&step));

@@ -3,9 +3,9 @@
 
 /* What lists*.c, project*.c and import*.c share.  Nobody else includes this.
  *
- * projected is the last event whose effect the register holds, the batch being applied aside: how far that one is, its own
- * record in the ledger says.  Every projection computes what the register shall say from the entries as they stand, so doing
- * one twice is harmless and healing is doing it again. */
+ * projected is the last event whose effect the register holds, the batch being applied aside: how far that one is, its
+ * own record in the ledger says.  Every projection computes what the register shall say from the entries as they stand,
+ * so doing one twice is harmless and healing is doing it again. */
 #pragma once
 
 #include "keeper/ledger_table.h"
@@ -25,7 +25,7 @@ struct touched {
 	uint64_t *imei;
 	struct touched_pair {
 		uint64_t imei, imsi;
-	} *pair;
+	} * pair;
 	uint64_t *flip; /* newly black */
 	unsigned n_imeis, size_imeis, n_pairs, size_pairs, n_flips, size_flips;
 	bool ranges, sweep; /* sweep: more turned black than flip names */
@@ -34,7 +34,12 @@ struct touched {
 
 struct rebuild {
 	bool on;
-	enum { REBUILD_DEVICES, REBUILD_PAIRS, REBUILD_RANGES, REBUILD_SWITCH } phase;
+	enum {
+		REBUILD_DEVICES,
+		REBUILD_PAIRS,
+		REBUILD_RANGES,
+		REBUILD_SWITCH
+	} phase;
 	uint64_t place;
 	struct ledger_item pair;
 	uint64_t serial; /* the ledger's when it began: what came later is replayed at the end */
@@ -61,10 +66,10 @@ struct lists {
 	struct rebuild rebuild;
 };
 
-/* --- project_merge.c: pure ------------------------------------------------------------------------------------------------ */
+/* --- project_merge.c: pure -------------------------------------------------------------------- */
 
-/* What the register says of a device on which the sources say this.  More than 16 versions: the gravest stay. Returns how
- * many versions found no room. */
+/* What the register says of a device on which the sources say this.  More than 16 versions: the gravest stay. Returns
+ * how many versions found no room. */
 unsigned merge_device(const struct device_words *words, struct register_device *device);
 enum weir_colour merge_colour(const struct register_device *device);
 /* Is any of its versions black now that was not? */
@@ -88,7 +93,7 @@ void touch_flip(struct touched *touched, uint64_t imei);
 void touch_clear(struct touched *touched);
 void touch_free(struct touched *touched);
 
-/* --- project.c ------------------------------------------------------------------------------------------------------------ */
+/* --- project.c -------------------------------------------------------------------------------- */
 
 /* A register batch with the ledger's snapshot it is computed from. */
 struct projection {
@@ -107,23 +112,24 @@ void project_imei(struct projection *projection, uint64_t imei);
 void project_device(struct projection *projection, struct register_device *device);
 void project_pair(struct projection *projection, uint64_t imei, uint64_t imsi);
 void project_ranges(struct projection *projection);
-/* 0: durable with this serial. Otherwise the register says what it said, and is marked broken where it must be reopened. */
+/* 0: durable with this serial. Otherwise the register says what it said, and is marked broken where it must be
+ * reopened. */
 int project_commit(struct projection *projection, uint64_t serial);
 
-/* All sources' words on one and the same range become one; different ranges are the register's to flatten.  -EUCLEAN where
- * one of them is damaged.  The caller frees. */
+/* All sources' words on one and the same range become one; different ranges are the register's to flatten.  -EUCLEAN
+ * where one of them is damaged.  The caller frees. */
 int project_collect_ranges(struct lists *lists, struct store_txn *txn, struct register_range **out, unsigned *out_n);
 int project_touched(struct lists *lists, struct touched *touched, uint64_t serial);
 /* The serial the register may claim when all up to this one is projected, the batch being applied aside. */
 uint64_t project_serial(const struct lists *lists, uint64_t serial);
 void project_tell(struct lists *lists, struct touched *touched);
 
-/* --- project_heal.c ------------------------------------------------------------------------------------------------------- */
+/* --- project_heal.c --------------------------------------------------------------------------- */
 
 int project_open(struct lists *lists, struct weir_why *why);
 int project_heal(struct lists *lists, struct weir_why *why);
 
-/* --- import*.c ------------------------------------------------------------------------------------------------------------ */
+/* --- import*.c -------------------------------------------------------------------------------- */
 
 /* At opening: forget what was being stored, take up what was being applied. */
 int import_resume(struct lists *lists, struct weir_why *why);

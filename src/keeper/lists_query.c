@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* Questions about lists: sources, one device's entries and history, export.  Nothing is written and no snapshot outlives a
- * call: an export goes on from the place the caller keeps. */
+/* Questions about lists: sources, one device's entries and history, export.  Nothing is written and no snapshot
+ * outlives a call: an export goes on from the place the caller keeps. */
 
 #include "keeper/lists_internal.h"
 
@@ -19,7 +19,7 @@ int lists_sources(struct lists *lists, struct weir_source *out, unsigned max)
 	return (int)(n < max ? n : max);
 }
 
-/* --- entries -------------------------------------------------------------------------------------------------------------- */
+/* --- entries ---------------------------------------------------------------------------------- */
 
 /* Hands out entries with their time and their source's name; remembers the last event's time, because most entries of a
  * list come from a few. */
@@ -54,17 +54,27 @@ static int tell(struct teller *teller, struct weir_entry *entry)
 static int tell_device(struct teller *teller, const struct ledger_entry *from)
 {
 	uint64_t imei = ledger_key_imei(from->key);
-	struct weir_entry entry = { .source = (uint16_t)ledger_key_source(from->key), .serial = from->serial,
-		.row = { .kind = LIST_DEVICE, .from = imei, .to = imei, .svn = ledger_key_svn(from->key),
-			 .colour = from->colour, .reason = from->reason } };
+	struct weir_entry entry = {.source = (uint16_t)ledger_key_source(from->key),
+				   .serial = from->serial,
+				   .row = {.kind = LIST_DEVICE,
+					   .from = imei,
+					   .to = imei,
+					   .svn = ledger_key_svn(from->key),
+					   .colour = from->colour,
+					   .reason = from->reason}};
 
 	return from->damaged ? -EUCLEAN : tell(teller, &entry);
 }
 
 static int tell_item(struct teller *teller, enum ledger_items table, const struct ledger_item *from)
 {
-	struct weir_entry entry = { .source = from->source, .serial = from->serial,
-		.row = { .from = from->a, .to = from->a, .svn = WEIR_NO_SVN, .colour = WEIR_UNKNOWN, .reason = from->reason } };
+	struct weir_entry entry = {.source = from->source,
+				   .serial = from->serial,
+				   .row = {.from = from->a,
+					   .to = from->a,
+					   .svn = WEIR_NO_SVN,
+					   .colour = WEIR_UNKNOWN,
+					   .reason = from->reason}};
 
 	if (table == LEDGER_RANGES) {
 		entry.row.kind = LIST_RANGE;
@@ -93,7 +103,7 @@ static int tell_words(struct teller *teller, uint64_t imei)
 
 static int tell_items(struct teller *teller, enum ledger_items table, uint64_t imei)
 {
-	const struct ledger_item from = { .a = table == LEDGER_PAIRS ? imei : 0 };
+	const struct ledger_item from = {.a = table == LEDGER_PAIRS ? imei : 0};
 	struct ledger_item_walk walk;
 	int rc = ledger_items_begin(teller->lists->ledger, teller->txn, table, &from, &walk);
 
@@ -119,7 +129,7 @@ static int tell_all(struct teller *teller, uint64_t imei)
 int lists_entries(struct lists *lists, uint64_t imei, lists_entry_fn *fn, void *data)
 {
 	struct store_txn txn;
-	struct teller teller = { .lists = lists, .txn = &txn, .fn = fn, .data = data };
+	struct teller teller = {.lists = lists, .txn = &txn, .fn = fn, .data = data};
 	int rc = ledger_read_begin(lists->ledger, &txn);
 
 	if (rc < 0)
@@ -129,10 +139,15 @@ int lists_entries(struct lists *lists, uint64_t imei, lists_entry_fn *fn, void *
 	return rc;
 }
 
-/* --- export --------------------------------------------------------------------------------------------------------------- */
+/* --- export ----------------------------------------------------------------------------------- */
 
 /* The place: table 0 devices, 1 pairs, 2 ranges, 3 the end; key as in the table, big-endian for the eye. */
-enum { EXPORT_DEVICES, EXPORT_PAIRS, EXPORT_RANGES, EXPORT_END };
+enum {
+	EXPORT_DEVICES,
+	EXPORT_PAIRS,
+	EXPORT_RANGES,
+	EXPORT_END
+};
 
 static void place_put(struct lists_place *place, const uint64_t *words, unsigned n)
 {
@@ -166,7 +181,8 @@ static int export_devices(struct teller *teller, unsigned source, struct lists_p
 	uint64_t next;
 	int rc = ledger_walk_begin(teller->lists->ledger, teller->txn, place_get(place, 0), &walk);
 
-	for (; rc == 0 && walk.ok && n < max && seen < teller->lists->tuning.slice_rows; ledger_walk_next(&walk), seen++) {
+	for (; rc == 0 && walk.ok && n < max && seen < teller->lists->tuning.slice_rows;
+	     ledger_walk_next(&walk), seen++) {
 		if (source && ledger_key_source(walk.entry.key) != source)
 			continue;
 		rc = tell_device(teller, &walk.entry);
@@ -183,15 +199,17 @@ static int export_devices(struct teller *teller, unsigned source, struct lists_p
 	return rc < 0 ? rc : (int)n;
 }
 
-static int export_items(struct teller *teller, enum ledger_items table, unsigned source, struct lists_place *place, unsigned max)
+static int export_items(struct teller *teller, enum ledger_items table, unsigned source, struct lists_place *place,
+			unsigned max)
 {
-	const struct ledger_item from = { .a = place_get(place, 0), .b = place_get(place, 1),
-		.source = (uint16_t)place_get(place, 2) };
+	const struct ledger_item from = {
+		.a = place_get(place, 0), .b = place_get(place, 1), .source = (uint16_t)place_get(place, 2)};
 	struct ledger_item_walk walk;
 	unsigned n = 0, seen = 0;
 	int rc = ledger_items_begin(teller->lists->ledger, teller->txn, table, &from, &walk);
 
-	for (; rc == 0 && walk.ok && n < max && seen < teller->lists->tuning.slice_rows; ledger_items_next(&walk), seen++) {
+	for (; rc == 0 && walk.ok && n < max && seen < teller->lists->tuning.slice_rows;
+	     ledger_items_next(&walk), seen++) {
 		if (source && walk.item.source != source)
 			continue;
 		rc = tell_item(teller, table, &walk.item);
@@ -200,7 +218,7 @@ static int export_items(struct teller *teller, enum ledger_items table, unsigned
 	if (rc == 0)
 		rc = walk.err;
 	if (rc == 0 && walk.ok)
-		place_put(place, (const uint64_t[]){ walk.item.a, walk.item.b, walk.item.source }, 3);
+		place_put(place, (const uint64_t[]){walk.item.a, walk.item.b, walk.item.source}, 3);
 	else
 		place_next_table(place);
 	ledger_items_end(&walk);
@@ -224,7 +242,7 @@ int lists_export(struct lists *lists, const char *source, struct lists_place *pl
 {
 	const struct weir_source *only = source ? ledger_source_find(lists->ledger, source) : NULL;
 	struct store_txn txn;
-	struct teller teller = { .lists = lists, .txn = &txn, .fn = fn, .data = data };
+	struct teller teller = {.lists = lists, .txn = &txn, .fn = fn, .data = data};
 	int rc;
 
 	if (source && !only)
@@ -239,7 +257,7 @@ int lists_export(struct lists *lists, const char *source, struct lists_place *pl
 	return rc < 0 ? rc : 1;
 }
 
-/* --- history -------------------------------------------------------------------------------------------------------------- */
+/* --- history ---------------------------------------------------------------------------------- */
 
 /* What one source said of one version of the device so far: needed to know what a replacing batch took off. */
 struct standing {
@@ -277,7 +295,7 @@ static struct standing *standing_of(struct history *history, unsigned source, in
 		history->standing = larger;
 		history->size = size;
 	}
-	history->standing[history->n] = (struct standing){ .source = (uint16_t)source, .svn = svn };
+	history->standing[history->n] = (struct standing){.source = (uint16_t)source, .svn = svn};
 	return &history->standing[history->n++];
 }
 
@@ -306,8 +324,12 @@ static int history_single(struct history *history, uint64_t serial)
 
 static void event_row(struct weir_event *event, const struct history *history, const struct standing *standing)
 {
-	event->row = (struct list_row){ .kind = LIST_DEVICE, .from = history->imei, .to = history->imei, .svn = standing->svn,
-		.colour = standing->colour, .reason = standing->reason };
+	event->row = (struct list_row){.kind = LIST_DEVICE,
+				       .from = history->imei,
+				       .to = history->imei,
+				       .svn = standing->svn,
+				       .colour = standing->colour,
+				       .reason = standing->reason};
 }
 
 /* The batch's rows on this device, each told as an event; what stands is brought up to it. */
@@ -339,8 +361,14 @@ static int history_rows(struct history *history, const struct ledger_batch *batc
 
 static void event_pair(struct weir_event *event, const struct ledger_item *item)
 {
-	event->row = (struct list_row){ .kind = LIST_PAIR, .from = item->a, .to = item->a, .svn = WEIR_NO_SVN,
-		.colour = WEIR_UNKNOWN, .imsi = { item->b }, .rule = item->what, .reason = item->reason };
+	event->row = (struct list_row){.kind = LIST_PAIR,
+				       .from = item->a,
+				       .to = item->a,
+				       .svn = WEIR_NO_SVN,
+				       .colour = WEIR_UNKNOWN,
+				       .imsi = {item->b},
+				       .rule = item->what,
+				       .reason = item->reason};
 }
 
 /* Its pairs with this device: they are sorted, and numbered through. */
@@ -388,7 +416,8 @@ static int history_replaced(struct history *history, const struct ledger_batch *
 
 		if (standing->source != batch->source || !standing->listed)
 			continue;
-		rc = ledger_rows_begin(history->lists->ledger, &history->txn, batch->id, LEDGER_CHUNK_DEVICES, key, &rows);
+		rc = ledger_rows_begin(history->lists->ledger, &history->txn, batch->id, LEDGER_CHUNK_DEVICES, key,
+				       &rows);
 		held = rows.ok && rows.row.key == key;
 		ledger_rows_end(&rows);
 		if (rc < 0 || held)
@@ -431,7 +460,8 @@ static int history_merge(struct history *history)
 	while (rc == 0) {
 		if (n < 0 || (more < 0 && more != -ENOENT))
 			return n < 0 ? n : more;
-		if (at < (unsigned)n && (more == -ENOENT || single[at] < batch.serial || batch.state == LEDGER_STORING)) {
+		if (at < (unsigned)n &&
+		    (more == -ENOENT || single[at] < batch.serial || batch.state == LEDGER_STORING)) {
 			after = single[at++];
 			rc = history_single(history, after);
 			if (at == (unsigned)n) {
@@ -451,7 +481,7 @@ static int history_merge(struct history *history)
 
 int lists_history(struct lists *lists, uint64_t imei, lists_event_fn *fn, void *data)
 {
-	struct history history = { .lists = lists, .imei = imei, .fn = fn, .data = data };
+	struct history history = {.lists = lists, .imei = imei, .fn = fn, .data = data};
 	int rc = ledger_read_begin(lists->ledger, &history.txn);
 
 	if (rc < 0)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* Verify: the ledger by itself, the register by itself, and that the register says what the entries add up to: every row of
- * the one is looked for in the other, both ways.  It changes nothing, and what it cannot compare because things moved on it
- * does not claim to have compared. */
+/* Verify: the ledger by itself, the register by itself, and that the register says what the entries add up to: every
+ * row of the one is looked for in the other, both ways.  It changes nothing, and what it cannot compare because things
+ * moved on it does not claim to have compared. */
 
 #include "keeper/lists_verify.h"
 
@@ -16,7 +16,7 @@
 #include "core/mask.h"
 
 #define FINDINGS_MAX 1000
-#define CHECK_SLICE 50000
+#define CHECK_SLICE  50000
 
 void verify_finding(struct lists_verify *verify, const char *format, ...)
 {
@@ -33,12 +33,12 @@ void verify_finding(struct lists_verify *verify, const char *format, ...)
 	verify->fn(sentence, verify->data);
 }
 
-/* --- devices ---------------------------------------------------------------------------------------------------------------- */
+/* --- devices ---------------------------------------------------------------------------------- */
 
 static void tell_missing(struct lists_verify *verify, const struct verify_row *row)
 {
 	verify_finding(verify, "register: %s is %s in the ledger and not in the register",
-		       mask_imei((char[WEIR_MASK_TEXT]){ 0 }, row->imei), lists_print((char[24]){ 0 }, row->listing.lists));
+		       mask_imei((char[WEIR_MASK_TEXT]){0}, row->imei), lists_print((char[24]){0}, row->listing.lists));
 }
 
 /* Both sequences are in order of (imei, version), none first. */
@@ -58,7 +58,8 @@ static int device_seen(const struct register_row *row, int err, void *data)
 	mask_imei(masked, row->from);
 	if (err < 0)
 		return 0; /* the register's own check names it */
-	for (; verify->at < verify->n_rows && row_is_before(&verify->row[verify->at], row->from, row->svn); verify->at++) {
+	for (; verify->at < verify->n_rows && row_is_before(&verify->row[verify->at], row->from, row->svn);
+	     verify->at++) {
 		if (verify->row[verify->at].svn != -2)
 			tell_missing(verify, &verify->row[verify->at]);
 		else if (verify->row[verify->at].imei == row->from)
@@ -67,20 +68,20 @@ static int device_seen(const struct register_row *row, int err, void *data)
 	wanted = verify->at < verify->n_rows ? &verify->row[verify->at] : NULL;
 	if (!wanted || wanted->imei != row->from || wanted->svn != row->svn) {
 		verify_finding(verify, "register: %s is %s in the register and not in the ledger", masked,
-			       lists_print((char[24]){ 0 }, row->listing.lists));
+			       lists_print((char[24]){0}, row->listing.lists));
 		return 0;
 	}
 	if (wanted->listing.lists != row->listing.lists || wanted->listing.reason != row->listing.reason)
 		verify_finding(verify, "register: %s is %s (%s) in the register, %s (%s) in the ledger", masked,
-			       lists_print((char[24]){ 0 }, row->listing.lists), reason_name(row->listing.reason),
-			       lists_print((char[24]){ 0 }, wanted->listing.lists), reason_name(wanted->listing.reason));
+			       lists_print((char[24]){0}, row->listing.lists), reason_name(row->listing.reason),
+			       lists_print((char[24]){0}, wanted->listing.lists), reason_name(wanted->listing.reason));
 	verify->at++;
 	return 0;
 }
 
 static int compare_devices(struct lists_verify *verify)
 {
-	struct register_place place = { .hi = verify->place };
+	struct register_place place = {.hi = verify->place};
 	int rc = 1;
 
 	verify->at = 0;
@@ -93,7 +94,7 @@ static int compare_devices(struct lists_verify *verify)
 	return rc < 0 ? rc : 0;
 }
 
-/* --- pairs -------------------------------------------------------------------------------------------------------------------- */
+/* --- pairs ------------------------------------------------------------------------------------ */
 
 struct pair_found {
 	uint64_t imei, imsi;
@@ -117,14 +118,14 @@ static int pair_seen(const struct register_row *row, int err, void *data)
 
 static int compare_pair(struct lists_verify *verify, const struct verify_pair *want)
 {
-	struct pair_found pair = { .imei = want->imei, .imsi = want->imsi }, sim = pair;
-	struct register_place place = { .hi = want->imei, .lo = want->imsi };
+	struct pair_found pair = {.imei = want->imei, .imsi = want->imsi}, sim = pair;
+	struct register_place place = {.hi = want->imei, .lo = want->imsi};
 	struct weir_register *reg = lists_register(verify->lists);
 	bool listed = want->merged.rule != WEIR_PAIR_NONE;
 	char masked[WEIR_MASK_TEXT];
 	int rc = register_walk(reg, REGISTER_PAIR, &place, 1, pair_seen, &pair);
 
-	place = (struct register_place){ .hi = want->imsi, .lo = want->imei };
+	place = (struct register_place){.hi = want->imsi, .lo = want->imei};
 	if (rc >= 0)
 		rc = register_walk(reg, REGISTER_SIM, &place, 1, pair_seen, &sim);
 	if (rc < 0)
@@ -138,7 +139,8 @@ static int compare_pair(struct lists_verify *verify, const struct verify_pair *w
 		verify_finding(verify, "register: a pair of %s is %s in the register, %s in the ledger", masked,
 			       pair.found ? pair_rule_name(pair.rule) : "missing", pair_rule_name(want->merged.rule));
 	if (sim.found != want->merged.fixed || (sim.found && sim.reason != want->merged.fixed_reason))
-		verify_finding(verify, "register: a fixed SIM of %s is not in the register as it is in the ledger", masked);
+		verify_finding(verify, "register: a fixed SIM of %s is not in the register as it is in the ledger",
+			       masked);
 	return 0;
 }
 
@@ -154,13 +156,14 @@ static int compare_pairs(struct lists_verify *verify, bool last)
 		return rc;
 	rc = register_meta(lists_register(verify->lists), &meta);
 	if (rc == 0 && (meta.pairs != verify->n_pairs || meta.sims != verify->n_sims))
-		verify_finding(verify, "register: %llu pairs and %llu fixed SIMs in the register, %llu and %llu in the ledger",
-			       (unsigned long long)meta.pairs, (unsigned long long)meta.sims, (unsigned long long)verify->n_pairs,
-			       (unsigned long long)verify->n_sims);
+		verify_finding(verify,
+			       "register: %llu pairs and %llu fixed SIMs in the register, %llu and %llu in the ledger",
+			       (unsigned long long)meta.pairs, (unsigned long long)meta.sims,
+			       (unsigned long long)verify->n_pairs, (unsigned long long)verify->n_sims);
 	return rc;
 }
 
-/* --- ranges ------------------------------------------------------------------------------------------------------------------- */
+/* --- ranges ----------------------------------------------------------------------------------- */
 
 struct ranges_found {
 	struct lists_verify *verify;
@@ -182,21 +185,22 @@ static int range_seen(const struct register_row *row, int err, void *data)
 		return 0;
 	found->differs = true; /* what follows differs by this alone */
 	verify_finding(found->verify, "register: the ranges from %s on are not those of the ledger",
-		       mask_imei((char[WEIR_MASK_TEXT]){ 0 }, row->from));
+		       mask_imei((char[WEIR_MASK_TEXT]){0}, row->from));
 	return 0;
 }
 
 static int compare_ranges(struct lists_verify *verify)
 {
 	struct register_range *flat = calloc(2 * (size_t)verify->n_ranges + 1, sizeof(*flat));
-	struct ranges_found found = { .verify = verify, .flat = flat };
-	struct register_place place = { 0 };
+	struct ranges_found found = {.verify = verify, .flat = flat};
+	struct register_place place = {0};
 	int rc = flat ? register_flatten(verify->range, verify->n_ranges, flat) : -ENOMEM;
 
 	found.n = rc > 0 ? (unsigned)rc : 0;
 	if (rc >= 0) {
 		do
-			rc = register_walk(lists_register(verify->lists), REGISTER_RANGE, &place, 4096, range_seen, &found);
+			rc = register_walk(lists_register(verify->lists), REGISTER_RANGE, &place, 4096, range_seen,
+					   &found);
 		while (rc > 0);
 	}
 	if (rc == 0 && !found.differs && found.at != found.n)
@@ -205,7 +209,7 @@ static int compare_ranges(struct lists_verify *verify)
 	return rc;
 }
 
-/* --- sums --------------------------------------------------------------------------------------------------------------------- */
+/* --- sums ------------------------------------------------------------------------------------- */
 
 static void compare_sums(struct lists_verify *verify)
 {
@@ -220,23 +224,27 @@ static void compare_sums(struct lists_verify *verify)
 		const struct verify_sum *sum = &verify->sum[id];
 
 		if (source->devices != sum->devices || source->ranges != sum->ranges || source->pairs != sum->pairs)
-			verify_finding(verify, "ledger: table source: %s should have %llu devices, %llu ranges, %llu pairs; it has %llu, %llu, %llu",
-				       source->name, (unsigned long long)source->devices, (unsigned long long)source->ranges,
-				       (unsigned long long)source->pairs, (unsigned long long)sum->devices,
-				       (unsigned long long)sum->ranges, (unsigned long long)sum->pairs);
+			verify_finding(verify,
+				       "ledger: table source: %s should have %llu devices, %llu ranges, %llu pairs; it "
+				       "has %llu, %llu, %llu",
+				       source->name, (unsigned long long)source->devices,
+				       (unsigned long long)source->ranges, (unsigned long long)source->pairs,
+				       (unsigned long long)sum->devices, (unsigned long long)sum->ranges,
+				       (unsigned long long)sum->pairs);
 		else if (source->digest != sum->digest)
-			verify_finding(verify, "ledger: table source: the statements of %s are not those its digest sums up",
+			verify_finding(verify,
+				       "ledger: table source: the statements of %s are not those its digest sums up",
 				       source->name);
 	}
 }
 
-/* --- steps -------------------------------------------------------------------------------------------------------------------- */
+/* --- steps ------------------------------------------------------------------------------------ */
 
 static int slice_read(struct lists_verify *verify)
 {
 	static int (*const read[VERIFY_N_PHASES])(struct lists_verify *) = {
 		[VERIFY_EVENTS] = verify_events, [VERIFY_BATCHES] = verify_batches, [VERIFY_DEVICES] = verify_devices,
-		[VERIFY_PAIRS] = verify_pairs, [VERIFY_RANGES] = verify_ranges,
+		[VERIFY_PAIRS] = verify_pairs,   [VERIFY_RANGES] = verify_ranges,
 	};
 	int rc;
 
@@ -252,7 +260,7 @@ static int slice_read(struct lists_verify *verify)
 
 static void lag_tell(struct lists_verify *verify)
 {
-	struct register_meta meta = { 0 };
+	struct register_meta meta = {0};
 	struct ledger_head head;
 
 	ledger_head(verify->lists->ledger, &head);
@@ -262,13 +270,17 @@ static void lag_tell(struct lists_verify *verify)
 	else if (register_meta(lists_register(verify->lists), &meta) < 0)
 		verify_finding(verify, "register: its meta record cannot be read; rebuild it");
 	else if (meta.epoch != head.epoch && meta.serial)
-		verify_finding(verify, "register: it is of epoch %u, the ledger of %u; rebuild it", meta.epoch, head.epoch);
+		verify_finding(verify, "register: it is of epoch %u, the ledger of %u; rebuild it", meta.epoch,
+			       head.epoch);
 	else if (meta.serial != project_serial(verify->lists, head.serial))
-		verify_finding(verify, "register: it is at serial %llu, the ledger at %llu: it lags by %llu and was not compared",
-			       (unsigned long long)meta.serial, (unsigned long long)head.serial,
-			       (unsigned long long)(head.serial - meta.serial));
+		verify_finding(
+			verify,
+			"register: it is at serial %llu, the ledger at %llu: it lags by %llu and was not compared",
+			(unsigned long long)meta.serial, (unsigned long long)head.serial,
+			(unsigned long long)(head.serial - meta.serial));
 	else if (import_register_is_behind(verify->lists))
-		verify_finding(verify, "register: it lacks a slice of the import that is being applied and was not compared");
+		verify_finding(verify,
+			       "register: it lacks a slice of the import that is being applied and was not compared");
 	else
 		verify->compare = true;
 }
@@ -334,9 +346,10 @@ int lists_verify_step(struct lists_verify *verify)
 		verify->place = verify->next;
 	}
 	if (rc < 0) {
-		verify_finding(verify, "verify cannot go on: %s", rc == -EIO || rc == -ESTALE ?
-			       "a page of the store cannot be read; restore a backup, or rebuild the register if it is that" :
-			       strerror(-rc));
+		verify_finding(verify, "verify cannot go on: %s",
+			       rc == -EIO || rc == -ESTALE ? "a page of the store cannot be read; restore a backup, or "
+							     "rebuild the register if it is that"
+							   : strerror(-rc));
 		verify->phase = VERIFY_DONE;
 		return rc;
 	}

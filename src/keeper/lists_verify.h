@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* What the two files of verify share: lists_verify_ledger.c reads the ledger (inside a guard, because a damaged page can
- * lead anywhere), lists_verify.c drives it and holds the register against what was read. */
+/* What the two files of verify share: lists_verify_ledger.c reads the ledger (inside a guard, because a damaged page
+ * can lead anywhere), lists_verify.c drives it and holds the register against what was read. */
 #pragma once
 
 #include "keeper/lists_internal.h"
@@ -45,8 +45,8 @@ struct lists_verify {
 	void *data;
 	enum verify_phase phase;
 	uint64_t findings, done, total;
-	uint64_t head;           /* the ledger's serial when the events had been read */
-	bool compare;            /* the register is where the ledger is */
+	uint64_t head; /* the ledger's serial when the events had been read */
+	bool compare;  /* the register is where the ledger is */
 	struct store_txn txn;
 	/* events */
 	uint64_t serial, singles;
@@ -68,7 +68,7 @@ struct lists_verify {
 	struct verify_pair {
 		uint64_t imei, imsi;
 		struct merged_pair merged;
-	} *expect;
+	} * expect;
 	unsigned n_expect, size_expect;
 	uint64_t n_pairs, n_sims;
 	/* ranges */

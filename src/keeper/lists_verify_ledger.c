@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* Verify, the ledger's half: the chain of events, the batches' digests, every statement's CRC, that the event a statement
- * names really made it, and the sources' sums.  Read-only; it runs inside a guard and allocates only what lists_verify.c
- * frees. */
+/* Verify, the ledger's half: the chain of events, the batches' digests, every statement's CRC, that the event a
+ * statement names really made it, and the sources' sums.  Read-only; it runs inside a guard and allocates only what
+ * lists_verify.c frees. */
 
 #include "keeper/lists_verify.h"
 
@@ -23,7 +23,7 @@ static const char *source_name(const struct lists_verify *verify, unsigned id)
 	return source ? source->name : "?";
 }
 
-/* --- events --------------------------------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static void event_history(struct lists_verify *verify, const struct weir_event *event)
 {
@@ -32,7 +32,8 @@ static void event_history(struct lists_verify *verify, const struct weir_event *
 	if ((event->type != LEDGER_PUT && event->type != LEDGER_REMOVE) || event->row.kind == LIST_RANGE)
 		return;
 	verify->singles++;
-	if (ledger_history_get(verify->lists->ledger, &verify->txn, event->row.from, event->serial - 1, &serial, 1) != 1 ||
+	if (ledger_history_get(verify->lists->ledger, &verify->txn, event->row.from, event->serial - 1, &serial, 1) !=
+		    1 ||
 	    serial != event->serial)
 		verify_finding(verify, "ledger: table history: serial %llu is missing from its device's history",
 			       (unsigned long long)event->serial);
@@ -53,9 +54,11 @@ static int event_check(struct lists_verify *verify, uint64_t serial, const struc
 		return rc;
 	/* After a damaged event the link cannot be judged: zeros say so, and no digest is all zeros. */
 	if (memcmp(event.previous, verify->previous, LEDGER_DIGEST) &&
-	    (serial == 1 || memcmp(verify->previous, (uint8_t[LEDGER_DIGEST]){ 0 }, LEDGER_DIGEST)))
-		verify_finding(verify, "ledger: table event: serial %llu does not follow from the one before it: the chain is broken",
-			       (unsigned long long)serial);
+	    (serial == 1 || memcmp(verify->previous, (uint8_t[LEDGER_DIGEST]){0}, LEDGER_DIGEST)))
+		verify_finding(
+			verify,
+			"ledger: table event: serial %llu does not follow from the one before it: the chain is broken",
+			(unsigned long long)serial);
 	if (event.epoch > head->epoch || event.origin == 0)
 		verify_finding(verify, "ledger: table event: serial %llu is of epoch %u, the ledger of %u",
 			       (unsigned long long)serial, event.epoch, head->epoch);
@@ -83,12 +86,12 @@ int verify_events(struct lists_verify *verify)
 		verify_finding(verify, "ledger: the last event is not the one that the meta record names");
 	rc = ledger_count(ledger, &verify->txn, LEDGER_T_HISTORY, &records);
 	if (rc == 0 && records != verify->singles)
-		verify_finding(verify, "ledger: table history has %llu records, the events make %llu", (unsigned long long)records,
-			       (unsigned long long)verify->singles);
+		verify_finding(verify, "ledger: table history has %llu records, the events make %llu",
+			       (unsigned long long)records, (unsigned long long)verify->singles);
 	return rc;
 }
 
-/* --- batches -------------------------------------------------------------------------------------------------------------- */
+/* --- batches ---------------------------------------------------------------------------------- */
 
 static void batch_end(struct lists_verify *verify)
 {
@@ -98,15 +101,17 @@ static void batch_end(struct lists_verify *verify)
 
 	ledger_hash_end(&verify->hash, digest);
 	verify->hashing = false;
-	if (ledger_event_get(verify->lists->ledger, &verify->txn, record->serial, &event) < 0 || event.type != LEDGER_BATCH ||
-	    event.batch.id != record->id) {
+	if (ledger_event_get(verify->lists->ledger, &verify->txn, record->serial, &event) < 0 ||
+	    event.type != LEDGER_BATCH || event.batch.id != record->id) {
 		verify_finding(verify, "ledger: table batch: batch %llu names serial %llu, which is not its event",
 			       (unsigned long long)record->id, (unsigned long long)record->serial);
 		return;
 	}
 	if (memcmp(digest, event.batch.digest, LEDGER_DIGEST))
-		verify_finding(verify, "ledger: table chunk: the rows of batch %llu are not those its event (serial %llu) accepted",
-			       (unsigned long long)record->id, (unsigned long long)record->serial);
+		verify_finding(
+			verify,
+			"ledger: table chunk: the rows of batch %llu are not those its event (serial %llu) accepted",
+			(unsigned long long)record->id, (unsigned long long)record->serial);
 }
 
 /* 1 go on with it, 0 done with it */
@@ -120,11 +125,12 @@ static int batch_chunks(struct lists_verify *verify, unsigned *budget)
 		if (rc == -ENOENT)
 			return 0;
 		if (rc == -EUCLEAN)
-			verify_finding(verify, "ledger: table chunk: batch %llu: the chunk of kind %u from %s on is damaged",
+			verify_finding(verify,
+				       "ledger: table chunk: batch %llu: the chunk of kind %u from %s on is damaged",
 				       (unsigned long long)verify->batch, verify->chunk.kind,
-				       verify->chunk.kind == LEDGER_CHUNK_DEVICES ?
-					       mask_imei((char[WEIR_MASK_TEXT]){ 0 }, verify->chunk.first >> 7) :
-					       "its place");
+				       verify->chunk.kind == LEDGER_CHUNK_DEVICES
+					       ? mask_imei((char[WEIR_MASK_TEXT]){0}, verify->chunk.first >> 7)
+					       : "its place");
 		else if (rc < 0)
 			return rc;
 		verify->chunks++;
@@ -145,11 +151,11 @@ static void batches_end(struct lists_verify *verify)
 	if (head.serial != verify->head || ledger_batch_under_way(ledger))
 		return; /* it went on meanwhile: the counts are of another moment */
 	if (ledger_count(ledger, &verify->txn, LEDGER_T_BATCH, &records) == 0 && records != verify->batches)
-		verify_finding(verify, "ledger: table batch has %llu records, the events make %llu", (unsigned long long)records,
-			       (unsigned long long)verify->batches);
+		verify_finding(verify, "ledger: table batch has %llu records, the events make %llu",
+			       (unsigned long long)records, (unsigned long long)verify->batches);
 	if (ledger_count(ledger, &verify->txn, LEDGER_T_CHUNK, &records) == 0 && records != verify->chunks)
-		verify_finding(verify, "ledger: table chunk has %llu records, the batches %llu", (unsigned long long)records,
-			       (unsigned long long)verify->chunks);
+		verify_finding(verify, "ledger: table chunk has %llu records, the batches %llu",
+			       (unsigned long long)records, (unsigned long long)verify->chunks);
 }
 
 int verify_batches(struct lists_verify *verify)
@@ -173,7 +179,7 @@ int verify_batches(struct lists_verify *verify)
 			if (rc < 0)
 				return rc;
 			verify->batch = verify->record.id;
-			verify->chunk = (struct ledger_chunk_place){ 0 };
+			verify->chunk = (struct ledger_chunk_place){0};
 			verify->hashing = verify->record.state != LEDGER_STORING;
 			ledger_hash_begin(&verify->hash);
 			continue;
@@ -185,7 +191,7 @@ int verify_batches(struct lists_verify *verify)
 	}
 }
 
-/* --- what an entry's event says ---------------------------------------------------------------------------------------------- */
+/* --- what an entry's event says --------------------------------------------------------------- */
 
 static struct verify_event *event_of(struct lists_verify *verify, uint64_t serial)
 {
@@ -207,8 +213,8 @@ static bool batch_holds(struct lists_verify *verify, struct verify_event *slot, 
 
 	if (slot->event.batch.remove)
 		return false;
-	if (!slot->rows.open &&
-	    ledger_rows_begin(verify->lists->ledger, &verify->txn, slot->batch, LEDGER_CHUNK_DEVICES, key, &slot->rows) < 0)
+	if (!slot->rows.open && ledger_rows_begin(verify->lists->ledger, &verify->txn, slot->batch,
+						  LEDGER_CHUNK_DEVICES, key, &slot->rows) < 0)
 		return false;
 	while (slot->rows.ok && slot->rows.row.key < key)
 		ledger_rows_next(&slot->rows);
@@ -238,7 +244,7 @@ static void events_close(struct lists_verify *verify)
 	}
 }
 
-/* --- devices -------------------------------------------------------------------------------------------------------------------- */
+/* --- devices ---------------------------------------------------------------------------------- */
 
 static void entry_check(struct lists_verify *verify, const struct ledger_entry *entry)
 {
@@ -248,14 +254,17 @@ static void entry_check(struct lists_verify *verify, const struct ledger_entry *
 	mask_imei(masked, ledger_key_imei(entry->key));
 	verify->sum[source].devices++;
 	if (entry->damaged) {
-		verify_finding(verify, "ledger: table entry: what source %s says of %s is damaged", source_name(verify, source), masked);
+		verify_finding(verify, "ledger: table entry: what source %s says of %s is damaged",
+			       source_name(verify, source), masked);
 		return;
 	}
 	verify->sum[source].digest += ledger_entry_digest(entry);
 	if (!ledger_source(verify->lists->ledger, source))
-		verify_finding(verify, "ledger: table entry: %s is listed by source number %u, which there is not", masked, source);
+		verify_finding(verify, "ledger: table entry: %s is listed by source number %u, which there is not",
+			       masked, source);
 	else if (entry->colour >= WEIR_UNKNOWN)
-		verify_finding(verify, "ledger: table entry: source %s puts %s on no known list", source_name(verify, source), masked);
+		verify_finding(verify, "ledger: table entry: source %s puts %s on no known list",
+			       source_name(verify, source), masked);
 	else if (!event_made(verify, entry))
 		verify_finding(verify, "ledger: table entry: what source %s says of %s is not what serial %llu made so",
 			       source_name(verify, source), masked, (unsigned long long)entry->serial);
@@ -283,13 +292,16 @@ static int device_expect(struct lists_verify *verify, const struct device_words 
 	int rc = 0;
 
 	if (words->damaged)
-		return row_add(verify, &(struct verify_row){ .imei = words->imei, .svn = -2 });
+		return row_add(verify, &(struct verify_row){.imei = words->imei, .svn = -2});
 	if (merge_device(words, &device) > 0)
-		verify_finding(verify, "ledger: device %s is listed with more versions than a register holds; the gravest are in force",
-			       mask_imei((char[WEIR_MASK_TEXT]){ 0 }, words->imei));
+		verify_finding(verify,
+			       "ledger: device %s is listed with more versions than a register holds; the gravest are "
+			       "in force",
+			       mask_imei((char[WEIR_MASK_TEXT]){0}, words->imei));
 	for (unsigned i = 0; rc == 0 && i < device.n_rows; i++)
-		rc = row_add(verify, &(struct verify_row){ .imei = words->imei, .svn = device.row[i].svn,
-							   .listing = device.row[i].listing });
+		rc = row_add(verify, &(struct verify_row){.imei = words->imei,
+							  .svn = device.row[i].svn,
+							  .listing = device.row[i].listing});
 	return rc;
 }
 
@@ -322,7 +334,7 @@ int verify_devices(struct lists_verify *verify)
 	return rc < 0 ? rc : verify->next != WEIR_IMEI_END;
 }
 
-/* --- pairs and ranges --------------------------------------------------------------------------------------------------------------- */
+/* --- pairs and ranges ------------------------------------------------------------------------- */
 
 /* Single puts are held against their event; rows of batches are covered by the batch's digest and the source's sum. */
 static bool item_made(struct lists_verify *verify, enum ledger_items table, const struct ledger_item *item)
@@ -335,8 +347,8 @@ static bool item_made(struct lists_verify *verify, enum ledger_items table, cons
 		return false;
 	if (slot->event.type == LEDGER_BATCH)
 		return !slot->event.batch.remove;
-	return slot->event.type == LEDGER_PUT && row->kind == (range ? LIST_RANGE : LIST_PAIR) && row->from == item->a &&
-	       (range ? row->to : row->imsi.packed) == item->b && row->reason == item->reason &&
+	return slot->event.type == LEDGER_PUT && row->kind == (range ? LIST_RANGE : LIST_PAIR) &&
+	       row->from == item->a && (range ? row->to : row->imsi.packed) == item->b && row->reason == item->reason &&
 	       (range ? (unsigned)row->colour : (unsigned)row->rule) == item->what;
 }
 
@@ -358,11 +370,11 @@ static void item_check(struct lists_verify *verify, enum ledger_items table, con
 	}
 	sum->digest += ledger_item_digest(table, item);
 	if (!ledger_source(verify->lists->ledger, item->source))
-		verify_finding(verify, "ledger: table %s: %s is listed by source number %u, which there is not", name, masked,
-			       item->source);
+		verify_finding(verify, "ledger: table %s: %s is listed by source number %u, which there is not", name,
+			       masked, item->source);
 	else if (!item_made(verify, table, item))
-		verify_finding(verify, "ledger: table %s: what source %s says of %s is not what serial %llu made so", name,
-			       source_name(verify, item->source), masked, (unsigned long long)item->serial);
+		verify_finding(verify, "ledger: table %s: what source %s says of %s is not what serial %llu made so",
+			       name, source_name(verify, item->source), masked, (unsigned long long)item->serial);
 }
 
 static int pair_expect(struct lists_verify *verify, const struct ledger_item *items, unsigned n)
@@ -376,7 +388,7 @@ static int pair_expect(struct lists_verify *verify, const struct ledger_item *it
 		verify->expect = larger;
 		verify->size_expect = size;
 	}
-	verify->expect[verify->n_expect] = (struct verify_pair){ .imei = items->a, .imsi = items->b };
+	verify->expect[verify->n_expect] = (struct verify_pair){.imei = items->a, .imsi = items->b};
 	merge_pair(items, n, &verify->expect[verify->n_expect++].merged);
 	return 0;
 }
@@ -394,7 +406,8 @@ int verify_pairs(struct lists_verify *verify)
 		unsigned n = 0;
 
 		verify->pair = walk.item;
-		for (; walk.ok && walk.item.a == verify->pair.a && walk.item.b == verify->pair.b && n < LEDGER_SOURCES_MAX;
+		for (; walk.ok && walk.item.a == verify->pair.a && walk.item.b == verify->pair.b &&
+		       n < LEDGER_SOURCES_MAX;
 		     ledger_items_next(&walk)) {
 			item[n] = walk.item;
 			item_check(verify, LEDGER_PAIRS, &item[n++]);

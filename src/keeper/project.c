@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* From the ledger's entries to the register's verdicts.  A projection reads one snapshot of the ledger and writes one batch
- * of the register; it never looks at what the register said before, so it can be repeated. */
+/* From the ledger's entries to the register's verdicts.  A projection reads one snapshot of the ledger and writes one
+ * batch of the register; it never looks at what the register said before, so it can be repeated. */
 
 #include "keeper/lists_internal.h"
 
@@ -21,7 +21,7 @@ int project_begin(struct lists *lists, struct projection *projection)
 {
 	int rc;
 
-	*projection = (struct projection){ .lists = lists };
+	*projection = (struct projection){.lists = lists};
 	if (!lists->writer || lists->register_broken)
 		return -ESTALE;
 	rc = ledger_read_begin(lists->ledger, &projection->txn);
@@ -43,7 +43,7 @@ int project_begin(struct lists *lists, struct projection *projection)
 static bool pairs_to(struct projection *projection, uint64_t imei)
 {
 	struct ledger_item_walk *pairs = &projection->pairs;
-	const struct ledger_item from = { .a = imei };
+	const struct ledger_item from = {.a = imei};
 
 	if (imei < projection->pairs_from)
 		ledger_items_seek(pairs, &from);
@@ -118,7 +118,7 @@ void project_imei(struct projection *projection, uint64_t imei)
 static int pair_load(struct projection *projection, uint64_t imei, uint64_t imsi, struct merged_pair *merged)
 {
 	struct ledger_item_walk *pairs = &projection->pairs;
-	const struct ledger_item from = { .a = imei, .b = imsi };
+	const struct ledger_item from = {.a = imei, .b = imsi};
 	struct ledger_item item[LEDGER_SOURCES_MAX];
 	unsigned n = 0;
 
@@ -140,8 +140,8 @@ void project_pair(struct projection *projection, uint64_t imei, uint64_t imsi)
 		projection->err = LEDGER_GUARDED(lists->ledger, pair_load(projection, imei, imsi, &merged));
 	if (projection->err < 0 || merged.damaged)
 		return;
-	register_set_pair(lists->writer, imei, (struct weir_imsi){ imsi }, merged.rule, merged.reason);
-	register_set_sim(lists->writer, (struct weir_imsi){ imsi }, imei, merged.fixed, merged.fixed_reason);
+	register_set_pair(lists->writer, imei, (struct weir_imsi){imsi}, merged.rule, merged.reason);
+	register_set_sim(lists->writer, (struct weir_imsi){imsi}, imei, merged.fixed, merged.fixed_reason);
 }
 
 int project_collect_ranges(struct lists *lists, struct store_txn *txn, struct register_range **out, unsigned *out_n)
@@ -162,7 +162,8 @@ int project_collect_ranges(struct lists *lists, struct store_txn *txn, struct re
 		}
 		if (n == 0 || range[n - 1].from != item->a || range[n - 1].to != item->b) {
 			if (n == size) {
-				struct register_range *larger = reallocarray(range, size ? size * 2 : 64, sizeof(*range));
+				struct register_range *larger =
+					reallocarray(range, size ? size * 2 : 64, sizeof(*range));
 
 				if (!larger) {
 					rc = -ENOMEM;
@@ -171,7 +172,7 @@ int project_collect_ranges(struct lists *lists, struct store_txn *txn, struct re
 				range = larger;
 				size = size ? size * 2 : 64;
 			}
-			range[n++] = (struct register_range){ .from = item->a, .to = item->b };
+			range[n++] = (struct register_range){.from = item->a, .to = item->b};
 		}
 		listing = &range[n - 1].listing;
 		if (listing->lists < WEIR_ON(item->what) ||

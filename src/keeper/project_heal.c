@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* When the register is behind, gone or somebody else's: catch up by the events since its serial, or make it anew from the
- * entries.
+/* When the register is behind, gone or somebody else's: catch up by the events since its serial, or make it anew from
+ * the entries.
  *
- * While a rebuild goes on, single changes are accepted: they are in the ledger (lists_lag counts them), and the events since
- * the rebuild began are projected again once the new generation is complete.  Until then gates answer from the old one. */
+ * While a rebuild goes on, single changes are accepted: they are in the ledger (lists_lag counts them), and the events
+ * since the rebuild began are projected again once the new generation is complete.  Until then gates answer from the
+ * old one. */
 
 #include "keeper/lists_internal.h"
 
@@ -18,7 +19,7 @@
 
 #define HEAL_EVENTS_MAX 100000 /* more than this: a rebuild is faster */
 
-/* --- rebuild ------------------------------------------------------------------------------------------------------------ */
+/* --- rebuild ---------------------------------------------------------------------------------- */
 
 static int rebuild_start(struct lists *lists, struct weir_why *why)
 {
@@ -30,7 +31,7 @@ static int rebuild_start(struct lists *lists, struct weir_why *why)
 	if (rc < 0)
 		return rc;
 	lists->register_broken = false;
-	lists->rebuild = (struct rebuild){ .on = true, .serial = head.serial };
+	lists->rebuild = (struct rebuild){.on = true, .serial = head.serial};
 	return 0;
 }
 
@@ -103,9 +104,8 @@ static int pair_next(struct projection *projection, const struct ledger_item *fr
 /* Devices that only stand in pairs get their flag here. */
 static bool rebuild_pairs(struct rebuild *rebuild, struct projection *projection, unsigned max)
 {
-	struct ledger_item_walk walk = { .open = false };
+	struct ledger_item_walk walk = {.open = false};
 	bool more;
-
 
 	projection->err = pair_first(projection, &rebuild->pair, &walk);
 	for (; projection->err == 0 && walk.ok && max > 0; max--) {
@@ -113,7 +113,7 @@ static bool rebuild_pairs(struct rebuild *rebuild, struct projection *projection
 
 		project_pair(projection, imei, imsi);
 		project_imei(projection, imei);
-		rebuild->pair = (struct ledger_item){ .a = imei, .b = imsi + 1 };
+		rebuild->pair = (struct ledger_item){.a = imei, .b = imsi + 1};
 		if (projection->err == 0)
 			projection->err = pair_next(projection, &rebuild->pair, &walk);
 	}
@@ -149,7 +149,7 @@ static int rebuild_slice(struct lists *lists)
 
 static int rebuild_switch(struct lists *lists, struct weir_why *why)
 {
-	struct touched sweep = { .sweep = true };
+	struct touched sweep = {.sweep = true};
 	struct ledger_head head;
 	int rc = register_rebuild_switch(lists->writer, why);
 
@@ -194,7 +194,7 @@ static int rebuild_all(struct lists *lists, struct weir_why *why)
 	return rc;
 }
 
-/* --- catching up ---------------------------------------------------------------------------------------------------------- */
+/* --- catching up ------------------------------------------------------------------------------ */
 
 static void touch_event(struct touched *touched, const struct weir_event *event)
 {
@@ -238,7 +238,7 @@ static int replay_collect(struct lists *lists, uint64_t from, uint64_t to, struc
 
 static int replay(struct lists *lists, struct weir_why *why)
 {
-	struct touched touched = { .sweep = true };
+	struct touched touched = {.sweep = true};
 	uint64_t behind = lists->projected;
 	struct ledger_head head;
 	int rc;
@@ -284,7 +284,8 @@ static bool register_is_there(const struct lists *lists)
 	char path[PATH_MAX];
 	struct stat st;
 
-	return snprintf(path, sizeof(path), "%s/register", lists->state_dir) >= (int)sizeof(path) || lstat(path, &st) == 0;
+	return snprintf(path, sizeof(path), "%s/register", lists->state_dir) >= (int)sizeof(path) ||
+	       lstat(path, &st) == 0;
 }
 
 /* 0, 1: it must be rebuilt before it can be used (gates keep what they have until then), or negative. */

@@ -3,8 +3,9 @@
 
 /* What many sources say, as one word.  Pure: entries in, a register's row out; no store, no clock.
  *
- * The lists of a device (and of each listed version) are the union over the sources.  The reason is the one of the gravest
- * list; among equals the oldest entry wins, so that a later source does not rewrite why a device was blocked. */
+ * The lists of a device (and of each listed version) are the union over the sources.  The reason is the one of the
+ * gravest list; among equals the oldest entry wins, so that a later source does not rewrite why a device was blocked.
+ */
 
 #include "keeper/lists_internal.h"
 
@@ -14,7 +15,7 @@
 
 #define MERGE_ROWS 16
 
-/* --- growing arrays ------------------------------------------------------------------------------------------------------- */
+/* --- growing arrays --------------------------------------------------------------------------- */
 
 static bool grow(void *array_pointer, unsigned n, unsigned *size, size_t each)
 {
@@ -56,7 +57,7 @@ int words_load(struct device_words *words, struct ledger_walk *walk, uint64_t im
 void words_free(struct device_words *words)
 {
 	free(words->entry);
-	*words = (struct device_words){ 0 };
+	*words = (struct device_words){0};
 }
 
 void touch_imei(struct touched *touched, uint64_t imei)
@@ -74,7 +75,7 @@ void touch_pair(struct touched *touched, uint64_t imei, uint64_t imsi)
 	if (!grow(&touched->pair, touched->n_pairs, &touched->size_pairs, sizeof(*touched->pair)))
 		touched->failed = true;
 	else
-		touched->pair[touched->n_pairs++] = (struct touched_pair){ imei, imsi };
+		touched->pair[touched->n_pairs++] = (struct touched_pair){imei, imsi};
 }
 
 void touch_flip(struct touched *touched, uint64_t imei)
@@ -99,10 +100,10 @@ void touch_free(struct touched *touched)
 	free(touched->imei);
 	free(touched->pair);
 	free(touched->flip);
-	*touched = (struct touched){ 0 };
+	*touched = (struct touched){0};
 }
 
-/* --- merging -------------------------------------------------------------------------------------------------------------- */
+/* --- merging ---------------------------------------------------------------------------------- */
 
 struct level {
 	uint8_t lists;
@@ -132,7 +133,8 @@ static unsigned least_grave(const struct register_device *device)
 	for (unsigned i = 0; i < device->n_rows; i++) {
 		if (device->row[i].svn == WEIR_NO_SVN)
 			continue;
-		if (device->row[least].svn == WEIR_NO_SVN || device->row[i].listing.lists <= device->row[least].listing.lists)
+		if (device->row[least].svn == WEIR_NO_SVN ||
+		    device->row[i].listing.lists <= device->row[least].listing.lists)
 			least = i;
 	}
 	return least;
@@ -140,7 +142,7 @@ static unsigned least_grave(const struct register_device *device)
 
 static unsigned row_add(struct register_device *device, int8_t svn, const struct level *level)
 {
-	const struct register_svn_row row = { .svn = svn, .listing = { .lists = level->lists, .reason = level->reason } };
+	const struct register_svn_row row = {.svn = svn, .listing = {.lists = level->lists, .reason = level->reason}};
 	unsigned least;
 
 	if (device->n_rows < MERGE_ROWS) {
@@ -164,7 +166,7 @@ unsigned merge_device(const struct device_words *words, struct register_device *
 	device->n_rows = 0;
 	while (i < words->n) {
 		int8_t svn = ledger_key_svn(words->entry[i].key);
-		struct level level = { 0 };
+		struct level level = {0};
 
 		for (; i < words->n && ledger_key_svn(words->entry[i].key) == svn; i++)
 			level_add(&level, &words->entry[i]);
@@ -224,7 +226,7 @@ void merge_pair(const struct ledger_item *items, unsigned n, struct merged_pair 
 {
 	uint64_t serial = 0, fixed_serial = 0;
 
-	*pair = (struct merged_pair){ .rule = WEIR_PAIR_NONE };
+	*pair = (struct merged_pair){.rule = WEIR_PAIR_NONE};
 	for (unsigned i = 0; i < n; i++) {
 		const struct ledger_item *item = &items[i];
 

@@ -236,8 +236,8 @@ static int fail(struct register_writer *writer, int err)
 		(writer)->err;                                                                                         \
 	})
 
-/* What is built upon is what this very transaction sees: neither a commit that failed half-way nor a writer that was killed
- * may leave the counts of another snapshot in memory. */
+/* What is built upon is what this very transaction sees: neither a commit that failed half-way nor a writer that was
+ * killed may leave the counts of another snapshot in memory. */
 static int begin(struct register_writer *writer)
 {
 	struct store_table table;

@@ -142,8 +142,8 @@ static int open_env(struct store *store, const struct store_spec *spec)
 }
 
 /* A writer that was killed between its meta page and the shared number of the last transaction leaves readers one
- * transaction behind for as long as any process keeps the lock file alive.  The next writer puts the number right when it
- * takes the lock, so it takes it once before anybody reads. */
+ * transaction behind for as long as any process keeps the lock file alive.  The next writer puts the number right when
+ * it takes the lock, so it takes it once before anybody reads. */
 static int recover(struct store *store)
 {
 	MDB_txn *txn;

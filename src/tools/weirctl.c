@@ -11,7 +11,7 @@
 
 #include "config.h"
 
-/* clang-format off: a table */
+/* clang-format off */
 #define SOURCE {"source", "NAME", "whose statement it is (default: local)"}
 #define REASON {"reason", "WORD", "stolen, lost, fraud, counterfeit, ... (default: none)"}
 #define LIST   {"list", "COLOUR", "white, grey or black (default: black)"}

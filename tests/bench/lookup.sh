@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright (C) 2026 The Weir authors
 #
-# Look-ups in the register, hits and misses, one by one and by 64, against a pointer chase of the same size as its file and
-# against plain LMDB: at 1 and 10 million devices, or those of SIZES ("1000000 10000000 100000000").
+# Look-ups in the register, hits and misses, one by one and by 64, against a pointer chase of the same size as its file
+# and against plain LMDB: at 1 and 10 million devices, or those of SIZES ("1000000 10000000 100000000").
 #
 #   SIZES="1000000 10000000" ROUNDS=25 lookup.sh
 set -u

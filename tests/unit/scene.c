@@ -18,7 +18,7 @@
 
 #include "register/register.h"
 
-/* --- setting ---------------------------------------------------------------------------------------------------------- */
+/* --- setting ---------------------------------------------------------------------------------- */
 
 static void on_flips(uint64_t after_serial, uint64_t serial, const uint64_t *imeis, unsigned n, void *data)
 {
@@ -92,12 +92,12 @@ int scene_teardown(void **state)
 	return 0;
 }
 
-/* --- rows --------------------------------------------------------------------------------------------------------------- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 struct list_row scene_device(uint64_t imei, enum weir_colour colour, enum weir_reason reason)
 {
-	return (struct list_row){.kind = LIST_DEVICE, .from = imei, .to = imei, .svn = WEIR_NO_SVN, .colour = colour,
-		.reason = reason};
+	return (struct list_row){
+		.kind = LIST_DEVICE, .from = imei, .to = imei, .svn = WEIR_NO_SVN, .colour = colour, .reason = reason};
 }
 
 struct list_row scene_version(uint64_t imei, int svn, enum weir_colour colour)
@@ -112,13 +112,19 @@ struct list_row scene_range(uint64_t from, uint64_t to, enum weir_colour colour)
 
 struct list_row scene_pair(uint64_t imei, uint64_t imsi, enum weir_pair_rule rule)
 {
-	return (struct list_row){.kind = LIST_PAIR, .from = imei, .to = imei, .svn = WEIR_NO_SVN, .imsi = {imsi},
-		.colour = WEIR_UNKNOWN, .rule = rule};
+	return (struct list_row){.kind = LIST_PAIR,
+				 .from = imei,
+				 .to = imei,
+				 .svn = WEIR_NO_SVN,
+				 .imsi = {imsi},
+				 .colour = WEIR_UNKNOWN,
+				 .rule = rule};
 }
 
-/* --- doing ---------------------------------------------------------------------------------------------------------------- */
+/* --- doing ------------------------------------------------------------------------------------ */
 
-int scene_change(struct scene *scene, enum lists_op op, const char *source, struct list_row row, struct lists_result *result)
+int scene_change(struct scene *scene, enum lists_op op, const char *source, struct list_row row,
+		 struct lists_result *result)
 {
 	struct lists_change change = {.op = op, .actor = "uid:1000(alice)", .row = row};
 	struct weir_why why = {{0}};
@@ -161,7 +167,7 @@ struct weir_facts scene_ask(struct scene *scene, uint64_t imei, int svn, uint64_
 	return facts;
 }
 
-/* --- imports --------------------------------------------------------------------------------------------------------------- */
+/* --- imports ---------------------------------------------------------------------------------- */
 
 static int import_check(struct scene *scene, const char *source, enum lists_mode mode, const char *csv,
 			struct lists_import **import, struct weir_why *why)
@@ -185,7 +191,8 @@ static int import_check(struct scene *scene, const char *source, enum lists_mode
 	return rc;
 }
 
-struct lists_import *scene_import_checked(struct scene *scene, const char *source, enum lists_mode mode, const char *csv)
+struct lists_import *scene_import_checked(struct scene *scene, const char *source, enum lists_mode mode,
+					  const char *csv)
 {
 	struct lists_import *import = NULL;
 	struct weir_why why = {{0}};
@@ -218,8 +225,8 @@ void scene_import_apply(struct lists_import *import)
 	assert_int_equal(rc, 0);
 }
 
-int scene_import(struct scene *scene, const char *source, enum lists_mode mode, const char *csv, struct lists_receipt *receipt,
-		 struct weir_why *why)
+int scene_import(struct scene *scene, const char *source, enum lists_mode mode, const char *csv,
+		 struct lists_receipt *receipt, struct weir_why *why)
 {
 	struct lists_import *import = NULL;
 	int rc = import_check(scene, source, mode, csv, &import, why);
@@ -234,7 +241,7 @@ int scene_import(struct scene *scene, const char *source, enum lists_mode mode, 
 	return rc;
 }
 
-/* --- seeing ------------------------------------------------------------------------------------------------------------------ */
+/* --- seeing ----------------------------------------------------------------------------------- */
 
 struct transcript {
 	FILE *file;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* The scene of the keeper's tests: a state directory of its own, lists in it, and short ways to say what the tests say often.
- * Time is moved by hand (scene->now_ms). */
+/* The scene of the keeper's tests: a state directory of its own, lists in it, and short ways to say what the tests say
+ * often. Time is moved by hand (scene->now_ms). */
 #pragma once
 
 #include "keeper/lists.h"
@@ -33,7 +33,8 @@ struct list_row scene_range(uint64_t from, uint64_t to, enum weir_colour colour)
 struct list_row scene_pair(uint64_t imei, uint64_t imsi, enum weir_pair_rule rule);
 
 /* One change in a turn of its own, committed. Returns lists_change's answer. */
-int scene_change(struct scene *scene, enum lists_op op, const char *source, struct list_row row, struct lists_result *result);
+int scene_change(struct scene *scene, enum lists_op op, const char *source, struct list_row row,
+		 struct lists_result *result);
 /* The same, which must succeed and change something. */
 void scene_put(struct scene *scene, const char *source, struct list_row row);
 void scene_take(struct scene *scene, const char *source, struct list_row row);
@@ -42,10 +43,11 @@ void scene_take(struct scene *scene, const char *source, struct list_row row);
 struct weir_facts scene_ask(struct scene *scene, uint64_t imei, int svn, uint64_t imsi);
 
 /* A whole import of a text, to its end.  Returns the first error of any step; why may be NULL. */
-int scene_import(struct scene *scene, const char *source, enum lists_mode mode, const char *csv, struct lists_receipt *receipt,
-		 struct weir_why *why);
+int scene_import(struct scene *scene, const char *source, enum lists_mode mode, const char *csv,
+		 struct lists_receipt *receipt, struct weir_why *why);
 /* Feed and finish only. */
-struct lists_import *scene_import_checked(struct scene *scene, const char *source, enum lists_mode mode, const char *csv);
+struct lists_import *scene_import_checked(struct scene *scene, const char *source, enum lists_mode mode,
+					  const char *csv);
 void scene_import_accept(struct scene *scene, struct lists_import *import);
 void scene_import_apply(struct lists_import *import);
 

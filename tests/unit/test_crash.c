@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* The keeper's lists under kill -9 and on a full disk: what was acknowledged is there, what was not is there wholly or not
- * at all, and ledger and register agree.
+/* The keeper's lists under kill -9 and on a full disk: what was acknowledged is there, what was not is there wholly or
+ * not at all, and ledger and register agree.
  *
  * A child does random things and says after each that it is done; it is killed at a random moment.  Both sides draw the
  * same things from the same numbers, so the parent knows what must be in the lists after any number of them. */
@@ -26,14 +26,14 @@
 
 #include "scene.h"
 
-#define ROUNDS 40
+#define ROUNDS  40
 #define SOURCES 3
-#define KEYS 120
-#define NONE 0xff
+#define KEYS    120
+#define NONE    0xff
 
 static const char *const source_names[SOURCES] = {"police", "gsma", "desk"};
 
-/* --- the model ---------------------------------------------------------------------------------------------------------------- */
+/* --- the model -------------------------------------------------------------------------------- */
 
 /* What each source says of each key: a colour, for pairs a rule. */
 struct model {
@@ -63,7 +63,11 @@ static uint8_t what_of(unsigned key, uint64_t number)
 }
 
 struct thing {
-	enum { TURN, IMPORT, REBUILD } kind;
+	enum {
+		TURN,
+		IMPORT,
+		REBUILD
+	} kind;
 	enum lists_mode mode;
 	unsigned source; /* import */
 	unsigned n;
@@ -98,7 +102,8 @@ static struct thing nth_thing(uint64_t n)
 		thing.change[i].op = number % 3 == 0 ? LISTS_REMOVE : LISTS_PUT;
 		thing.change[i].source = (unsigned)(number / 4 % SOURCES);
 		/* an import's keys are all different */
-		thing.change[i].key = thing.kind == IMPORT ? (unsigned)(i * 3 + number / 16 % 3) : (unsigned)(number / 16 % KEYS);
+		thing.change[i].key =
+			thing.kind == IMPORT ? (unsigned)(i * 3 + number / 16 % 3) : (unsigned)(number / 16 % KEYS);
 		thing.change[i].what = what_of(thing.change[i].key, number / 4096);
 	}
 	return thing;
@@ -116,7 +121,7 @@ static void model_apply(struct model *model, const struct thing *thing)
 	}
 }
 
-/* --- doing ---------------------------------------------------------------------------------------------------------------------- */
+/* --- doing ------------------------------------------------------------------------------------ */
 
 struct child {
 	struct lists *lists;
@@ -154,8 +159,9 @@ static void do_turn(struct child *child, const struct thing *thing)
 
 	must(lists_begin(child->lists, ++child->now_ms), "begin");
 	for (unsigned i = 0; i < thing->n; i++) {
-		struct lists_change change = {.op = thing->change[i].op, .actor = "crash",
-			.row = row_of(thing->change[i].key, thing->change[i].what)};
+		struct lists_change change = {.op = thing->change[i].op,
+					      .actor = "crash",
+					      .row = row_of(thing->change[i].key, thing->change[i].what)};
 
 		strcpy(change.source, source_names[thing->change[i].source]);
 		must(lists_change(child->lists, &change, &result, NULL), "change");
@@ -245,7 +251,7 @@ static void __attribute__((noreturn)) child_run(const char *dir, uint64_t from, 
 	}
 }
 
-/* --- holding against ---------------------------------------------------------------------------------------------------------- */
+/* --- holding against -------------------------------------------------------------------------- */
 
 static int seen_entry(const struct weir_entry *entry, const char *source, void *data)
 {
@@ -343,12 +349,13 @@ static void nothing_acknowledged_is_lost_by_kill_9(void **state)
 		}
 		assert_memory_equal(&seen, &model, sizeof(seen));
 	}
-	print_message("# %u rounds, %llu things; %u times one more was in than acknowledged, %u times an import was taken up\n",
+	print_message("# %u rounds, %llu things; %u times one more was in than acknowledged, %u times an import was "
+		      "taken up\n",
 		      ROUNDS, (unsigned long long)done, ahead, resumed);
 	assert_true(done > ROUNDS);
 }
 
-/* --- a full disk ---------------------------------------------------------------------------------------------------------------- */
+/* --- a full disk ------------------------------------------------------------------------------ */
 
 static bool small_disk(const char *dir, const char *size)
 {
@@ -362,7 +369,8 @@ static void larger_disk(const char *dir)
 	assert_int_equal(mount("tmpfs", dir, "tmpfs", MS_REMOUNT, "size=64m"), 0);
 }
 
-/* The tests of a full disk run in a child, in a mount namespace of its own; without the right to have one, they cannot. */
+/* The tests of a full disk run in a child, in a mount namespace of its own; without the right to have one, they cannot.
+ */
 static void on_a_small_disk(struct scene *scene, const char *size, void (*test)(struct scene *))
 {
 	int status;
@@ -387,18 +395,20 @@ static void on_a_small_disk(struct scene *scene, const char *size, void (*test)(
 }
 
 /* A child must not return into cmocka. */
-#define CHECK(condition)                                                              \
-	do {                                                                          \
-		if (!(condition)) {                                                   \
-			fprintf(stderr, "line %d: not so: %s\n", __LINE__, #condition); \
-			_exit(1);                                                     \
-		}                                                                     \
+#define CHECK(condition)                                                                                               \
+	do {                                                                                                           \
+		if (!(condition)) {                                                                                    \
+			fprintf(stderr, "line %d: not so: %s\n", __LINE__, #condition);                                \
+			_exit(1);                                                                                      \
+		}                                                                                                      \
 	} while (0)
 
 static int put_one(struct scene *scene, uint64_t imei)
 {
-	struct lists_change change = {.op = LISTS_PUT, .source = "police", .actor = "full",
-		.row = scene_device(imei, WEIR_BLACK, WEIR_REASON_STOLEN)};
+	struct lists_change change = {.op = LISTS_PUT,
+				      .source = "police",
+				      .actor = "full",
+				      .row = scene_device(imei, WEIR_BLACK, WEIR_REASON_STOLEN)};
 	struct lists_result result;
 	int rc, changed = 0;
 
@@ -477,7 +487,8 @@ static void full_register(struct scene *scene, bool next_change_heals)
 
 	CHECK(put_one(scene, first) == 0);
 	scene_close(scene);
-	shell("cd '%s' && r=$(readlink register) && mv $r aside && mkdir $r && mount -t tmpfs -o size=120k none $r && cp aside/* $r",
+	shell("cd '%s' && r=$(readlink register) && mv $r aside && mkdir $r && mount -t tmpfs -o size=120k none $r && "
+	      "cp aside/* $r",
 	      scene->dir);
 	scene_open(scene);
 	while (lists_lag(scene->lists) == 0 && last < first + 20000)

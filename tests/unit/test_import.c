@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* keeper/import: a file's rows are sorted, folded, forecast, accepted and applied; the forecast is what happens, in whatever
- * slices, and nothing is lost where it is cut. */
+/* keeper/import: a file's rows are sorted, folded, forecast, accepted and applied; the forecast is what happens, in
+ * whatever slices, and nothing is lost where it is cut. */
 
 #define _GNU_SOURCE /* asprintf */
 #include "keeper/import_sort.h"
@@ -22,9 +22,9 @@
 #include "scene.h"
 
 #define BLACK WEIR_ON(WEIR_BLACK)
-#define GREY WEIR_ON(WEIR_GREY)
+#define GREY  WEIR_ON(WEIR_GREY)
 
-/* --- sorting ---------------------------------------------------------------------------------------------------------------- */
+/* --- sorting ---------------------------------------------------------------------------------- */
 
 static uint64_t drawn = 1;
 
@@ -79,16 +79,19 @@ static void rows_are_sorted_however_many_runs_they_make(void **state)
 		sort_and_compare(rows, 5, 3, whole);
 	sort_and_compare(100000, 1u << 20, 12, whole);
 	sort_and_compare(100000, 1000, 200, whole);
-	sort_and_compare(100000, 1000, 0, whole);  /* all in the file */
-	sort_and_compare(100000, 777, 20, 0xff);   /* many equal keys */
+	sort_and_compare(100000, 1000, 0, whole);                        /* all in the file */
+	sort_and_compare(100000, 777, 20, 0xff);                         /* many equal keys */
 	sort_and_compare(50000, 6000, 2, whole & ~UINT64_C(0xffffffff)); /* digits that are all the same */
-	sort_and_compare(20000, 20000, 1, whole);  /* exactly one run */
-	sort_and_compare(20001, 20000, 1, whole);  /* and one row more */
+	sort_and_compare(20000, 20000, 1, whole);                        /* exactly one run */
+	sort_and_compare(20001, 20000, 1, whole);                        /* and one row more */
 }
 
 static void a_spool_gives_back_what_it_took(void **state)
 {
-	enum { PIECE = 60000, PIECES = 400 }; /* 24 MB: some in the file, some not */
+	enum {
+		PIECE = 60000,
+		PIECES = 400
+	}; /* 24 MB: some in the file, some not */
 	struct spool *spool = spool_alloc("/tmp");
 	uint8_t piece[PIECE], back[PIECE];
 
@@ -100,7 +103,8 @@ static void a_spool_gives_back_what_it_took(void **state)
 	}
 	assert_int_equal(spool_size(spool), (uint64_t)PIECE * PIECES);
 	for (unsigned i = 0; i + 1 < PIECES; i++) {
-		assert_int_equal(spool_read(spool, (uint64_t)i * PIECE + PIECE / 2, back, PIECE), 0); /* across two pieces */
+		assert_int_equal(spool_read(spool, (uint64_t)i * PIECE + PIECE / 2, back, PIECE),
+				 0); /* across two pieces */
 		assert_int_equal(back[0], i & 0xff);
 		assert_int_equal(back[PIECE - 1], (i + 1) & 0xff);
 	}
@@ -109,9 +113,10 @@ static void a_spool_gives_back_what_it_took(void **state)
 	spool_free(spool);
 }
 
-/* --- what is taken ---------------------------------------------------------------------------------------------------------- */
+/* --- what is taken ---------------------------------------------------------------------------- */
 
-static void import(struct scene *scene, const char *source, enum lists_mode mode, const char *csv, struct lists_receipt *receipt)
+static void import(struct scene *scene, const char *source, enum lists_mode mode, const char *csv,
+		   struct lists_receipt *receipt)
 {
 	struct weir_why why = {{0}};
 
@@ -192,9 +197,11 @@ static void merging_adds_and_changes_and_takes_nothing_off(void **state)
 	struct scene *scene = *state;
 	struct lists_receipt receipt;
 
-	import(scene, "gsma", LISTS_MERGE, "imei,list\n35209900176148,black\n35209900176149,black\n35209900176150,grey\n", &receipt);
+	import(scene, "gsma", LISTS_MERGE,
+	       "imei,list\n35209900176148,black\n35209900176149,black\n35209900176150,grey\n", &receipt);
 	assert_int_equal(receipt.added, 3);
-	import(scene, "gsma", LISTS_MERGE, "imei,list\n35209900176149,grey\n35209900176150,grey\n35209900176151,black\n", &receipt);
+	import(scene, "gsma", LISTS_MERGE,
+	       "imei,list\n35209900176149,grey\n35209900176150,grey\n35209900176151,black\n", &receipt);
 	assert_int_equal(receipt.added, 1);
 	assert_int_equal(receipt.changed, 1);
 	assert_int_equal(receipt.unchanged, 1);
@@ -216,8 +223,8 @@ static void replacing_takes_off_what_the_file_lacks_and_only_its_sources(void **
 	       "imei,list,imsi,tac\n35209900176148,black,,\n3520990017614877,black,,\n35209900176149,black,,\n"
 	       "35209900176148,,001010000000001,\n,black,,35000000\n,black,,35000001\n",
 	       NULL);
-	import(scene, "gsma", LISTS_REPLACE, "imei,list,imsi,tac\n35209900176149,black,,\n35209900176150,black,,\n,black,,35000001\n",
-	       &receipt);
+	import(scene, "gsma", LISTS_REPLACE,
+	       "imei,list,imsi,tac\n35209900176149,black,,\n35209900176150,black,,\n,black,,35000001\n", &receipt);
 	assert_int_equal(receipt.added, 1);
 	assert_int_equal(receipt.unchanged, 2);
 	assert_int_equal(receipt.removed, 4);
@@ -241,10 +248,13 @@ static void taking_off_removes_the_files_rows_whatever_their_list(void **state)
 	struct lists_receipt receipt;
 
 	scene_put(scene, "police", scene_device(SCENE_IMEI, WEIR_GREY, 0));
-	import(scene, "gsma", LISTS_MERGE, "imei,list,imsi,tac\n35209900176148,black,,\n35209900176149,black,,\n"
-					   "35209900176148,,001010000000001,\n,black,,35000000\n", NULL);
-	import(scene, "gsma", LISTS_TAKE_OFF, "imei,list,imsi,tac\n35209900176148,grey,,\n35209900176155,black,,\n"
-					      "35209900176148,black,,\n35209900176148,,001010000000001,\n,grey,,35000000\n",
+	import(scene, "gsma", LISTS_MERGE,
+	       "imei,list,imsi,tac\n35209900176148,black,,\n35209900176149,black,,\n"
+	       "35209900176148,,001010000000001,\n,black,,35000000\n",
+	       NULL);
+	import(scene, "gsma", LISTS_TAKE_OFF,
+	       "imei,list,imsi,tac\n35209900176148,grey,,\n35209900176155,black,,\n"
+	       "35209900176148,black,,\n35209900176148,,001010000000001,\n,grey,,35000000\n",
 	       &receipt);
 	assert_int_equal(receipt.removed, 3);
 	assert_int_equal(receipt.unchanged, 1); /* was not there */
@@ -277,7 +287,7 @@ static void a_dry_run_changes_nothing(void **state)
 	scene_verify_clean(scene);
 }
 
-/* --- what is refused ---------------------------------------------------------------------------------------------------------- */
+/* --- what is refused -------------------------------------------------------------------------- */
 
 static void one_import_at_a_time(void **state)
 {
@@ -345,7 +355,7 @@ static void a_limit_given_ends_the_reading_early(void **state)
 	lists_import_free(import_);
 }
 
-/* --- slices --------------------------------------------------------------------------------------------------------------------- */
+/* --- slices ----------------------------------------------------------------------------------- */
 
 static char *random_csv(unsigned rows, unsigned devices)
 {
@@ -363,7 +373,8 @@ static char *random_csv(unsigned rows, unsigned devices)
 		else if (kind == 1)
 			at += sprintf(at, ",%s,,%08u\n", list[draw() % 4], 35000000 + (unsigned)(draw() % 20));
 		else if (kind < 5)
-			at += sprintf(at, "%014llu0%u,%s,,\n", (unsigned long long)imei, (unsigned)(draw() % 8), list[draw() % 4]);
+			at += sprintf(at, "%014llu0%u,%s,,\n", (unsigned long long)imei, (unsigned)(draw() % 8),
+				      list[draw() % 4]);
 		else
 			at += sprintf(at, "%014llu,%s,,\n", (unsigned long long)imei, list[draw() % 4]);
 	}
@@ -374,10 +385,12 @@ static void effects(const struct lists_receipt *r, char text[static 200])
 {
 	snprintf(text, 200, "rows %llu, +%llu ~%llu -%llu =%llu, black +%llu -%llu", (unsigned long long)r->rows,
 		 (unsigned long long)r->added, (unsigned long long)r->changed, (unsigned long long)r->removed,
-		 (unsigned long long)r->unchanged, (unsigned long long)r->turned_black, (unsigned long long)r->turned_from_black);
+		 (unsigned long long)r->unchanged, (unsigned long long)r->turned_black,
+		 (unsigned long long)r->turned_from_black);
 }
 
-/* The same files through slices of every size leave the same lists, and what the check foretold is what the deed did. */
+/* The same files through slices of every size leave the same lists, and what the check foretold is what the deed did.
+ */
 static void the_forecast_is_what_happens_in_any_slices(void **state)
 {
 	static const unsigned slice[] = {200000, 3, 64};
@@ -385,21 +398,23 @@ static void the_forecast_is_what_happens_in_any_slices(void **state)
 	char *first = NULL;
 
 	for (unsigned round = 0; round < sizeof(slice) / sizeof(slice[0]); round++) {
-		const struct lists_tuning tuning = {.slice_rows = slice[round], .run_rows = round ? 50 : 0,
-			.runs_in_memory = round ? 2 : 0};
+		const struct lists_tuning tuning = {
+			.slice_rows = slice[round], .run_rows = round ? 50 : 0, .runs_in_memory = round ? 2 : 0};
 		char *text;
 
 		drawn = 42;
 		scene_close(scene);
 		scene_remove(scene->dir);
-		assert_true(mkdtemp(strcpy(scene->dir + strlen(scene->dir) - 6, "XXXXXX") - strlen(scene->dir) + 6) != NULL);
+		assert_true(mkdtemp(strcpy(scene->dir + strlen(scene->dir) - 6, "XXXXXX") - strlen(scene->dir) + 6) !=
+			    NULL);
 		scene_open(scene);
 		lists_tune(scene->lists, &tuning);
 		for (unsigned i = 0; i < 9; i++) {
 			char *csv = random_csv(i == 4 ? 10 : 150, 100), want[200], got[200];
 			const char *source = i % 3 == 2 ? "police" : "gsma";
 			struct lists_receipt receipt;
-			struct lists_import *checked = scene_import_checked(scene, source, (enum lists_mode)(i / 2 % 3), csv);
+			struct lists_import *checked =
+				scene_import_checked(scene, source, (enum lists_mode)(i / 2 % 3), csv);
 
 			lists_import_receipt(checked, &receipt);
 			effects(&receipt, want);
@@ -495,7 +510,7 @@ static void what_was_stored_and_not_accepted_is_forgotten(void **state)
 	free(csv);
 }
 
-/* --- beside it -------------------------------------------------------------------------------------------------------------------- */
+/* --- beside it -------------------------------------------------------------------------------- */
 
 static void other_sources_go_on_while_a_batch_is_applied(void **state)
 {
@@ -522,8 +537,10 @@ static void other_sources_go_on_while_a_batch_is_applied(void **state)
 		if (rc != 1)
 			break;
 		steps++;
-		assert_int_equal(scene_change(scene, LISTS_PUT, "gsma", scene_device(imei, WEIR_BLACK, 0), &result), -EBUSY);
-		assert_int_equal(scene_change(scene, LISTS_PUT, "police", scene_device(imei, WEIR_BLACK, 0), &result), 0);
+		assert_int_equal(scene_change(scene, LISTS_PUT, "gsma", scene_device(imei, WEIR_BLACK, 0), &result),
+				 -EBUSY);
+		assert_int_equal(scene_change(scene, LISTS_PUT, "police", scene_device(imei, WEIR_BLACK, 0), &result),
+				 0);
 		changes += result.changed;
 		assert_true(scene_ask(scene, imei, WEIR_NO_SVN, 0).device.lists & BLACK);
 		if (steps == 3)

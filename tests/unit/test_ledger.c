@@ -25,7 +25,7 @@
 #include <sanitizer/lsan_interface.h>
 #else
 #define __lsan_disable() ((void)0)
-#define __lsan_enable() ((void)0)
+#define __lsan_enable()  ((void)0)
 #endif
 
 static struct ledger *ledger_of(void **state)
@@ -35,14 +35,17 @@ static struct ledger *ledger_of(void **state)
 
 static struct weir_event put_event(const char *source, uint64_t imei, int64_t time_ms)
 {
-	struct weir_event event = {.type = LEDGER_PUT, .time_ms = time_ms, .actor = "uid:0(root)",
+	struct weir_event event = {
+		.type = LEDGER_PUT,
+		.time_ms = time_ms,
+		.actor = "uid:0(root)",
 		.row = {.kind = LIST_DEVICE, .from = imei, .to = imei, .svn = 7, .colour = WEIR_GREY, .reason = 3}};
 
 	snprintf(event.source, sizeof(event.source), "%s", source);
 	return event;
 }
 
-/* --- events --------------------------------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static void a_new_ledger_has_no_event_and_an_origin_of_its_own(void **state)
 {
@@ -187,7 +190,7 @@ static void head_and_origin_outlive_the_process(void **state)
 	assert_int_equal(after.serial, 2); /* the source, the entry */
 }
 
-/* --- sources -------------------------------------------------------------------------------------------------------------- */
+/* --- sources ---------------------------------------------------------------------------------- */
 
 static void a_source_is_made_once_and_numbered_in_order(void **state)
 {
@@ -259,12 +262,13 @@ static void equal_lists_have_equal_digests(void **state)
 	assert_int_equal(source[1].pairs, 1);
 }
 
-/* --- packed rows ------------------------------------------------------------------------------------------------------------ */
+/* --- packed rows ------------------------------------------------------------------------------ */
 
 static struct ledger_row nth_row(unsigned i)
 {
-	struct ledger_row row = {.key = ledger_row_key(35000000000000 + (uint64_t)i * i, WEIR_NO_SVN), .colour = WEIR_BLACK,
-		.reason = 1};
+	struct ledger_row row = {.key = ledger_row_key(35000000000000 + (uint64_t)i * i, WEIR_NO_SVN),
+				 .colour = WEIR_BLACK,
+				 .reason = 1};
 
 	if (i % 7 == 0)
 		row.key += 1 + i % 100; /* a version */
@@ -300,7 +304,9 @@ static void store_rows(struct ledger *ledger, struct ledger_batch *batch, unsign
 
 static void rows_are_unpacked_as_they_were_packed(void **state)
 {
-	enum { ROWS = 20000 };
+	enum {
+		ROWS = 20000
+	};
 	struct ledger *ledger = ledger_of(state);
 	struct ledger_batch first, second;
 	struct ledger_rows rows;
@@ -326,7 +332,9 @@ static void rows_are_unpacked_as_they_were_packed(void **state)
 
 static void rows_are_found_from_any_key_on(void **state)
 {
-	enum { ROWS = 20000 };
+	enum {
+		ROWS = 20000
+	};
 	struct ledger *ledger = ledger_of(state);
 	struct ledger_batch batch, other;
 	struct ledger_rows rows;
@@ -339,18 +347,21 @@ static void rows_are_found_from_any_key_on(void **state)
 		const struct ledger_row want = nth_row(i);
 
 		for (unsigned below = 0; below < 2; below++) {
-			assert_int_equal(ledger_rows_begin(ledger, &txn, batch.id, LEDGER_CHUNK_DEVICES, want.key - below, &rows), 0);
+			assert_int_equal(ledger_rows_begin(ledger, &txn, batch.id, LEDGER_CHUNK_DEVICES,
+							   want.key - below, &rows),
+					 0);
 			assert_true(rows.ok && rows.row.key == want.key);
 			ledger_rows_end(&rows);
 		}
 	}
-	assert_int_equal(ledger_rows_begin(ledger, &txn, batch.id, LEDGER_CHUNK_DEVICES, nth_row(ROWS - 1).key + 1, &rows), 0);
+	assert_int_equal(
+		ledger_rows_begin(ledger, &txn, batch.id, LEDGER_CHUNK_DEVICES, nth_row(ROWS - 1).key + 1, &rows), 0);
 	assert_false(rows.ok);
 	ledger_rows_end(&rows);
 	store_read_end(&txn);
 }
 
-/* --- damage ------------------------------------------------------------------------------------------------------------------ */
+/* --- damage ----------------------------------------------------------------------------------- */
 
 static void file_of(const struct scene *scene, char path[300])
 {
@@ -384,7 +395,8 @@ static void a_scene_to_damage(struct scene *scene)
 	scene_put(scene, "police", scene_device(SCENE_IMEI, WEIR_BLACK, WEIR_REASON_STOLEN));
 	scene_put(scene, "police", scene_pair(SCENE_IMEI, SCENE_IMSI, WEIR_PAIR_DENY));
 	scene_put(scene, "gsma", scene_range(35000000000000, 35000000999999, WEIR_GREY));
-	assert_int_equal(scene_import(scene, "gsma", LISTS_MERGE, "imei\n35000001000000\n35000001000001\n", NULL, NULL), 0);
+	assert_int_equal(scene_import(scene, "gsma", LISTS_MERGE, "imei\n35000001000000\n35000001000001\n", NULL, NULL),
+			 0);
 	scene_put(scene, "police", scene_device(SCENE_IMEI + 1, WEIR_BLACK, WEIR_REASON_STOLEN));
 	scene_verify_clean(scene);
 }
@@ -413,7 +425,8 @@ static void a_flipped_bit_in_an_entry_is_named(void **state)
 	scene_open(scene);
 	expect_finding(scene, "ledger: table entry: what source police says of 35209900****** is damaged");
 	/* what is damaged is not used: another source's change of this device is refused, */
-	assert_int_equal(scene_change(scene, LISTS_PUT, "gsma", scene_device(SCENE_IMEI, WEIR_WHITE, 0), &result), -EUCLEAN);
+	assert_int_equal(scene_change(scene, LISTS_PUT, "gsma", scene_device(SCENE_IMEI, WEIR_WHITE, 0), &result),
+			 -EUCLEAN);
 	assert_int_equal(scene_ask(scene, SCENE_IMEI, WEIR_NO_SVN, 0).device.lists, WEIR_ON(WEIR_BLACK));
 	/* and the source itself mends it by saying it again */
 	scene_put(scene, "police", scene_device(SCENE_IMEI, WEIR_BLACK, WEIR_REASON_STOLEN));
@@ -448,7 +461,8 @@ static void a_flipped_bit_in_an_event_breaks_the_chain_by_name(void **state)
 	assert_int_equal(ledger_event_read(ledger_of(state), 2, &event), 0);
 	scene_close(scene);
 	file_of(scene, path);
-	assert_true(flip_where(path, event.previous, 32, 3) >= 1); /* in the event behind it and at the end of the one before */
+	assert_true(flip_where(path, event.previous, 32, 3) >=
+		    1); /* in the event behind it and at the end of the one before */
 	scene_open(scene);
 	expect_finding(scene, "ledger: table event: serial 2 is damaged");
 	assert_int_equal(ledger_event_read(ledger_of(state), 2, &event), -EUCLEAN);
@@ -492,8 +506,8 @@ static void a_damaged_head_is_refused_in_words(void **state)
 	scene_verify_clean(scene);
 }
 
-/* Every octet of the small ledger, a bit of each: it opens or is refused in words, and where it opens, verify either has a
- * finding or the lists are what they were. */
+/* Every octet of the small ledger, a bit of each: it opens or is refused in words, and where it opens, verify either
+ * has a finding or the lists are what they were. */
 static void no_flipped_bit_is_used_in_silence(void **state)
 {
 	struct scene *scene = *state;
@@ -537,8 +551,8 @@ static void no_flipped_bit_is_used_in_silence(void **state)
 	}
 	close(fd);
 	free(before);
-	print_message("# %u bits flipped: %u refused at opening, %u named by verify, the others change nothing\n", tried, refused,
-		      named);
+	print_message("# %u bits flipped: %u refused at opening, %u named by verify, the others change nothing\n",
+		      tried, refused, named);
 	scene_open(scene);
 	scene_verify_clean(scene);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* keeper/lists: what the sources say, merged; in the ledger, then in the register, then told; and the register healed or
- * made anew whatever happened to it. */
+/* keeper/lists: what the sources say, merged; in the ledger, then in the register, then told; and the register healed
+ * or made anew whatever happened to it. */
 
 #define _GNU_SOURCE /* asprintf */
 #include "keeper/lists.h"
@@ -21,7 +21,7 @@
 #include "scene.h"
 
 #define BLACK WEIR_ON(WEIR_BLACK)
-#define GREY WEIR_ON(WEIR_GREY)
+#define GREY  WEIR_ON(WEIR_GREY)
 #define WHITE WEIR_ON(WEIR_WHITE)
 
 static struct list_row black(uint64_t imei)
@@ -37,7 +37,7 @@ static uint64_t head_of(struct scene *scene)
 	return head.serial;
 }
 
-/* --- one device, many sources ---------------------------------------------------------------------------------------------- */
+/* --- one device, many sources ----------------------------------------------------------------- */
 
 static void what_a_source_lists_is_in_force_at_once(void **state)
 {
@@ -137,7 +137,7 @@ static void a_source_changes_its_mind(void **state)
 	scene_verify_clean(scene);
 }
 
-/* --- versions, pairs, ranges ------------------------------------------------------------------------------------------------- */
+/* --- versions, pairs, ranges ------------------------------------------------------------------ */
 
 static void a_version_is_listed_beside_its_device(void **state)
 {
@@ -164,7 +164,8 @@ static void versions_without_end_are_refused(void **state)
 
 	for (int svn = 0; svn < 16; svn++)
 		scene_put(scene, "gsma", scene_version(SCENE_IMEI, svn, WEIR_BLACK));
-	assert_int_equal(scene_change(scene, LISTS_PUT, "gsma", scene_version(SCENE_IMEI, 16, WEIR_BLACK), &result), -EINVAL);
+	assert_int_equal(scene_change(scene, LISTS_PUT, "gsma", scene_version(SCENE_IMEI, 16, WEIR_BLACK), &result),
+			 -EINVAL);
 	scene_verify_clean(scene);
 }
 
@@ -242,7 +243,7 @@ static void ranges_of_all_sources_lie_over_one_another(void **state)
 	scene_verify_clean(scene);
 }
 
-/* --- turns ---------------------------------------------------------------------------------------------------------------------- */
+/* --- turns ------------------------------------------------------------------------------------ */
 
 static int change_in_turn(struct scene *scene, enum lists_op op, struct list_row row, struct lists_result *result)
 {
@@ -324,7 +325,7 @@ static void a_turn_without_news_is_no_commit(void **state)
 	assert_int_equal(scene->told, 0);
 }
 
-/* --- told ----------------------------------------------------------------------------------------------------------------------- */
+/* --- told ------------------------------------------------------------------------------------- */
 
 static void who_turned_black_is_told_after_it_is_in_force(void **state)
 {
@@ -375,7 +376,7 @@ static void what_cannot_be_named_is_swept(void **state)
 	assert_int_equal(scene->sweeps, 2);
 }
 
-/* --- questions ------------------------------------------------------------------------------------------------------------------ */
+/* --- questions -------------------------------------------------------------------------------- */
 
 struct notes {
 	char text[4096];
@@ -422,7 +423,8 @@ static int on_event(const struct weir_event *event, void *data)
 {
 	note(data, "%llu %s%s %s %s by %s\n", (unsigned long long)event->serial, ledger_event_type_name(event->type),
 	     event->type == LEDGER_BATCH && event->batch.remove ? " off" : "", event->source,
-	     event->row.kind == LIST_PAIR ? pair_rule_name(event->row.rule) : colour_name(event->row.colour), event->actor);
+	     event->row.kind == LIST_PAIR ? pair_rule_name(event->row.rule) : colour_name(event->row.colour),
+	     event->actor);
 	return 0;
 }
 
@@ -434,7 +436,9 @@ static void a_devices_history_is_told_in_order(void **state)
 	scene_put(scene, "police", black(SCENE_IMEI));
 	scene_put(scene, "police", black(SCENE_IMEI + 1));
 	assert_int_equal(scene_import(scene, "gsma", LISTS_MERGE,
-				      "imei,list,imsi\n35209900176148,grey,\n35209900176148,,001010000000001\n", NULL, NULL), 0);
+				      "imei,list,imsi\n35209900176148,grey,\n35209900176148,,001010000000001\n", NULL,
+				      NULL),
+			 0);
 	scene_take(scene, "police", black(SCENE_IMEI));
 	assert_int_equal(scene_import(scene, "gsma", LISTS_MERGE, "imei\n35209900176149\n", NULL, NULL), 0);
 	assert_int_equal(scene_import(scene, "gsma", LISTS_REPLACE, "imei\n35209900176149\n", NULL, NULL), 0);
@@ -498,7 +502,7 @@ static void an_exported_list_imports_to_the_same_list(void **state)
 	scene_verify_clean(scene);
 }
 
-/* --- healing -------------------------------------------------------------------------------------------------------------------- */
+/* --- healing ---------------------------------------------------------------------------------- */
 
 static void a_scene_to_heal(struct scene *scene)
 {
@@ -636,7 +640,7 @@ static void changes_made_during_a_rebuild_are_in_force_after_it(void **state)
 	scene_verify_clean(scene);
 }
 
-/* --- verify sees ---------------------------------------------------------------------------------------------------------------- */
+/* --- verify sees ------------------------------------------------------------------------------ */
 
 struct tamper {
 	const char *finding;
@@ -645,8 +649,8 @@ struct tamper {
 
 static void set_device(struct register_writer *writer, uint64_t imei, uint8_t lists, uint16_t reason)
 {
-	struct register_device device = {.key = imei, .n_rows = lists != 0,
-		.row = {{.svn = WEIR_NO_SVN, .listing = {lists, reason}}}};
+	struct register_device device = {
+		.key = imei, .n_rows = lists != 0, .row = {{.svn = WEIR_NO_SVN, .listing = {lists, reason}}}};
 
 	register_set_device(writer, &device);
 }

@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -464,6 +465,7 @@ static pid_t start_reader(unsigned slots)
 		struct store *store = open_with((struct store_spec){.readers = 4});
 		struct store_txn txn[8];
 
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* no orphan where an assertion ends the test */
 		for (unsigned i = 0; i < slots; i++) {
 			if (store_read_begin(store, &txn[i]))
 				_exit(1);
