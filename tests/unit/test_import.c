@@ -307,6 +307,8 @@ static void one_import_at_a_time(void **state)
 
 static void a_file_that_cannot_be_read_is_refused(void **state)
 {
+	const struct lists_import_spec odd = {.source = "gsma", .defaults = {.reason = WEIR_N_REASONS}};
+	struct lists_import *import_;
 	struct scene *scene = *state;
 	struct weir_why why = {{0}};
 
@@ -315,6 +317,7 @@ static void a_file_that_cannot_be_read_is_refused(void **state)
 	assert_int_equal(scene_import(scene, "gsma", LISTS_MERGE, "name,colour\nx,y\n", NULL, &why), -EINVAL);
 	assert_non_null(strstr(why.text, "line 1"));
 	assert_int_equal(scene_import(scene, "Bad Name", LISTS_MERGE, "imei\n", NULL, &why), -EINVAL);
+	assert_int_equal(lists_import_begin(scene->lists, &odd, &import_, &why), -EINVAL);
 	assert_null(lists_import_current(scene->lists));
 }
 
