@@ -39,6 +39,7 @@ static const char *const fault_names[LIST_N_FAULTS] = {
 	[LIST_ROW_TOO_LONG] = "row-too-long",
 	[LIST_BAD_QUOTES] = "bad-quotes",
 	[LIST_CUT] = "cut",
+	[LIST_UNKNOWN_COLUMN] = "unknown-column",
 	[LIST_LINE_BREAK] = "line-break",
 	[LIST_CHECK_DIGIT] = "check-digit",
 	[LIST_LEADING_ZERO] = "leading-zero",
