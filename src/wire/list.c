@@ -128,8 +128,8 @@ static void name_column(struct list_reader *reader, unsigned at, const char *nam
 		known = true;
 	}
 	if (!known && !reader->ignored[0])
-		snprintf(reader->ignored, sizeof(reader->ignored), "there is no column list, and column %u is not known",
-			 at + 1);
+		snprintf(reader->ignored, sizeof(reader->ignored),
+			 "there is no column list, and column %u is not known", at + 1);
 }
 
 static void keep_cell(struct list_reader *reader, unsigned column, const char *s, size_t len)

@@ -63,7 +63,7 @@ enum list_fault {
 	LIST_ROW_TOO_LONG,  /* "row-too-long" */
 	LIST_BAD_QUOTES,    /* "bad-quotes": one inside a bare cell, or one that never closes */
 	LIST_CUT,           /* "cut": the last row has no line end and fewer cells than the header */
-	LIST_UNKNOWN_COLUMN, /* "unknown-column", remark: the header has no list, and one that is ignored: was it meant? */
+	LIST_UNKNOWN_COLUMN, /* "unknown-column", remark: no list, and one that is ignored: was it meant? */
 	LIST_LINE_BREAK,    /* "line-break", remark: a quoted cell holds line ends; two stray quotes look the same */
 	LIST_CHECK_DIGIT,   /* "check-digit", remark: taken; the check digit is neither right nor the spare 0 */
 	LIST_LEADING_ZERO,  /* "leading-zero", remark: taken; 14 digits among rows of 15, right behind a 0 */
