@@ -25,7 +25,8 @@ struct lists;
 #define LISTS_FLIPS_MAX 4096 /* named in one turn or slice */
 typedef void lists_flips_fn(uint64_t after_serial, uint64_t serial, const uint64_t *imeis, unsigned n, void *data);
 
-/* Opens ledger and register of the state directory; resumes and heals.  Long only after a crash or a lost register. */
+/* Opens ledger and register of the state directory; resumes and heals.  Long only after a crash or a lost register.
+ * -ESTALE where the register knows later changes than the ledger: it was made of another one. */
 int lists_open(const char *state_dir, int64_t now_ms, lists_flips_fn *flips, void *data, struct lists **lists,
 	       struct weir_why *why);
 void lists_close(struct lists *lists);

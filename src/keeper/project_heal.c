@@ -308,11 +308,31 @@ static int writer_open(struct lists *lists, struct weir_why *why)
 	return rc;
 }
 
+/* A register that knows later changes than the ledger was made of another ledger: a volume that is not mounted, a copy
+ * that was restored.  To follow such a ledger would free every device that it does not know; somebody must say so
+ * first. */
+static int refuse_lost_ledger(struct lists *lists, struct weir_why *why)
+{
+	struct register_meta meta;
+	struct ledger_head head;
+
+	ledger_head(lists->ledger, &head);
+	if (register_meta(register_writer_reader(lists->writer), &meta) < 0 || meta.serial <= head.serial)
+		return 0;
+	return why_set(why, -ESTALE,
+		       "the register knows change %llu, but the ledger in %.80s ends with %llu: is it the right one?  "
+		       "If so, remove the link %.80s/register first",
+		       (unsigned long long)meta.serial, lists->state_dir, (unsigned long long)head.serial,
+		       lists->state_dir);
+}
+
 int project_open(struct lists *lists, struct weir_why *why)
 {
 	struct ledger_head head;
 	int rc = writer_open(lists, why);
 
+	if (rc == 0)
+		rc = refuse_lost_ledger(lists, why);
 	if (rc < 0)
 		return rc;
 	if (rc == 1 || lists->register_damaged || !register_fits(lists, &head))

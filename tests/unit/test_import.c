@@ -131,13 +131,13 @@ static void every_kind_of_row_comes_in_force(void **state)
 	struct lists_receipt receipt;
 
 	import(scene, "gsma", LISTS_MERGE,
-	       "imei,tac,from,to,list,imsi,pair,reason\n"
-	       "352099001761481,,,,black,,,stolen\n"
-	       "3520990017614905,,,,grey,,,\n"
-	       ",35000000,,,black,,,\n"
-	       ",,36000000000000,36000000000009,white,,,\n"
-	       "352099001761481,,,,,001010000000001,allow,\n"
-	       "352099001761499,,,,,001010000000002,fixed,\n",
+	       "imei,svn,tac,from,to,list,imsi,pair,reason\n"
+	       "352099001761481,,,,,black,,,stolen\n"
+	       "352099001761499,05,,,,grey,,,\n"
+	       ",,35000000,,,black,,,\n"
+	       ",,,36000000000000,36000000000009,white,,,\n"
+	       "352099001761481,,,,,,001010000000001,allow,\n"
+	       "352099001761499,,,,,,001010000000002,fixed,\n",
 	       &receipt);
 	assert_int_equal(receipt.rows, 6);
 	assert_int_equal(receipt.added, 6);
@@ -220,8 +220,8 @@ static void replacing_takes_off_what_the_file_lacks_and_only_its_sources(void **
 
 	scene_put(scene, "police", scene_device(SCENE_IMEI, WEIR_BLACK, 0));
 	import(scene, "gsma", LISTS_MERGE,
-	       "imei,list,imsi,tac\n35209900176148,black,,\n3520990017614877,black,,\n35209900176149,black,,\n"
-	       "35209900176148,,001010000000001,\n,black,,35000000\n,black,,35000001\n",
+	       "imei,svn,list,imsi,tac\n35209900176148,,black,,\n35209900176148,77,black,,\n35209900176149,,black,,\n"
+	       "35209900176148,,,001010000000001,\n,,black,,35000000\n,,black,,35000001\n",
 	       NULL);
 	import(scene, "gsma", LISTS_REPLACE,
 	       "imei,list,imsi,tac\n35209900176149,black,,\n35209900176150,black,,\n,black,,35000001\n", &receipt);
@@ -231,10 +231,10 @@ static void replacing_takes_off_what_the_file_lacks_and_only_its_sources(void **
 	assert_int_equal(receipt.turned_black, 1);
 	assert_int_equal(receipt.turned_from_black, 0); /* the police still list it */
 	text = scene_export(scene, NULL);
-	assert_string_equal(text, "352099001761481,,,,black,,,none,police\n"
-				  "352099001761499,,,,black,,,none,gsma\n"
-				  "352099001761507,,,,black,,,none,gsma\n"
-				  ",35000001,,,black,,,none,gsma\n");
+	assert_string_equal(text, "352099001761481,,,,,black,,,none,police\n"
+				  "352099001761499,,,,,black,,,none,gsma\n"
+				  "352099001761507,,,,,black,,,none,gsma\n"
+				  ",,35000001,,,black,,,none,gsma\n");
 	free(text);
 	import(scene, "gsma", LISTS_REPLACE, "imei\n", &receipt); /* a header alone is a list of none */
 	assert_int_equal(receipt.removed, 3);
