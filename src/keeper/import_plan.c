@@ -180,7 +180,7 @@ static void device_settle(struct plan *plan, const struct device_words *words)
 	is_black = merge_colour(&after) == WEIR_BLACK;
 	plan->counts.turned_black += is_black && !was_black;
 	plan->counts.turned_from_black += was_black && !is_black;
-	if (!plan->dry && merge_newly_black(&before, &after))
+	if (!plan->dry && merge_may_turn_black(&before, &after))
 		touch_flip(plan->touched, words->imei);
 	if (after.n_rows == 1 && after.row[0].svn == WEIR_NO_SVN) {
 		out.lists = after.row[0].listing.lists;

@@ -286,10 +286,7 @@ static int change_device(struct step *step)
 	rc = words_apply(&lists->after, words, &entry, put);
 	if (rc < 0)
 		return store_failed(lists, rc, step->why);
-	if (merge_device(&lists->after, &after) > 0 && put)
-		return why_set(step->why, -EINVAL,
-			       "device %s would be listed with more than 15 software versions; list the device",
-			       mask_imei(masked, row->from));
+	merge_device(&lists->after, &after);
 	rc = step_source(step);
 	if (rc == 0)
 		rc = device_write(step, found, ledger_key(row->from, row->svn, step->source));
@@ -297,7 +294,7 @@ static int change_device(struct step *step)
 		return rc;
 	step->result->after = merge_colour(&after);
 	touch_imei(&lists->touched, row->from);
-	if (merge_newly_black(&before, &after))
+	if (merge_may_turn_black(&before, &after))
 		touch_flip(&lists->touched, row->from);
 	return 0;
 }
@@ -352,12 +349,13 @@ static int item_write(struct step *step, enum ledger_items table, struct ledger_
 	return rc < 0 ? store_failed(step->lists, rc, step->why) : 0;
 }
 
-static void item_touch(struct lists *lists, enum ledger_items table, const struct ledger_item *item, bool put)
+static void item_touch(struct lists *lists, enum ledger_items table, const struct ledger_item *item, bool put,
+		       bool replaced)
 {
 	if (table == LEDGER_RANGES) {
 		lists->touched.ranges = true;
 		lists->touched.sweep |=
-			!put || item->what == WEIR_BLACK; /* a narrower white one gone may leave black */
+			!put || replaced || item->what == WEIR_BLACK; /* a white one gone may leave black */
 		return;
 	}
 	touch_pair(&lists->touched, item->a, item->b);
@@ -395,7 +393,7 @@ static int change_item(struct step *step)
 	rc = item_write(step, table, &item, there);
 	if (rc < 0)
 		return rc;
-	item_touch(lists, table, &item, put);
+	item_touch(lists, table, &item, put, there != NULL);
 	return 0;
 }
 

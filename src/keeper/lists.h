@@ -8,8 +8,12 @@
  *         ->  told (the caller's reply; the gate's hint for what turned black)
  *
  * The merged verdict of a device is the union of the lists that its sources put it on, computed here and never when a
- * core asks.  The register's serial trails the ledger's only between the two commits; lists_open heals what a crash
- * left between them, and rebuilds a register that is missing, damaged or of another epoch.
+ * core asks.  The register has room for a device's own row and 15 of its versions (16 where it has no own row).  Where
+ * more are listed, the least grave find no room, and the gravest colour among those widens to the device's own row, as
+ * if the device were listed so: nothing that is listed is in force more mildly than it was meant.
+ *
+ * The register's serial trails the ledger's only between the two commits; lists_open heals what a crash left between
+ * them, and rebuilds a register that is missing, damaged or of another epoch.
  *
  * An import is a stream: feed, finish (checked, nothing changed yet), then commit and step until done. */
 #pragma once
@@ -18,9 +22,11 @@
 
 struct lists;
 
-/* What turned black, after it is in force: by the events in (after_serial, serial], as in wire/sighting.h.  Where more
- * turned black than can be named (a large import, a healed or rebuilt register, a range, a fixed SIM), n is 0 and
- * after_serial is LISTS_SWEEP: no gate has seen that serial, so each notices the gap and looks at everybody. */
+/* What turned black or may have, after it is in force; whoever is told asks the register again.  A device is named too
+ * where nothing lists it any more, or one of its versions, since a range or the policy speaks then.  By the events in
+ * (after_serial, serial], as in wire/sighting.h.  Where more turned black than can be named (a large import, a healed or
+ * rebuilt register, a range, a fixed SIM), n is 0 and after_serial is LISTS_SWEEP: no gate has seen that serial, so each
+ * notices the gap and looks at everybody. */
 #define LISTS_SWEEP     UINT64_MAX
 #define LISTS_FLIPS_MAX 4096 /* named in one turn or slice */
 typedef void lists_flips_fn(uint64_t after_serial, uint64_t serial, const uint64_t *imeis, unsigned n, void *data);
@@ -58,7 +64,9 @@ struct lists_change {
 struct lists_result {
 	uint64_t serial;                /* of the event; the unchanged head where nothing changed */
 	bool changed;                   /* false: it was so already (put), or was not there (remove) */
-	enum weir_colour before, after; /* merged, of the device; UNKNOWN for ranges and pairs */
+	/* The gravest that the sources list the device with, or one of its versions: UNKNOWN where none does (even in a
+	 * listed range), and for changes of ranges and pairs. */
+	enum weir_colour before, after;
 	unsigned others;                /* sources that still list the device */
 };
 

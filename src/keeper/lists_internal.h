@@ -68,12 +68,12 @@ struct lists {
 
 /* --- project_merge.c: pure -------------------------------------------------------------------- */
 
-/* What the register says of a device on which the sources say this.  More than 16 versions: the gravest stay. Returns
- * how many versions found no room. */
-unsigned merge_device(const struct device_words *words, struct register_device *device);
+/* What the register says of a device on which the sources say this; of versions that find no room, see lists.h. */
+void merge_device(const struct device_words *words, struct register_device *device);
 enum weir_colour merge_colour(const struct register_device *device);
-/* Is any of its versions black now that was not? */
-bool merge_newly_black(const struct register_device *before, const struct register_device *after);
+/* May any of its versions be black now that was not?  Yes too where the lists say nothing any more: a range may, or the
+ * policy. */
+bool merge_may_turn_black(const struct register_device *before, const struct register_device *after);
 /* The rules of all sources on one pair: deny beats allow; fixed stands beside them. */
 struct merged_pair {
 	enum weir_pair_rule rule;
