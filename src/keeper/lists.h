@@ -24,9 +24,9 @@ struct lists;
 
 /* What turned black or may have, after it is in force; whoever is told asks the register again.  A device is named too
  * where nothing lists it any more, or one of its versions, since a range or the policy speaks then.  By the events in
- * (after_serial, serial], as in wire/sighting.h.  Where more turned black than can be named (a large import, a healed or
- * rebuilt register, a range, a fixed SIM), n is 0 and after_serial is LISTS_SWEEP: no gate has seen that serial, so each
- * notices the gap and looks at everybody. */
+ * (after_serial, serial], as in wire/sighting.h.  Where more turned black than can be named (a large import, a healed
+ * or rebuilt register, a range, a fixed SIM), n is 0 and after_serial is LISTS_SWEEP: no gate has seen that serial, so
+ * each notices the gap and looks at everybody. */
 #define LISTS_SWEEP     UINT64_MAX
 #define LISTS_FLIPS_MAX 4096 /* named in one turn or slice */
 typedef void lists_flips_fn(uint64_t after_serial, uint64_t serial, const uint64_t *imeis, unsigned n, void *data);

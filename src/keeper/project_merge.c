@@ -228,7 +228,8 @@ static uint8_t version_lists(const struct register_device *device, int8_t svn)
 	return row ? row->listing.lists : WEIR_ON_NONE;
 }
 
-/* Whoever was on the black list was black before (black over grey over white), and white or grey alone is not black now.  On no list, a range or the policy speaks. */
+/* Who was on the black list was black, and white or grey alone is not black.  On no list, a range or the policy speaks.
+ */
 static bool version_may_turn_black(const struct register_device *before, const struct register_device *after,
 				   int8_t svn)
 {
