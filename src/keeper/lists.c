@@ -33,10 +33,11 @@ int lists_open(const char *state_dir, int64_t now_ms, lists_flips_fn *flips, voi
 	rc = lists->state_dir ? ledger_open(state_dir, now_ms, &lists->ledger, why) : -ENOMEM;
 	if (rc == 0)
 		rc = import_resume(lists, why);
-	if (rc == 0)
-		rc = project_open(lists, why);
-	if (rc == 0)
-		rc = project_heal(lists, why);
+	if (rc == 0) {
+		do
+			rc = project_heal(lists, why);
+		while (rc == 1);
+	}
 	if (rc == 0) {
 		rc = import_catch_up(lists);
 		if (rc < 0)
@@ -89,6 +90,12 @@ void lists_tune(struct lists *lists, const struct lists_tuning *tuning)
 		lists->tuning.store_bytes = tuning->store_bytes;
 	if (tuning->runs_in_memory)
 		lists->tuning.runs_in_memory = tuning->runs_in_memory;
+}
+
+void lists_tend(struct lists *lists)
+{
+	if (lists->writer)
+		register_writer_tend(lists->writer);
 }
 
 /* --- checks ----------------------------------------------------------------------------------- */

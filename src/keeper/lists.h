@@ -80,7 +80,10 @@ int lists_change(struct lists *lists, const struct lists_change *change, struct 
  */
 int lists_commit(struct lists *lists);
 uint64_t lists_lag(struct lists *lists);
-int lists_heal(struct lists *lists, int64_t now_ms); /* try again; call each second while there is lag */
+/* Try again, a slice a call: 1 call again soon, 0 done, <0 not now.  Call each second while there is lag. */
+int lists_heal(struct lists *lists);
+/* Every second or so: gives back what dead or slow readers of the register held on to. */
+void lists_tend(struct lists *lists);
 
 /* --- imports ---------------------------------------------------------------------------------- */
 

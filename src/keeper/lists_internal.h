@@ -38,8 +38,10 @@ struct rebuild {
 		REBUILD_DEVICES,
 		REBUILD_PAIRS,
 		REBUILD_RANGES,
-		REBUILD_SWITCH
+		REBUILD_SWITCH,
+		REBUILD_REPLAY /* the new generation is current; what came since the rebuild began follows */
 	} phase;
+	bool healing; /* lists_heal goes on with it */
 	uint64_t place;
 	struct ledger_item pair;
 	uint64_t serial; /* the ledger's when it began: what came later is replayed at the end */
@@ -126,7 +128,7 @@ void project_tell(struct lists *lists, struct touched *touched);
 
 /* --- project_heal.c --------------------------------------------------------------------------- */
 
-int project_open(struct lists *lists, struct weir_why *why);
+/* Opens the register where it must be, and brings it to the ledger's head, a slice a call: 1 call again, 0 done. */
 int project_heal(struct lists *lists, struct weir_why *why);
 
 /* --- import*.c -------------------------------------------------------------------------------- */

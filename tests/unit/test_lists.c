@@ -5,7 +5,7 @@
  * or made anew whatever happened to it. */
 
 #define _GNU_SOURCE /* asprintf */
-#include "keeper/lists.h"
+#include "keeper/lists_internal.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -681,7 +681,7 @@ static void changes_made_during_a_rebuild_are_in_force_after_it(void **state)
 			scene_put(scene, "desk", black(SCENE_IMEI + 115));
 			scene_take(scene, "police", black(SCENE_IMEI + 100));
 			assert_true(lists_lag(scene->lists) >= 3);
-			assert_int_equal(lists_heal(scene->lists, 1), -EBUSY);
+			assert_int_equal(lists_heal(scene->lists), -EBUSY);
 		}
 	} while (rc == 1);
 	assert_int_equal(rc, 0);
@@ -691,6 +691,38 @@ static void changes_made_during_a_rebuild_are_in_force_after_it(void **state)
 	assert_int_equal(scene_ask(scene, SCENE_IMEI + 100, WEIR_NO_SVN, 0).device.lists, WEIR_ON_NONE);
 	assert_int_equal(register_meta(lists_register(scene->lists), &after), 0);
 	assert_int_equal(after.generation, before.generation + 1);
+	scene_verify_clean(scene);
+}
+
+/* A register found damaged while the keeper runs is made anew without stopping the loop, and changes go on. */
+static void healing_goes_in_slices(void **state)
+{
+	const struct lists_tuning tuning = {.slice_rows = 3};
+	struct scene *scene = *state;
+	struct weir_why why;
+	unsigned calls = 0;
+
+	lists_tune(scene->lists, &tuning);
+	a_scene_to_heal(scene);
+	for (unsigned i = 0; i < 20; i++)
+		scene_put(scene, "police", black(SCENE_IMEI + 100 + i));
+	scene->lists->register_broken = scene->lists->register_damaged = true;
+	scene->sweeps = 0;
+	for (int rc = 1; rc == 1; calls++) {
+		assert_true(lists_lag(scene->lists) > 0);
+		rc = lists_heal(scene->lists);
+		assert_true(rc >= 0);
+		if (calls == 3) {
+			scene_put(scene, "police", black(SCENE_IMEI + 1));
+			assert_int_equal(lists_rebuild_begin(scene->lists, &why), -EBUSY);
+		}
+	}
+	assert_true(calls > 8);
+	assert_int_equal(lists_lag(scene->lists), 0);
+	assert_true(scene->sweeps > 0);
+	assert_int_equal(scene_ask(scene, SCENE_IMEI + 1, WEIR_NO_SVN, 0).device.lists, BLACK);
+	scene_verify_clean(scene);
+	scene_reopen(scene);
 	scene_verify_clean(scene);
 }
 
@@ -840,6 +872,7 @@ int main(void)
 		TEST(a_register_of_another_ledger_is_not_believed),
 		TEST(a_batch_behind_the_register_means_a_rebuild),
 		TEST(changes_made_during_a_rebuild_are_in_force_after_it),
+		TEST(healing_goes_in_slices),
 		TEST(a_register_that_says_something_else_is_found),
 	};
 
