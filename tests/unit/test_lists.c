@@ -726,6 +726,63 @@ static void healing_goes_in_slices(void **state)
 	scene_verify_clean(scene);
 }
 
+/* --- commits that fail ------------------------------------------------------------------------ */
+
+/* The next commit's failure: none, said although it reached the disk, or true. */
+static enum {
+	FAILS_NOT,
+	FAILS_LATE,
+	FAILS
+} next_commit;
+
+int __real_store_commit(struct store_txn *txn); /* the linker's name */
+int __wrap_store_commit(struct store_txn *txn); /* the linker's name */
+
+int __wrap_store_commit(struct store_txn *txn)
+{
+	int mode = next_commit, rc = 0;
+
+	next_commit = FAILS_NOT;
+	if (mode == FAILS)
+		store_abort(txn);
+	else
+		rc = __real_store_commit(txn);
+	return mode == FAILS_NOT ? rc : -ENOSPC;
+}
+
+static int put_when(struct scene *scene, uint64_t imei, int mode)
+{
+	const struct lists_change change = {.source = "police", .actor = "test", .row = black(imei)};
+	struct lists_result result;
+	struct weir_why why;
+
+	assert_int_equal(lists_begin(scene->lists, 1), 0);
+	assert_int_equal(lists_change(scene->lists, &change, &result, &why), 0);
+	next_commit = mode;
+	return lists_commit(scene->lists);
+}
+
+/* What a commit that failed says of itself is not believed: the ledger is opened again and asked. */
+static void a_failed_commit_is_what_the_disk_says(void **state)
+{
+	struct scene *scene = *state;
+	uint64_t head;
+
+	scene_put(scene, "police", black(SCENE_IMEI));
+	head = head_of(scene);
+	assert_int_equal(put_when(scene, SCENE_IMEI + 1, FAILS), -ENOSPC);
+	assert_int_equal(head_of(scene), head);
+	assert_int_equal(scene_ask(scene, SCENE_IMEI + 1, WEIR_NO_SVN, 0).device.lists, WEIR_ON_NONE);
+	assert_int_equal(put_when(scene, SCENE_IMEI + 2, FAILS_LATE), 0);
+	assert_int_equal(head_of(scene), head + 1);
+	assert_int_equal(lists_lag(scene->lists), 0);
+	assert_int_equal(scene_ask(scene, SCENE_IMEI + 2, WEIR_NO_SVN, 0).device.lists, BLACK);
+	scene_put(scene, "gsma", black(SCENE_IMEI + 3));
+	scene_verify_clean(scene);
+	scene_reopen(scene);
+	scene_verify_clean(scene);
+}
+
 /* --- verify sees ------------------------------------------------------------------------------ */
 
 struct tamper {
@@ -873,6 +930,7 @@ int main(void)
 		TEST(a_batch_behind_the_register_means_a_rebuild),
 		TEST(changes_made_during_a_rebuild_are_in_force_after_it),
 		TEST(healing_goes_in_slices),
+		TEST(a_failed_commit_is_what_the_disk_says),
 		TEST(a_register_that_says_something_else_is_found),
 	};
 
