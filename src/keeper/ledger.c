@@ -325,12 +325,11 @@ static int ledger_load(struct ledger *ledger, struct weir_why *why)
 	return ledger->broken ? -EUCLEAN : rc;
 }
 
-int ledger_open(const char *state_dir, int64_t now_ms, struct ledger **out, struct weir_why *why)
+int ledger_open(const char *state_dir, struct ledger **out, struct weir_why *why)
 {
 	struct ledger *ledger = calloc(1, sizeof(*ledger));
 	int rc;
 
-	(void)now_ms;
 	*out = NULL;
 	if (!ledger)
 		return why_set(why, -ENOMEM, "out of memory");

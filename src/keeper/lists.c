@@ -17,7 +17,7 @@
 static const struct lists_tuning tuning_default = {
 	.slice_rows = 200000, .run_rows = 1u << 20, .runs_in_memory = 12, .store_bytes = 24u << 20};
 
-int lists_open(const char *state_dir, int64_t now_ms, lists_flips_fn *flips, void *data, struct lists **out,
+int lists_open(const char *state_dir, lists_flips_fn *flips, void *data, struct lists **out,
 	       struct weir_why *why)
 {
 	struct lists *lists = calloc(1, sizeof(*lists));
@@ -30,7 +30,7 @@ int lists_open(const char *state_dir, int64_t now_ms, lists_flips_fn *flips, voi
 	lists->flips = flips;
 	lists->data = data;
 	lists->state_dir = strdup(state_dir);
-	rc = lists->state_dir ? ledger_open(state_dir, now_ms, &lists->ledger, why) : -ENOMEM;
+	rc = lists->state_dir ? ledger_open(state_dir, &lists->ledger, why) : -ENOMEM;
 	if (rc == 0)
 		rc = import_resume(lists, why);
 	if (rc == 0) {
@@ -174,16 +174,6 @@ static int step_event(struct step *step, const struct list_row *row)
 	return 0;
 }
 
-/* Where the device's own statement of this source and version stands among the words, or would. */
-static struct ledger_entry *words_find(struct device_words *words, uint64_t key)
-{
-	for (unsigned i = 0; i < words->n; i++) {
-		if (words->entry[i].key == key)
-			return &words->entry[i];
-	}
-	return NULL;
-}
-
 static unsigned words_others(const struct device_words *words, unsigned source)
 {
 	unsigned others = 0, last = source;
@@ -207,27 +197,6 @@ static bool words_damaged_beside(const struct device_words *words, uint64_t key)
 			return true;
 	}
 	return false;
-}
-
-/* The words as they will be. */
-static int words_apply(struct device_words *after, const struct device_words *words, const struct ledger_entry *entry,
-		       bool put)
-{
-	bool placed = !put;
-	int rc = 0;
-
-	after->imei = words->imei;
-	after->n = 0;
-	after->damaged = false;
-	for (unsigned i = 0; rc == 0 && i < words->n; i++) {
-		if (!placed && words->entry[i].key >= entry->key) {
-			rc = words_add(after, entry);
-			placed = true;
-		}
-		if (rc == 0 && words->entry[i].key != entry->key)
-			rc = words_add(after, &words->entry[i]);
-	}
-	return rc == 0 && !placed ? words_add(after, entry) : rc;
 }
 
 static int device_load(struct lists *lists, uint64_t imei, struct device_words *words)

@@ -32,7 +32,7 @@ struct lists;
 typedef void lists_flips_fn(uint64_t after_serial, uint64_t serial, const uint64_t *imeis, unsigned n, void *data);
 
 /* Opens ledger and register of the state directory; resumes and heals.  Long only after a crash or a lost register. */
-int lists_open(const char *state_dir, int64_t now_ms, lists_flips_fn *flips, void *data, struct lists **lists,
+int lists_open(const char *state_dir, lists_flips_fn *flips, void *data, struct lists **lists,
 	       struct weir_why *why);
 void lists_close(struct lists *lists);
 struct ledger *lists_ledger(struct lists *lists);

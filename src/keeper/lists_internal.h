@@ -87,6 +87,11 @@ void merge_pair(const struct ledger_item *items, unsigned n, struct merged_pair 
 int words_add(struct device_words *words, const struct ledger_entry *entry);
 /* All entries of a device. The walk is left behind them. */
 int words_load(struct device_words *words, struct ledger_walk *walk, uint64_t imei);
+/* One source's word on one version; NULL where it has none. */
+const struct ledger_entry *words_find(const struct device_words *words, uint64_t key);
+/* after: the words with this entry (put) or without it. */
+int words_apply(struct device_words *after, const struct device_words *words, const struct ledger_entry *entry,
+		bool put);
 void words_free(struct device_words *words);
 
 void touch_imei(struct touched *touched, uint64_t imei);

@@ -177,7 +177,7 @@ static int start_lists(struct keeper *keeper, struct weir_why *why)
 	keeper->orders = orders_alloc(daemon_state_dir(), keeper->seen);
 	if (!keeper->orders)
 		return why_set(why, -ENOMEM, "no memory");
-	rc = lists_open(daemon_state_dir(), daemon_now_ms(), orders_flips, keeper->orders, &keeper->lists, why);
+	rc = lists_open(daemon_state_dir(), orders_flips, keeper->orders, &keeper->lists, why);
 	if (rc < 0)
 		return rc;
 	lists_tune(keeper->lists, &tuning);

@@ -55,6 +55,35 @@ int words_load(struct device_words *words, struct ledger_walk *walk, uint64_t im
 	return walk->err;
 }
 
+const struct ledger_entry *words_find(const struct device_words *words, uint64_t key)
+{
+	for (unsigned i = 0; i < words->n; i++) {
+		if (words->entry[i].key == key)
+			return &words->entry[i];
+	}
+	return NULL;
+}
+
+int words_apply(struct device_words *after, const struct device_words *words, const struct ledger_entry *entry,
+		       bool put)
+{
+	bool placed = !put;
+	int rc = 0;
+
+	after->imei = words->imei;
+	after->n = 0;
+	after->damaged = false;
+	for (unsigned i = 0; rc == 0 && i < words->n; i++) {
+		if (!placed && words->entry[i].key >= entry->key) {
+			rc = words_add(after, entry);
+			placed = true;
+		}
+		if (rc == 0 && words->entry[i].key != entry->key)
+			rc = words_add(after, &words->entry[i]);
+	}
+	return rc == 0 && !placed ? words_add(after, entry) : rc;
+}
+
 void words_free(struct device_words *words)
 {
 	free(words->entry);

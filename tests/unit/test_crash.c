@@ -240,7 +240,7 @@ static void __attribute__((noreturn)) child_run(const char *dir, uint64_t from, 
 	struct child child = {.now_ms = 1000};
 	struct weir_why why = {{0}};
 
-	must(lists_open(dir, 1, NULL, NULL, &child.lists, &why), why.text);
+	must(lists_open(dir, NULL, NULL, &child.lists, &why), why.text);
 	lists_tune(child.lists, &tuning);
 	for (uint64_t n = from;; n++) {
 		const struct thing thing = nth_thing(n);
