@@ -320,7 +320,7 @@ def test_two_keepers_do_not_share_a_directory():
                                 "-C", f"admin; listen 127.0.0.1 {api_lib.BASE + 12}"],
                                capture_output=True, text=True, timeout=20, env={**os.environ, "NOTIFY_SOCKET": ""})
         equal(other.returncode, 1)
-        contains(other.stderr, "another weir-keeper works in " + keeper.state)
+        contains(other.stderr, f"another weir-keeper (pid {keeper.process.pid}) works in {keeper.state}")
         for name in ("keeper.sock", "keeper.sightings"):
             assert os.path.exists(os.path.join(keeper.state, name)), name
         equal(keeper.put(device(A)).status, 200)

@@ -240,7 +240,7 @@ static void __attribute__((noreturn)) child_run(const char *dir, uint64_t from, 
 	struct child child = {.now_ms = 1000};
 	struct weir_why why = {{0}};
 
-	must(lists_open(dir, 1, NULL, NULL, &child.lists, &why), why.text);
+	must(lists_open(dir, NULL, NULL, &child.lists, &why), why.text);
 	lists_tune(child.lists, &tuning);
 	for (uint64_t n = from;; n++) {
 		const struct thing thing = nth_thing(n);
@@ -451,7 +451,7 @@ static void full_by_singles(struct scene *scene)
 		CHECK(put_one(scene, refused) < 0); /* it stays refused, in words, and does not fall over */
 	larger_disk(scene->dir);
 	for (unsigned i = 0; i < 3 && lists_lag(scene->lists); i++)
-		lists_heal(scene->lists, scene->now_ms);
+		lists_heal(scene->lists);
 	CHECK(lists_lag(scene->lists) == 0);
 	clean_or_die(scene);
 	CHECK(put_one(scene, 35000000000001) == 0); /* and goes on when there is room again */
@@ -496,7 +496,7 @@ static void full_register(struct scene *scene, bool next_change_heals)
 	CHECK(lists_lag(scene->lists) == 1);
 	CHECK(put_one(scene, ++last) == 0); /* still accepted: it is in the ledger */
 	CHECK(lists_lag(scene->lists) == 2);
-	CHECK(lists_heal(scene->lists, 1) < 0);
+	CHECK(lists_heal(scene->lists) < 0);
 	findings = scene_verify(scene);
 	CHECK(strstr(findings, "it lags by 2 and was not compared"));
 	free(findings);
@@ -507,7 +507,7 @@ static void full_register(struct scene *scene, bool next_change_heals)
 	if (next_change_heals)
 		CHECK(put_one(scene, first + 100000) == 0); /* what was left behind comes in force with it */
 	else
-		CHECK(lists_heal(scene->lists, 1) == 0);
+		CHECK(lists_heal(scene->lists) == 0);
 	CHECK(lists_lag(scene->lists) == 0);
 	CHECK(scene->sweeps == 1);
 	CHECK(scene_ask(scene, last, WEIR_NO_SVN, 0).device.lists == WEIR_ON(WEIR_BLACK));
