@@ -15,7 +15,8 @@
 
 struct turn;
 
-/* err 0: done and in force where nothing lags, result says what; -EBUSY: later; -EINVAL with why; -ENOSPC, -EIO: nothing of it happened. */
+/* err 0: durable, and in force where nothing lags, result says what; -EBUSY: later; -EINVAL with why; -ENOSPC, -EIO:
+ * nothing of it happened. */
 typedef void turn_done_fn(void *data, int err, const struct lists_result *result, const struct weir_why *why);
 
 struct turn *turn_alloc(struct lists *lists);

@@ -117,7 +117,7 @@ def test_what_waits_for_the_register_is_not_in_force():
                                    "after": "black", "others": 0, "entry": {"kind": "device"}, "imei": A})
                 sock = server.accept()[0]
                 sock.recv(65536)
-                sock.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+                sock.sendall(b"HTTP/1.1 202 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
                              % (len(body), body.encode()))
                 sock.close()
         thread = threading.Thread(target=serve)
