@@ -25,6 +25,9 @@ uint16_t peers_id(struct peers *peers, enum weir_interface interface, const char
 uint16_t peers_find(const struct peers *peers, enum weir_interface interface, const char *name);
 /* By a name as sightings carry it: on any interface, and only the first len octets where it was cut there. */
 uint16_t peers_find_cut(const struct peers *peers, const char *name, size_t len);
+/* The same, and made at the first time; one that was cut gets its whole name from peers_id when the peer comes.  As it
+ * comes from a hint, a quarter of the table stays free for peers that are there. */
+uint16_t peers_id_cut(struct peers *peers, enum weir_interface interface, const char *name, size_t len);
 enum weir_interface peers_interface(const struct peers *peers, uint16_t id);
 const char *peers_name(const struct peers *peers, uint16_t id); /* NULL: no such id */
 unsigned peers_count(const struct peers *peers);

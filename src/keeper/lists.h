@@ -86,8 +86,6 @@ int lists_commit(struct lists *lists);
 uint64_t lists_lag(struct lists *lists);
 /* Try again, a slice a call: 1 call again soon, 0 done, <0 not now.  Call each second while there is lag. */
 int lists_heal(struct lists *lists);
-/* Every second or so: gives back what dead or slow readers of the register held on to. */
-void lists_tend(struct lists *lists);
 
 /* --- imports ---------------------------------------------------------------------------------- */
 

@@ -24,6 +24,7 @@
 #include "keeper/seen.h"
 #include "keeper/seen_orders.h"
 #include "keeper/turn.h"
+#include "register/register.h"
 
 #define SLICE_ROWS 40000 /* of long work at once: some 50 ms, what a single request may have to wait */
 
@@ -168,6 +169,24 @@ static void start_seen(struct keeper *keeper)
 		LOGP(DSEEN, LOGL_ERROR, "no sightings will come: %s\n", why.text);
 }
 
+static int ask_register(const struct weir_query *queries, struct weir_facts *facts, unsigned n, void *data)
+{
+	struct keeper *keeper = data;
+
+	return register_lookup(keeper->lists ? lists_register(keeper->lists) : NULL, queries, facts, n);
+}
+
+/* What a gate was told before our start is not known: it is told from the start. */
+static void start_orders(struct keeper *keeper)
+{
+	struct weir_register *reg = lists_register(keeper->lists);
+	struct register_meta meta;
+
+	orders_set_register(keeper->orders, ask_register, keeper);
+	if (reg && register_meta(reg, &meta) == 0)
+		orders_flips(LISTS_SWEEP, meta.serial, NULL, 0, keeper->orders);
+}
+
 static int start_lists(struct keeper *keeper, struct weir_why *why)
 {
 	const struct lists_tuning tuning = {.slice_rows = SLICE_ROWS};
@@ -180,6 +199,7 @@ static int start_lists(struct keeper *keeper, struct weir_why *why)
 	rc = lists_open(daemon_state_dir(), orders_flips, keeper->orders, &keeper->lists, why);
 	if (rc < 0)
 		return rc;
+	start_orders(keeper);
 	lists_tune(keeper->lists, &tuning);
 	rc = lists_source_make(keeper->lists, KEEPER_LOCAL_SOURCE, "keeper", daemon_now_ms(), why);
 	if (rc < 0)

@@ -288,6 +288,12 @@ static void a_cut_name_finds_the_whole_one(void **state)
 	assert_int_equal(peers_find_cut(peers, "MSC-00-00-00-00-00-01", 40), id);
 	assert_int_equal(peers_find_cut(peers, "MSC-00-00-", 10), id);
 	assert_int_equal(peers_find_cut(peers, "MSC-00-00", 10), PEER_NONE); /* shorter than the cut: it is whole */
+	id = peers_id_cut(peers, WEIR_IF_GSUP, "MSC-77-77-", 10);
+	assert_int_not_equal(id, PEER_NONE);
+	assert_int_equal(peers_id_cut(peers, WEIR_IF_GSUP, "MSC-77-77-", 10), id);
+	assert_int_equal(peers_id(peers, WEIR_IF_GSUP, "MSC-77-77-01"), id); /* it has its whole name now */
+	assert_string_equal(peers_name(peers, id), "MSC-77-77-01");
+	assert_int_not_equal(peers_id(peers, WEIR_IF_GSUP, "MSC-77-77-02"), id);
 	talloc_free(peers);
 }
 
