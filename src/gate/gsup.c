@@ -267,6 +267,7 @@ static const struct gsup_counter_row counter_rows[] = {
 	ROW(hlr_decided, "checks for which the HLR's answer came in time"),
 	ROW(hlr_late, "checks for which the HLR's answer did not come in time"),
 	ROW(hlr_crowded, "checks answered at once because too many waited for the HLR"),
+	ROW(hlr_untold, "checks answered here of which the HLR could not be told"),
 	ROW(alone_refused, "other requests refused because there is no HLR"),
 	ROW(cancels, "subscribers cancelled because their device turned black"),
 	ROW(cancel_done, "cancels that the peer confirmed"),

@@ -25,7 +25,7 @@
 
 enum gsup_state {
 	GSUP_IDENTITY, /* connected, name not known */
-	GSUP_UPSTREAM, /* known; the HLR does not have it yet, so the peer is not read */
+	GSUP_UPSTREAM, /* known; the HLR does not have it yet: checks are answered, the first other frame waits */
 	GSUP_PROXY,    /* frames pass */
 	GSUP_ALONE,    /* no HLR configured */
 };
