@@ -258,6 +258,7 @@ static const struct gsup_counter_row counter_rows[] = {
 	ROW(violated, "connections that broke the rules of the handshake"),
 	ROW(upstream_failed, "peers closed because the HLR could not be reached"),
 	ROW(upstream_dropped, "peers closed because the HLR closed"),
+	ROW(unnumbered, "peers that connected while as many as can be told apart were connected"),
 	ROW(from_peer, "frames from peers"),
 	ROW(to_peer, "frames passed on to peers"),
 	ROW(from_hlr, "frames from the HLR"),

@@ -60,6 +60,7 @@ struct traffic;
 
 struct gsup_counters {
 	uint64_t connected, replaced, stranger, unidentified, violated, upstream_failed, upstream_dropped;
+	uint64_t unnumbered; /* no id left: block now cannot find the peer */
 	uint64_t from_peer, to_peer, from_hlr, to_hlr; /* frames; to_hlr and to_peer count what was passed on */
 	uint64_t told_hlr;                             /* checks answered by us and passed on */
 	uint64_t absorbed;                             /* the HLR's answers to those */

@@ -58,6 +58,7 @@ void gsup_session_end(struct gsup_session *s, enum traffic_end end)
 	s->ending = true;
 	gsup_wait_release(s);
 	gsup_cancel_release(s);
+	peers_left(s->gsup->peers, s->peer.id);
 	s->down = s->up = NULL;
 	if (down) {
 		down->data = NULL;
@@ -167,6 +168,12 @@ static int take_identity(struct gsup_session *s, const struct ipa_frame *frame)
 		.terms = policy_terms(gsup->check->policy, WEIR_IF_GSUP, s->name),
 		.id = peers_id(gsup->peers, WEIR_IF_GSUP, s->name),
 	};
+	if (s->peer.id == PEER_NONE) {
+		gsup->counters.unnumbered++;
+		if (gripe_now(&gsup->quarrels, &s->down->remote, traffic_now_us(gsup->traffic)))
+			LOGSESSION(s, LOGL_ERROR, "more than %u peers: its subscribers cannot be thrown off\n",
+				   PEERS_MAX);
+	}
 	gsup->counters.connected++;
 	s->state = GSUP_UPSTREAM;
 	traffic_send(s->down, ccm_id_ack_frame, sizeof(ccm_id_ack_frame));
