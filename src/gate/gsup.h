@@ -62,11 +62,12 @@ struct gsup_counters {
 	uint64_t connected, replaced, stranger, unidentified, violated, upstream_failed, upstream_dropped;
 	uint64_t unnumbered; /* no id left: block now cannot find the peer */
 	uint64_t from_peer, to_peer, from_hlr, to_hlr; /* frames; to_hlr and to_peer count what was passed on */
-	uint64_t told_hlr;                             /* checks answered by us and passed on */
+	uint64_t told_hlr;                             /* accepted checks whose copy was passed on, in any mode */
 	uint64_t absorbed;                             /* the HLR's answers to those */
 	uint64_t hlr_decided;                          /* wait mode: the HLR's answer was relayed */
 	uint64_t hlr_late;                             /* wait mode: ours went out */
 	uint64_t hlr_crowded;                          /* wait mode: no place to wait, ours went out at once */
+	uint64_t hlr_turned; /* wait mode: the device turned black meanwhile, ours went out as a refusal */
 	uint64_t hlr_untold;                           /* checks answered, but no room or no HLR yet for their copy */
 	uint64_t alone_refused;                        /* requests answered with an error because there is no HLR */
 	uint64_t cancels, cancel_done, cancel_failed, cancel_lost; /* sent; result; error; no session, room or place */

@@ -142,7 +142,7 @@ static int encode_answer(const struct gsup_view *view, const struct weir_verdict
 
 /* Tell the HLR of an accepted check.  True where its answer is waited for, ours kept back. */
 static bool tell_hlr(struct gsup_session *s, const struct ipa_frame *frame, bool has_room,
-		     const struct weir_query *query, const uint8_t *answer, size_t len)
+		     const struct gsup_view *view, const struct weir_query *query, const uint8_t *answer, size_t len)
 {
 	struct gsup *gsup = s->gsup;
 
@@ -152,12 +152,12 @@ static bool tell_hlr(struct gsup_session *s, const struct ipa_frame *frame, bool
 		gsup->counters.hlr_untold++;
 		return false;
 	}
-	if (gsup->config->check_mode == GSUP_WAIT) {
-		if (gsup_wait_add(s, query->imsi, answer, len))
-			return true;
-		gsup->counters.hlr_crowded++;
-	}
 	gsup->counters.told_hlr++;
+	if (gsup->config->check_mode != GSUP_WAIT)
+		return false;
+	if (gsup_wait_add(s, query, view, answer, len))
+		return true;
+	gsup->counters.hlr_crowded++;
 	return false;
 }
 
@@ -174,7 +174,7 @@ static int answer_check(struct gsup_session *s, const struct ipa_frame *frame, b
 	if (len < 0)
 		return len; /* cannot be: collect counted it.  Rather no connection than no answer. */
 	s->checks++;
-	if (accepted && s->up && query->fault == WEIR_IMEI_OK && tell_hlr(s, frame, has_room, query, to, len))
+	if (accepted && s->up && query->fault == WEIR_IMEI_OK && tell_hlr(s, frame, has_room, view, query, to, len))
 		return 0;
 	traffic_commit(s->down, len);
 	return 0;
@@ -322,8 +322,9 @@ ssize_t gsup_frames_from_hlr(struct gsup_session *s, const uint8_t *octets, size
 
 	while ((n = ipa_frame_next(octets + taken, len - taken, &frame)) > 0) {
 		/* either the frame goes down, or a few octets of CCM go back up */
-		if (traffic_room(s->down) < n || traffic_room(s->up) < GSUP_ID_RESP_MAX) {
-			pause_for_room(s, s->up, traffic_room(s->down) < n ? s->down : s->up);
+		size_t need = n > GSUP_ANSWER_MAX ? n : GSUP_ANSWER_MAX;
+		if (traffic_room(s->down) < need || traffic_room(s->up) < GSUP_ID_RESP_MAX) {
+			pause_for_room(s, s->up, traffic_room(s->down) < need ? s->down : s->up);
 			break;
 		}
 		taken += n;

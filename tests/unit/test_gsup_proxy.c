@@ -654,6 +654,61 @@ static void who_waits_is_answered_at_the_stop(void **state)
 	assert_ended(s, msc);
 }
 
+/* From here on these subscribers are black. */
+static void turn_black(struct scene *s, const char *prefix)
+{
+	struct weir_imsi_rule rule = {
+		.action = WEIR_DO_BLACK, .restrictive = WEIR_DO_INHERIT, .unknown = WEIR_DO_INHERIT};
+	struct weir_policy_draft draft;
+
+	policy_draft_init(&draft);
+	assert_int_equal(imsi_prefix_from_text(prefix, strlen(prefix), &rule.prefix), 0);
+	draft.imsi_rules = &rule;
+	draft.n_imsi_rules = 1;
+	policy_free(s->check.policy);
+	s->check.policy = policy_alloc(&draft, NULL);
+	assert_non_null(s->check.policy);
+	gsup_policy_changed(s->gsup);
+}
+
+static void who_turns_black_while_he_waits_is_refused(void **state)
+{
+	struct scene *s = *state;
+	int hlr, msc = scene_peer(s, "MSC-1", &hlr);
+
+	check_mode(s, GSUP_WAIT);
+	for (unsigned i = 0; i < 3; i++)
+		put_frame(s, msc, check_frame(i < 2 ? WHITE : "001010000000002", IMEI));
+	assert_int_equal(counters(s)->told_hlr, 3);
+	turn_black(s, "00101");
+	put_frame(s, hlr, result_frame(WHITE, ACK)); /* the HLR's word comes too late */
+	assert_result(s, msc, WHITE, NACK);
+	assert_int_equal(gsup_cancel(s->gsup, id_of(s, "MSC-1"), imsi_of(WHITE), 49015420323751), 0);
+	scene_settle(s);
+	assert_result(s, msc, WHITE, NACK);
+	assert_int_equal(get(s, msc)->octets[4], 0x1c);
+	put_frame(s, hlr, result_frame(WHITE, ACK));
+	assert_quiet(s, msc);
+	scene_pass(s, 1000);
+	assert_result(s, msc, "001010000000002", NACK);
+	assert_int_equal(counters(s)->hlr_turned, 3);
+	assert_int_equal(counters(s)->hlr_decided, 0);
+	assert_int_equal(gsup_waiting(s->gsup), 0);
+}
+
+static void who_turned_black_is_refused_when_the_hlr_goes(void **state)
+{
+	struct scene *s = *state;
+	int hlr, msc = scene_peer(s, "MSC-1", &hlr);
+
+	check_mode(s, GSUP_WAIT);
+	put_frame(s, msc, check_frame(WHITE, IMEI));
+	turn_black(s, "00101");
+	close(hlr);
+	assert_result(s, msc, WHITE, NACK);
+	assert_ended(s, msc);
+}
+
 /* --- block now */
 
 static struct got *assert_cancel(struct scene *s, int msc, const char *imsi, uint8_t domain)
@@ -855,6 +910,8 @@ int main(void)
 		T(too_many_that_wait_are_answered_at_once),
 		T(who_waits_is_answered_when_the_hlr_goes),
 		T(who_waits_is_answered_at_the_stop),
+		T(who_turns_black_while_he_waits_is_refused),
+		T(who_turned_black_is_refused_when_the_hlr_goes),
 		T(a_cancel_goes_to_the_peer_and_its_answer_no_further),
 		T(a_cancel_that_the_peer_refuses_is_absorbed_too),
 		T(the_domain_is_what_the_peer_said_last),
