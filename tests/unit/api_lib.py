@@ -174,7 +174,15 @@ class Keeper:
         """A connected socket, with something sent on it."""
         sock = socket.socket(socket.AF_UNIX)
         sock.settimeout(timeout)
-        sock.connect(self.socket)
+        end = time.monotonic() + timeout
+        while True:
+            try:
+                sock.connect(self.socket)
+                break
+            except BlockingIOError:  # the queue of those who wait to be accepted is full
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.01)
         sock.sendall(data)
         return sock
 
