@@ -163,10 +163,18 @@ static bool level_decides(struct decision *d, enum weir_step step, const struct 
 		   "on several lists: black over grey over white");
 }
 
-/* 7 svn: this device with this software version is listed */
+/* 7 svn: this device with this software version is listed.  It is the same device as in step 8, only named more
+ * closely: a version may make it graver, and is lifted from nothing that the device itself is on. */
 static bool step_svn(struct decision *d)
 {
-	return level_decides(d, WEIR_STEP_SVN, &d->facts->svn);
+	const struct weir_listing *svn = &d->facts->svn, *device = &d->facts->device;
+	const enum weir_colour graver = lists_gravest(device->lists & ON_ANY);
+
+	if (!(svn->lists & ON_ANY) || !(device->lists & ON_ANY) || graver <= lists_gravest(svn->lists & ON_ANY))
+		return level_decides(d, WEIR_STEP_SVN, svn);
+	pass(d, WEIR_STEP_SVN, "this version is listed, the device more gravely");
+	return say(d, WEIR_STEP_OVERLAP, (enum weir_action)graver, device->reason,
+		   "on several lists: black over grey over white");
 }
 
 /* 8 device: this device is listed */

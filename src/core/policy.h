@@ -12,7 +12,8 @@
  *  5 store     the store could not answer: allow, deny or refuse, as configured; counted as failed, never silence
  *  6 pair      deny beats allow; a subscriber fixed to other devices is black, unless an allow pair names this one;
  *              at home is no verdict of its own
- *  7 svn       this device with this software version is listed
+ *  7 svn       this device with this software version is listed, and the device itself not more gravely (else 10
+ *              decides)
  *  8 device    this device is listed
  *  9 range     the narrowest range or TAC that holds the device is listed
  * 10 overlap   the level that spoke (7, 8 or 9) is on several lists: black over grey over white.  In restrictive mode,

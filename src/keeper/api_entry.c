@@ -163,9 +163,24 @@ static bool read_device(struct http_request *request, const char *text, struct e
 
 	if (!api_read_imei(request, text, &entry->reading))
 		return false;
-	row->from = row->to = entry->reading.imei.key;
-	row->svn = entry->reading.imei.svn;
+	row->from = row->to = entry->reading.imei.key; /* whatever version the form carries: the device is meant */
 	entry->remark = entry->reading.given_check > 0 && imei_check_is_wrong(&entry->reading);
+	return true;
+}
+
+/* ?svn=NN: only this software version of the device. */
+static bool read_svn(struct http_request *request, struct list_row *row)
+{
+	const char *text = http_target_query(http_target(request), "svn");
+	uint64_t svn;
+
+	if (!text)
+		return true;
+	if (strlen(text) != 2 || !read_digits(text, 2, &svn)) {
+		api_problem(request, 422, "svn", "a software version has 2 digits");
+		return false;
+	}
+	row->svn = (int8_t)svn;
 	return true;
 }
 
@@ -184,10 +199,9 @@ static bool read_path(struct http_request *request, struct entry_request *entry)
 	if (!read_device(request, value, entry))
 		return false;
 	if (strcmp(kind, "pairs") != 0)
-		return true;
+		return read_svn(request, row);
 	row->kind = LIST_PAIR;
 	row->colour = WEIR_UNKNOWN;
-	row->svn = WEIR_NO_SVN; /* a pair is of the device, whatever its software */
 	row->rule = WEIR_PAIR_ALLOW;
 	return api_read_imsi(request, target->segment[SEGMENT_IMSI], &row->imsi);
 }

@@ -134,8 +134,9 @@ int lists_import_begin(struct lists *lists, const struct lists_import_spec *spec
 		return why_set(why, -EBUSY, "another import (source %s) is under way", lists->import->spec.source);
 	if (!ledger_name_is_good(spec->source))
 		return why_set(why, -EINVAL, "a source's name is 1 to %d of a-z 0-9 - _ .", LEDGER_NAME_MAX);
-	if ((unsigned)spec->mode > LISTS_TAKE_OFF || (unsigned)spec->defaults.colour >= WEIR_UNKNOWN)
-		return why_set(why, -EINVAL, "the import's mode or list is not known");
+	if ((unsigned)spec->mode > LISTS_TAKE_OFF || (unsigned)spec->defaults.colour >= WEIR_UNKNOWN ||
+	    spec->defaults.reason >= WEIR_N_REASONS)
+		return why_set(why, -EINVAL, "the import's mode, list or reason is not known");
 	import = calloc(1, sizeof(*import));
 	if (!import)
 		return why_set(why, -ENOMEM, "out of memory");

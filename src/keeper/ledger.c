@@ -25,6 +25,8 @@ struct ledger_source_disk {
 	char name[LEDGER_NAME_MAX];
 } __attribute__((packed));
 
+_Static_assert(sizeof(struct ledger_meta_disk) == 96 && sizeof(struct ledger_source_disk) == 88, "doc/STORE.md");
+
 static const struct {
 	const char *name;
 	enum store_keys keys;
@@ -309,7 +311,7 @@ static int ledger_read(struct ledger *ledger, struct weir_why *why)
 static int ledger_load(struct ledger *ledger, struct weir_why *why)
 {
 	const struct store_spec spec = {
-		.dir = ledger->dir, .writer = true, .create = true, .map_bytes = (uint64_t)256 << 30};
+		.dir = ledger->dir, .writer = true, .create = true, .scrub = true, .map_bytes = (uint64_t)256 << 30};
 	int rc = store_open(&spec, &ledger->store, why);
 
 	if (rc < 0)

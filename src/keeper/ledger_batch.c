@@ -33,6 +33,8 @@ struct chunk_head {
 	uint8_t kind, spare[3];
 } __attribute__((packed));
 
+_Static_assert(sizeof(struct batch_disk) == 200 && sizeof(struct chunk_head) == 32, "doc/STORE.md");
+
 #define CHUNK_ROW_MAX 16 /* flags and delta 10, version 1, colour 1, reason 2 */
 #define CHUNK_ITEM    20
 

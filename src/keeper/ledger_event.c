@@ -34,6 +34,10 @@ struct event_batch_disk {
 	uint8_t digest[LEDGER_DIGEST];
 } __attribute__((packed));
 
+_Static_assert(sizeof(struct event_head_disk) == 32 && sizeof(struct event_row_disk) == 32 &&
+		       sizeof(struct event_batch_disk) == 56,
+	       "doc/STORE.md");
+
 #define EVENT_BODY_MAX 64
 #define EVENT_MAX                                                                                                      \
 	(sizeof(struct event_head_disk) + LEDGER_ACTOR_MAX + LEDGER_NAME_MAX + EVENT_BODY_MAX + 2 * LEDGER_DIGEST)

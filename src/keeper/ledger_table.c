@@ -28,6 +28,8 @@ struct item_disk {
 	uint64_t serial;
 } __attribute__((packed));
 
+_Static_assert(sizeof(struct entry_disk) == 12 && sizeof(struct item_disk) == 16, "doc/STORE.md");
+
 static const enum ledger_table item_table[] = {[LEDGER_RANGES] = LEDGER_T_RANGE, [LEDGER_PAIRS] = LEDGER_T_PAIR};
 
 /* --- sums ------------------------------------------------------------------------------------- */

@@ -91,6 +91,20 @@ void lists_tune(struct lists *lists, const struct lists_tuning *tuning)
 		lists->tuning.runs_in_memory = tuning->runs_in_memory;
 }
 
+static int tend_ledger(struct store *store)
+{
+	store_sweep(store);
+	return store_scrub(store);
+}
+
+void lists_tend(struct lists *lists)
+{
+	if (lists->writer)
+		register_writer_tend(lists->writer);
+	if (ledger_store(lists->ledger) && !ledger_is_writing(lists->ledger))
+		LEDGER_GUARDED(lists->ledger, tend_ledger(ledger_store(lists->ledger)));
+}
+
 /* --- checks ----------------------------------------------------------------------------------- */
 
 static int row_check(const struct list_row *row, struct weir_why *why)
@@ -99,7 +113,7 @@ static int row_check(const struct list_row *row, struct weir_why *why)
 		return why_set(why, -EINVAL, "the device is not 14 digits, or the range ends before it begins");
 	if (row->kind != LIST_RANGE && row->from != row->to)
 		return why_set(why, -EINVAL, "one device is wanted, not a range");
-	if (row->reason > LEDGER_REASON_MAX)
+	if (row->reason >= WEIR_N_REASONS)
 		return why_set(why, -EINVAL, "the reason %u is not known", row->reason);
 	if (row->kind == LIST_PAIR) {
 		if (row->imsi.packed == 0)

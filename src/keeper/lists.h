@@ -40,6 +40,8 @@ struct lists_tuning {
 	unsigned runs_in_memory; /* so many sorted runs stay in memory, others go to an unlinked file: 12 */
 };
 void lists_tune(struct lists *lists, const struct lists_tuning *tuning);
+/* Every few seconds: sweeps slots of dead readers, overwrites what was freed. */
+void lists_tend(struct lists *lists);
 
 /* --- single changes: begin, any number of change, commit; then everybody is told -------------- */
 
@@ -71,8 +73,11 @@ int lists_change(struct lists *lists, const struct lists_change *change, struct 
  * Where the ledger committed and the register could not follow, returns 0 and lists_lag() is above zero until healed.
  */
 int lists_commit(struct lists *lists);
+/* How many events the register lacks, 1 at least where it cannot be written: the alarm's level. */
 uint64_t lists_lag(struct lists *lists);
-int lists_heal(struct lists *lists, int64_t now_ms); /* try again; call each second while there is lag */
+/* Try again; call each second while there is lag.  Long where the register must be made anew.  -EBUSY during a turn or
+ * a rebuild, which heals by itself. */
+int lists_heal(struct lists *lists, int64_t now_ms);
 
 /* --- imports ---------------------------------------------------------------------------------- */
 
@@ -93,9 +98,9 @@ struct lists_import_spec {
 };
 
 struct lists_receipt {
-	uint64_t lines, rows; /* data lines seen; rows taken */
+	uint64_t lines, rows; /* of the file, its header too; rows taken */
 	uint64_t rejected, remarks, duplicates;
-	uint64_t added, changed, removed, unchanged; /* entries of the source; after finish: what it would do */
+	uint64_t added, changed, removed, unchanged; /* entries: what it would do; when done, what it did */
 	uint64_t turned_black, turned_from_black;    /* merged verdicts of devices */
 	uint64_t batch, serial;                      /* 0 before commit */
 };
@@ -119,9 +124,11 @@ const char *lists_import_phase(const struct lists_import *import, uint64_t *done
 /* Rejected rows kept for the receipt (the first LISTS_REJECTS_KEPT), in order. */
 #define LISTS_REJECTS_KEPT 10000
 unsigned lists_import_rejects(const struct lists_import *import, const struct list_reject **rejects);
-void lists_import_free(struct lists_import *import); /* before commit: forgets it all */
-struct lists_import *
-lists_import_current(struct lists *lists); /* the one under way, or resumed after a crash; or NULL */
+/* Before it is accepted: forgets it all.  While it is applied: nothing; it goes on by lists_import_current.  When done:
+ * ends its life. */
+void lists_import_free(struct lists_import *import);
+/* The one under way, or taken up after a crash (step it to its end, then free it); or NULL. */
+struct lists_import *lists_import_current(struct lists *lists);
 
 /* --- questions -------------------------------------------------------------------------------- */
 
@@ -159,6 +166,8 @@ int lists_verify_step(struct lists_verify *verify); /* 1 call again, 0 done, <0 
 void lists_verify_progress(const struct lists_verify *verify, uint64_t *done, uint64_t *total);
 void lists_verify_free(struct lists_verify *verify);
 
-/* Throw the register away and make it anew from the entries.  In slices: begin once, then step. */
+/* Throw the register away and make it anew from the entries.  In slices: begin once, then step.  -EBUSY while an import
+ * is stored or applied.  Single changes made meanwhile are accepted and durable, and come in force when the rebuild is
+ * done: until then lists_lag counts them and gates answer from the old register. */
 int lists_rebuild_begin(struct lists *lists, struct weir_why *why);
 int lists_rebuild_step(struct lists *lists); /* 1, 0 done, <0 */

@@ -113,6 +113,7 @@ static void second_cb(void *root)
 
 	if (lists_lag(keeper->lists))
 		lists_heal(keeper->lists, daemon_now_ms());
+	lists_tend(keeper->lists);
 	if (keeper->seen) {
 		seen_flush(keeper->seen);
 		seen_sweep(keeper->seen, (uint32_t)(daemon_now_ms() / 1000));

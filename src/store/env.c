@@ -208,10 +208,23 @@ int store_open(const struct store_spec *spec, struct store **store, struct weir_
 	return 0;
 }
 
+/* After a fault LMDB may have been left in the middle of anything, its lock held by this very thread: to unmap the lock
+ * would leave a dangling link in the thread's list of robust locks, and to end a transaction may fault again.  So the
+ * mapping is left where it is; that costs address space and descriptors once for each fault. */
+static void leave_behind(struct store *store)
+{
+	store_unregister(store);
+	store_keep(store);
+}
+
 void store_close(struct store *store)
 {
 	if (!store)
 		return;
+	if (store->faulted) {
+		leave_behind(store);
+		return;
+	}
 	if (store->scrub_view)
 		mdb_txn_abort(store->scrub_view);
 	if (store->scrub_lock)

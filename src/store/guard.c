@@ -20,6 +20,7 @@
 static struct {
 	pthread_mutex_t lock; /* for the writers of the table; the handler only reads */
 	struct store *store[MAX_OPEN];
+	struct store *left_behind; /* after a fault; never freed */
 	struct sigaction before_bus, before_segv;
 } process = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -37,7 +38,7 @@ static struct store *guarded_here(void)
 static void leave_guard(struct store *store)
 {
 	store->guarded = 0;
-	store->broken = true;
+	store->broken = store->faulted = true;
 	siglongjmp(store->guard_jump, 1);
 }
 
@@ -124,5 +125,13 @@ void store_unregister(struct store *store)
 		if (process.store[i] == store)
 			__atomic_store_n(&process.store[i], NULL, __ATOMIC_RELEASE);
 	}
+	pthread_mutex_unlock(&process.lock);
+}
+
+void store_keep(struct store *store)
+{
+	pthread_mutex_lock(&process.lock);
+	store->next = process.left_behind;
+	process.left_behind = store;
 	pthread_mutex_unlock(&process.lock);
 }

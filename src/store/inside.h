@@ -19,6 +19,8 @@ struct store {
 	MDB_env *env;
 	bool writer, scrub;
 	bool broken; /* a fault or a panic: nothing works until it is opened again */
+	bool faulted; /* a fault: not even closing is safe (store_close) */
+	struct store *next; /* of those left behind */
 	dev_t dev;   /* of data.mdb: a file is opened once in a process */
 	ino_t ino;
 	size_t page_bytes;
@@ -70,5 +72,6 @@ int store_create(const struct store_spec *spec, struct weir_why *why);
 /* guard.c */
 int store_register(struct store *store);
 void store_unregister(struct store *store);
+void store_keep(struct store *store); /* one that cannot be closed any more */
 bool store_is_open(dev_t dev, ino_t ino);
 void store_on_assert(MDB_env *env, const char *message);

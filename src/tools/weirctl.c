@@ -16,14 +16,15 @@
 #define REASON {"reason", "WORD", "stolen, lost, fraud, counterfeit, ... (default: none)"}
 #define LIST   {"list", "COLOUR", "white, grey or black (default: black)"}
 #define FORCE  {"force", NULL, "take the first 14 digits though the check digit is wrong"}
+#define SVN    {"svn", "NN", "this software version of it only"}
 #define NONE   {NULL, NULL, NULL}
 
 static const struct ctl_verb verbs[] = {
 	{"check", "IMEI", 1, 1, ctl_check, "what would the core be told of this device, and why",
 	 {{"imsi", "IMSI", "with this subscriber in it"},
 	  {"interface", "NAME", "as asked over gsup, s13, n5g or map (default: gsup)"}}},
-	{"block", "IMEI", 1, 1, ctl_block, "put a device on a list", {SOURCE, REASON, LIST, FORCE}},
-	{"unblock", "IMEI", 1, 1, ctl_unblock, "take a device off the list of a source", {SOURCE}},
+	{"block", "IMEI", 1, 1, ctl_block, "put a device on a list", {SOURCE, REASON, LIST, SVN, FORCE}},
+	{"unblock", "IMEI", 1, 1, ctl_unblock, "take a device off the list of a source", {SOURCE, SVN}},
 	{"pair", "allow|deny|fixed|remove IMEI IMSI", 3, 3, ctl_pair, "rule for one subscriber in one device",
 	 {SOURCE, REASON, FORCE}},
 	{"tac", "put|remove TAC", 2, 2, ctl_tac, "list every device of a type", {SOURCE, REASON, LIST}},

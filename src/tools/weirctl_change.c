@@ -2,6 +2,7 @@
  * Copyright (C) 2026 The Weir authors */
 
 /* weirctl block, unblock, pair, tac, range, source: one change each. */
+#define _GNU_SOURCE /* asprintf */
 #include "tools/weirctl.h"
 
 #include <stdio.h>
@@ -21,17 +22,33 @@ static void set_text(json_t *object, const char *name, const char *text)
 		json_object_set_new(object, name, json_string(text));
 }
 
-/* The path with ?check=ignore behind it where --force was given; takes path. */
+/* The path with a query of one option behind it; takes path. */
+static char *with_query(char *path, const char *name, const char *value)
+{
+	char *longer = NULL;
+
+	if (path && asprintf(&longer, "%s%c%s=%s", path, strchr(path, '?') ? '&' : '?', name, value) < 0)
+		longer = NULL;
+	free(path);
+	return longer;
+}
+
+/* With ?check=ignore where --force was given; takes path. */
 static char *forced(const struct ctl_call *call, char *path)
 {
-	static const char query[] = "?check=ignore";
-	size_t len = strlen(path);
+	return ctl_option(call, "force") ? with_query(path, "check", "ignore") : path;
+}
 
-	if (!ctl_option(call, "force"))
+/* A device's path, with ?svn=NN where --svn was given. */
+static char *device_path(const struct ctl_call *call)
+{
+	char *path = ctl_path("/v1/sources/%/devices/%", source_of(call), call->arg[0]), *value;
+
+	if (!ctl_option(call, "svn"))
 		return path;
-	path = realloc(path, len + sizeof(query));
-	if (path)
-		memcpy(path + len, query, sizeof(query));
+	value = ctl_path("%", ctl_option(call, "svn")); /* as a query needs it escaped, too */
+	path = value ? with_query(path, "svn", value) : path;
+	free(value);
 	return path;
 }
 
@@ -98,15 +115,12 @@ static json_t *listing(const struct ctl_call *call)
 
 int ctl_block(const struct ctl_call *call)
 {
-	char *path = ctl_path("/v1/sources/%/devices/%", source_of(call), call->arg[0]);
-
-	return change(call, "PUT", forced(call, path), listing(call), call->arg[0]);
+	return change(call, "PUT", forced(call, device_path(call)), listing(call), call->arg[0]);
 }
 
 int ctl_unblock(const struct ctl_call *call)
 {
-	return change(call, "DELETE", ctl_path("/v1/sources/%/devices/%", source_of(call), call->arg[0]), NULL,
-		      call->arg[0]);
+	return change(call, "DELETE", device_path(call), NULL, call->arg[0]);
 }
 
 int ctl_pair(const struct ctl_call *call)

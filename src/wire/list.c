@@ -17,6 +17,7 @@
 #include <csv.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +39,7 @@ struct list_reader {
 	uint8_t role[MAX_COLUMNS]; /* enum list_column or COLUMN_IGNORED, by place */
 	unsigned n_columns;        /* 0: the header is not read yet */
 	char names[100];           /* what the header has, for a sentence */
+	char ignored[64];          /* the first column of them that nobody knows */
 	bool fifteen;
 
 	struct list_cells cells; /* of the row being read */
@@ -71,7 +73,7 @@ static void refuse_row(struct list_reader *reader, enum list_fault fault, const 
 		return;
 	}
 	list_reject_row(&reject, fault, reader->row_line, text);
-	reject.remark = fault == LIST_LINE_BREAK;
+	reject.remark = fault == LIST_LINE_BREAK || fault == LIST_UNKNOWN_COLUMN;
 	reader->err = reader->reject_fn(&reject, reader->data);
 }
 
@@ -107,6 +109,7 @@ static void note_name(struct list_reader *reader, const char *name, size_t len)
 static void name_column(struct list_reader *reader, unsigned at, const char *name)
 {
 	struct list_cells *cells = &reader->cells;
+	bool known = !strcmp(name, "source"); /* an export says it; an import has its own */
 
 	reader->role[at] = COLUMN_IGNORED;
 	if (!strcmp(name, "change_type")) {
@@ -122,7 +125,11 @@ static void name_column(struct list_reader *reader, unsigned at, const char *nam
 					      (unsigned long long)reader->row_line, cells->column[i], at + 1, name);
 		cells->column[i] = (uint16_t)(at + 1);
 		reader->role[at] = (uint8_t)i;
+		known = true;
 	}
+	if (!known && !reader->ignored[0])
+		snprintf(reader->ignored, sizeof(reader->ignored), "there is no column list, and column %u is not known",
+			 at + 1);
 }
 
 static void keep_cell(struct list_reader *reader, unsigned column, const char *s, size_t len)
@@ -183,6 +190,8 @@ static bool header_end(struct list_reader *reader)
 
 	if (cells->column[LIST_COLUMN_IMEI] || cells->column[LIST_COLUMN_TAC] || range) {
 		reader->n_columns = reader->n_cells;
+		if (reader->ignored[0] && !cells->column[LIST_COLUMN_LIST] && !cells->column[LIST_COLUMN_IMSI])
+			refuse_row(reader, LIST_UNKNOWN_COLUMN, reader->ignored);
 		return false;
 	}
 	fault = imei_from_text(cells->text[LIST_COLUMN_IMEI], len < LIST_CELL_MAX ? len : LIST_CELL_MAX - 1, &imei);

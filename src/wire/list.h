@@ -5,7 +5,8 @@
  *
  * The first line names the columns, in any order and case; unknown columns are ignored:
  *
- *   imei    a device: 14 to 17 digits, separators allowed; 16 and 17 digits list that software version only
+ *   imei    a device: 14 to 17 digits, separators allowed; all forms list the device, whatever its software version
+ *   svn     with imei: two digits, then only this software version of the device is listed
  *   tac     instead of imei: 8 digits, every device of that type
  *   from,to instead of imei: 14 digits each, a range, both ends in it
  *   list    white, grey or black (default: what the import says, else black)
@@ -50,6 +51,7 @@ enum list_fault {
 	LIST_TOO_SHORT,     /* "too-short": 13 digits say that a leading zero may be lost */
 	LIST_TOO_LONG,      /* "too-long" */
 	LIST_BAD_CHARACTER, /* "bad-character": letters, NUL */
+	LIST_BAD_SVN,       /* "bad-svn" */
 	LIST_BAD_TAC,       /* "bad-tac" */
 	LIST_BAD_RANGE,     /* "bad-range": not 14 digits, to below from, or given beside imei or tac */
 	LIST_BAD_IMSI,      /* "bad-imsi" */
@@ -61,6 +63,7 @@ enum list_fault {
 	LIST_ROW_TOO_LONG,  /* "row-too-long" */
 	LIST_BAD_QUOTES,    /* "bad-quotes": one inside a bare cell, or one that never closes */
 	LIST_CUT,           /* "cut": the last row has no line end and fewer cells than the header */
+	LIST_UNKNOWN_COLUMN, /* "unknown-column", remark: the header has no list, and one that is ignored: was it meant? */
 	LIST_LINE_BREAK,    /* "line-break", remark: a quoted cell holds line ends; two stray quotes look the same */
 	LIST_CHECK_DIGIT,   /* "check-digit", remark: taken; the check digit is neither right nor the spare 0 */
 	LIST_LEADING_ZERO,  /* "leading-zero", remark: taken; 14 digits among rows of 15, right behind a 0 */
@@ -102,8 +105,8 @@ int list_reader_finish(struct list_reader *reader, struct weir_why *why);
 uint64_t list_reader_lines(const struct list_reader *reader);
 void list_reader_free(struct list_reader *reader);
 
-/* The mirror: "imei,tac,from,to,list,imsi,pair,reason,source\n" and one line a row; devices print 15 digits with check
- * digit, or 16 with SVN; a range that is a whole TAC prints as one.  source may be "".  Returns octets (and a NUL
+/* The mirror: "imei,svn,tac,from,to,list,imsi,pair,reason,source\n" and one line a row; devices print 15 digits with
+ * check digit; a range that is a whole TAC prints as one.  source may be "".  Returns octets (and a NUL
  * behind them) or -ENOSPC. */
 #define LIST_ROW_TEXT 160
 extern const char list_header[];

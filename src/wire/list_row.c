@@ -13,12 +13,12 @@
 #include <stdio.h>
 #include <string.h>
 
-const char list_header[] = "imei,tac,from,to,list,imsi,pair,reason,source\n";
+const char list_header[] = "imei,svn,tac,from,to,list,imsi,pair,reason,source\n";
 
 const char *const list_column_names[LIST_N_COLUMNS] = {
-	[LIST_COLUMN_IMEI] = "imei", [LIST_COLUMN_TAC] = "tac",       [LIST_COLUMN_FROM] = "from",
-	[LIST_COLUMN_TO] = "to",     [LIST_COLUMN_LIST] = "list",     [LIST_COLUMN_IMSI] = "imsi",
-	[LIST_COLUMN_PAIR] = "pair", [LIST_COLUMN_REASON] = "reason",
+	[LIST_COLUMN_IMEI] = "imei", [LIST_COLUMN_SVN] = "svn",	  [LIST_COLUMN_TAC] = "tac",
+	[LIST_COLUMN_FROM] = "from", [LIST_COLUMN_TO] = "to",	  [LIST_COLUMN_LIST] = "list",
+	[LIST_COLUMN_IMSI] = "imsi", [LIST_COLUMN_PAIR] = "pair", [LIST_COLUMN_REASON] = "reason",
 };
 
 static const char *const fault_names[LIST_N_FAULTS] = {
@@ -27,6 +27,7 @@ static const char *const fault_names[LIST_N_FAULTS] = {
 	[LIST_TOO_SHORT] = "too-short",
 	[LIST_TOO_LONG] = "too-long",
 	[LIST_BAD_CHARACTER] = "bad-character",
+	[LIST_BAD_SVN] = "bad-svn",
 	[LIST_BAD_TAC] = "bad-tac",
 	[LIST_BAD_RANGE] = "bad-range",
 	[LIST_BAD_IMSI] = "bad-imsi",
@@ -38,6 +39,7 @@ static const char *const fault_names[LIST_N_FAULTS] = {
 	[LIST_ROW_TOO_LONG] = "row-too-long",
 	[LIST_BAD_QUOTES] = "bad-quotes",
 	[LIST_CUT] = "cut",
+	[LIST_UNKNOWN_COLUMN] = "unknown-column",
 	[LIST_LINE_BREAK] = "line-break",
 	[LIST_CHECK_DIGIT] = "check-digit",
 	[LIST_LEADING_ZERO] = "leading-zero",
@@ -214,9 +216,23 @@ static bool read_imei(struct reading *r)
 	fault = imei_from_text(cells->text[LIST_COLUMN_IMEI], cells->len[LIST_COLUMN_IMEI], &imei);
 	if (fault != WEIR_IMEI_OK)
 		return refuse_imei(r, fault, imei.at);
-	r->row->from = r->row->to = imei.imei.key;
-	r->row->svn = imei.imei.svn;
+	r->row->from = r->row->to = imei.imei.key; /* whatever version the form carries: the device is meant */
 	return judge_check_digit(r, &imei);
+}
+
+/* A spreadsheet may have eaten the leading zero. */
+static bool read_svn(struct reading *r)
+{
+	uint64_t svn;
+
+	if (!given(r, LIST_COLUMN_SVN))
+		return true;
+	if (r->row->kind != LIST_DEVICE)
+		return refuse(r, LIST_COLUMN_SVN, LIST_BAD_SVN, "a software version goes with an imei only");
+	if (!read_digits(r, LIST_COLUMN_SVN, 1, &svn) && !read_digits(r, LIST_COLUMN_SVN, 2, &svn))
+		return refuse(r, LIST_COLUMN_SVN, LIST_BAD_SVN, "is not 2 digits");
+	r->row->svn = (int8_t)svn;
+	return true;
 }
 
 static bool read_tac(struct reading *r)
@@ -274,6 +290,8 @@ static bool read_pair(struct reading *r)
 		return refuse(r, LIST_COLUMN_IMSI, LIST_BAD_PAIR, "a pair needs an imei, not a tac or a range");
 	if (given(r, LIST_COLUMN_LIST))
 		return refuse(r, LIST_COLUMN_LIST, LIST_BAD_PAIR, "must be empty where imsi makes the row a pair");
+	if (given(r, LIST_COLUMN_SVN))
+		return refuse(r, LIST_COLUMN_SVN, LIST_BAD_PAIR, "must be empty where imsi makes the row a pair");
 	if (r->cells->len[LIST_COLUMN_IMSI] >= LIST_CELL_MAX ||
 	    imsi_from_text(r->cells->text[LIST_COLUMN_IMSI], r->cells->len[LIST_COLUMN_IMSI], &row->imsi) < 0)
 		return refuse(r, LIST_COLUMN_IMSI, LIST_BAD_IMSI, "is not 5 to 15 digits");
@@ -282,7 +300,6 @@ static bool read_pair(struct reading *r)
 	if (rule <= WEIR_PAIR_NONE)
 		return refuse(r, LIST_COLUMN_PAIR, LIST_BAD_PAIR, "is not allow, deny or fixed");
 	row->kind = LIST_PAIR;
-	row->svn = WEIR_NO_SVN;
 	row->colour = WEIR_UNKNOWN;
 	row->rule = (enum weir_pair_rule)rule;
 	return true;
@@ -328,7 +345,8 @@ bool list_row_read(const struct list_defaults *defaults, const struct list_cells
 	reject->line = line;
 	ok = read_key(&r);
 	if (ok)
-		ok = given(&r, LIST_COLUMN_IMSI) || given(&r, LIST_COLUMN_PAIR) ? read_pair(&r) : read_colour(&r);
+		ok = given(&r, LIST_COLUMN_IMSI) || given(&r, LIST_COLUMN_PAIR) ? read_pair(&r) :
+										  read_svn(&r) && read_colour(&r);
 	if (ok)
 		ok = read_reason(&r);
 	reject->remark &= ok; /* a refusal is none */
@@ -372,22 +390,22 @@ static void put_digits(struct text *out, uint64_t value, unsigned n)
 static void put_device(struct text *out, const struct list_row *row)
 {
 	put_digits(out, row->from, 14);
+	put_digits(out, imei_check_digit(row->from), 1);
+	put_word(out, ",");
 	if (row->kind == LIST_DEVICE && row->svn != WEIR_NO_SVN)
 		put_digits(out, (uint64_t)row->svn, 2);
-	else
-		put_digits(out, imei_check_digit(row->from), 1);
 	put_word(out, ",,,");
 }
 
 static void put_range(struct text *out, const struct list_row *row)
 {
 	if (row->from % 1000000 == 0 && row->to == row->from + 999999) {
-		put_word(out, ",");
+		put_word(out, ",,");
 		put_digits(out, imei_tac(row->from), 8);
 		put_word(out, ",,");
 		return;
 	}
-	put_word(out, ",,");
+	put_word(out, ",,,");
 	put_digits(out, row->from, 14);
 	put_word(out, ",");
 	put_digits(out, row->to, 14);

@@ -9,6 +9,7 @@
 /* The columns we read.  Numbers are indices only. */
 enum list_column {
 	LIST_COLUMN_IMEI = 0,
+	LIST_COLUMN_SVN,
 	LIST_COLUMN_TAC,
 	LIST_COLUMN_FROM,
 	LIST_COLUMN_TO,

@@ -22,6 +22,7 @@ FILES = (
     ("a byte order mark and CRLF", "\ufeff" + HEAD.replace("\n", "\r\n") + A + ",black\r\n", 1, [], []),
     ("semicolons and quotes", 'imei;list\n"%s";"black"\n' % A, 1, [], []),
     ("columns nobody knows, in any order and case", "Owner,LIST,Imei\n\"Smith; \"\"J\"\"\",grey,%s\n" % A, 1, [], []),
+    ("a misspelt column", "imei,colour\n%s,white\n" % A, 1, [], [(1, "unknown-column")]),
     ("separators in an IMEI", HEAD + "00-100001-000001-5,black\n", 1, [], []),
     ("13 digits", HEAD + "0010000100000,black\n%s,black\n" % A, 1, [(2, "too-short")], []),
     ("18 digits", HEAD + "001000010000015123,black\n%s,black\n" % A, 1, [(2, "too-long")], []),

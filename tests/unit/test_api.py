@@ -122,16 +122,32 @@ def test_every_form_is_one_device():
         equal(keeper.serial(), 2)
 
 
-def test_versions_are_listed_apart():
+def test_a_device_listed_in_any_form_is_found_in_any_other():
+    forms = (A14, A, A14 + "23", A + "/23", A14 + "07")
+    for listed in forms:
+        with Keeper() as keeper:
+            answer = keeper.put(device(listed.replace("/", "%2F")), {"list": "black"})
+            equal((listed, answer.status, answer.json["imei"]), (listed, 200, A))
+            for asked in forms:
+                equal((listed, asked, keeper.colour(asked)), (listed, asked, "black"))
+
+
+def test_versions_are_listed_apart_where_they_are_named():
     with Keeper() as keeper:
-        answer = keeper.put(device(A14 + "23"), {"list": "black"}).json
+        equal(keeper.put(device(A14) + "?svn=2").code, "svn")
+        answer = keeper.put(device(A14) + "?svn=23", {"list": "black"}).json
         equal(answer["entry"]["svn"], 23)
         equal(keeper.colour(A14 + "23"), "black")
         equal(keeper.colour(A + "%s" % "/23"), "black")
         equal(keeper.colour(A14 + "24"), "unknown")
         equal(keeper.colour(A14), "unknown")
         equal(keeper.get(device(A14)).status, 404)
-        equal(keeper.get(device(A14 + "23")).status, 200)
+        equal(keeper.get(device(A14 + "23")).status, 404)
+        equal(keeper.get(device(A14) + "?svn=23").status, 200)
+        keeper.put(device(A14) + "?svn=24", {"list": "white"})
+        keeper.put(device(A14), {"list": "black"})
+        equal(keeper.colour(A14 + "24"), "black")
+        equal(keeper.delete(device(A14) + "?svn=23").json["changed"], True)
 
 
 def test_a_wrong_check_digit_is_refused_and_corrected():

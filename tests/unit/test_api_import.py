@@ -29,7 +29,7 @@ def exported(keeper, path="/v1/export"):
     answer = keeper.get(path)
     equal((answer.status, answer.type), (200, "text/csv; charset=utf-8"))
     lines = answer.text.splitlines()
-    equal(lines[0], "imei,tac,from,to,list,imsi,pair,reason,source")
+    equal(lines[0], "imei,svn,tac,from,to,list,imsi,pair,reason,source")
     return lines[1:]
 
 

@@ -131,13 +131,13 @@ static void every_kind_of_row_comes_in_force(void **state)
 	struct lists_receipt receipt;
 
 	import(scene, "gsma", LISTS_MERGE,
-	       "imei,tac,from,to,list,imsi,pair,reason\n"
-	       "352099001761481,,,,black,,,stolen\n"
-	       "3520990017614905,,,,grey,,,\n"
-	       ",35000000,,,black,,,\n"
-	       ",,36000000000000,36000000000009,white,,,\n"
-	       "352099001761481,,,,,001010000000001,allow,\n"
-	       "352099001761499,,,,,001010000000002,fixed,\n",
+	       "imei,svn,tac,from,to,list,imsi,pair,reason\n"
+	       "352099001761481,,,,,black,,,stolen\n"
+	       "352099001761499,05,,,,grey,,,\n"
+	       ",,35000000,,,black,,,\n"
+	       ",,,36000000000000,36000000000009,white,,,\n"
+	       "352099001761481,,,,,,001010000000001,allow,\n"
+	       "352099001761499,,,,,,001010000000002,fixed,\n",
 	       &receipt);
 	assert_int_equal(receipt.rows, 6);
 	assert_int_equal(receipt.added, 6);
@@ -220,8 +220,8 @@ static void replacing_takes_off_what_the_file_lacks_and_only_its_sources(void **
 
 	scene_put(scene, "police", scene_device(SCENE_IMEI, WEIR_BLACK, 0));
 	import(scene, "gsma", LISTS_MERGE,
-	       "imei,list,imsi,tac\n35209900176148,black,,\n3520990017614877,black,,\n35209900176149,black,,\n"
-	       "35209900176148,,001010000000001,\n,black,,35000000\n,black,,35000001\n",
+	       "imei,svn,list,imsi,tac\n35209900176148,,black,,\n35209900176148,77,black,,\n35209900176149,,black,,\n"
+	       "35209900176148,,,001010000000001,\n,,black,,35000000\n,,black,,35000001\n",
 	       NULL);
 	import(scene, "gsma", LISTS_REPLACE,
 	       "imei,list,imsi,tac\n35209900176149,black,,\n35209900176150,black,,\n,black,,35000001\n", &receipt);
@@ -231,10 +231,10 @@ static void replacing_takes_off_what_the_file_lacks_and_only_its_sources(void **
 	assert_int_equal(receipt.turned_black, 1);
 	assert_int_equal(receipt.turned_from_black, 0); /* the police still list it */
 	text = scene_export(scene, NULL);
-	assert_string_equal(text, "352099001761481,,,,black,,,none,police\n"
-				  "352099001761499,,,,black,,,none,gsma\n"
-				  "352099001761507,,,,black,,,none,gsma\n"
-				  ",35000001,,,black,,,none,gsma\n");
+	assert_string_equal(text, "352099001761481,,,,,black,,,none,police\n"
+				  "352099001761499,,,,,black,,,none,gsma\n"
+				  "352099001761507,,,,,black,,,none,gsma\n"
+				  ",,35000001,,,black,,,none,gsma\n");
 	free(text);
 	import(scene, "gsma", LISTS_REPLACE, "imei\n", &receipt); /* a header alone is a list of none */
 	assert_int_equal(receipt.removed, 3);
@@ -307,6 +307,8 @@ static void one_import_at_a_time(void **state)
 
 static void a_file_that_cannot_be_read_is_refused(void **state)
 {
+	const struct lists_import_spec odd = {.source = "gsma", .defaults = {.reason = WEIR_N_REASONS}};
+	struct lists_import *import_;
 	struct scene *scene = *state;
 	struct weir_why why = {{0}};
 
@@ -315,6 +317,7 @@ static void a_file_that_cannot_be_read_is_refused(void **state)
 	assert_int_equal(scene_import(scene, "gsma", LISTS_MERGE, "name,colour\nx,y\n", NULL, &why), -EINVAL);
 	assert_non_null(strstr(why.text, "line 1"));
 	assert_int_equal(scene_import(scene, "Bad Name", LISTS_MERGE, "imei\n", NULL, &why), -EINVAL);
+	assert_int_equal(lists_import_begin(scene->lists, &odd, &import_, &why), -EINVAL);
 	assert_null(lists_import_current(scene->lists));
 }
 

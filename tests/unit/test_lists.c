@@ -301,7 +301,7 @@ static void nonsense_is_refused_in_words(void **state)
 		{"a range ends among the IMEIs", scene_range(SCENE_IMEI, WEIR_IMEI_END, WEIR_BLACK)},
 		{"a pair has an IMSI", scene_pair(SCENE_IMEI, 0, WEIR_PAIR_ALLOW)},
 		{"a pair has a rule", scene_pair(SCENE_IMEI, SCENE_IMSI, WEIR_PAIR_NONE)},
-		{"a reason fits its field", scene_device(SCENE_IMEI, WEIR_BLACK, 0x4000)},
+		{"a reason is one we know", scene_device(SCENE_IMEI, WEIR_BLACK, WEIR_N_REASONS)},
 	};
 	struct scene *scene = *state;
 	struct lists_result result;
@@ -468,10 +468,10 @@ static void an_export_goes_through_in_small_slices(void **state)
 	for (unsigned i = 0; i < 10; i++)
 		scene_put(scene, "gsma", scene_device(SCENE_IMEI + i, WEIR_WHITE, WEIR_REASON_REGISTERED));
 	text = scene_export(scene, "police");
-	assert_string_equal(text, "3520990017614807,,,,grey,,,none,police\n"
-				  "352099001761531,,,,black,,,stolen,police\n"
-				  "352099001761481,,,,,001010000000001,deny,none,police\n"
-				  "352099001761481,,,,,001010000000002,allow,none,police\n");
+	assert_string_equal(text, "352099001761481,07,,,,grey,,,none,police\n"
+				  "352099001761531,,,,,black,,,stolen,police\n"
+				  "352099001761481,,,,,,001010000000001,deny,none,police\n"
+				  "352099001761481,,,,,,001010000000002,allow,none,police\n");
 	free(text);
 	text = scene_export(scene, NULL);
 	assert_int_equal(strlen(text) > 600, 1);
@@ -601,6 +601,22 @@ static void a_batch_behind_the_register_means_a_rebuild(void **state)
 	scene_open(scene);
 	scene_verify_clean(scene);
 	assert_int_equal(scene_ask(scene, SCENE_IMEI + 20, WEIR_NO_SVN, 0).device.lists, WEIR_ON_NONE);
+}
+
+/* Tending is safe at any moment, in a turn too. */
+static void tending_disturbs_nobody(void **state)
+{
+	struct scene *scene = *state;
+	struct lists_result result;
+
+	a_scene_to_heal(scene);
+	lists_tend(scene->lists);
+	assert_int_equal(lists_begin(scene->lists, 9000), 0);
+	assert_int_equal(change_in_turn(scene, LISTS_PUT, black(SCENE_IMEI + 1), &result), 0);
+	lists_tend(scene->lists);
+	assert_int_equal(lists_commit(scene->lists), 0);
+	lists_tend(scene->lists);
+	scene_verify_clean(scene);
 }
 
 static void changes_made_during_a_rebuild_are_in_force_after_it(void **state)
@@ -783,6 +799,7 @@ int main(void)
 		TEST(a_register_that_is_behind_catches_up),
 		TEST(a_register_of_another_ledger_is_not_believed),
 		TEST(a_batch_behind_the_register_means_a_rebuild),
+		TEST(tending_disturbs_nobody),
 		TEST(changes_made_during_a_rebuild_are_in_force_after_it),
 		TEST(a_register_that_says_something_else_is_found),
 	};

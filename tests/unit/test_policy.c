@@ -299,7 +299,12 @@ static const struct row rows[] = {
 	/* 7 svn */
 	{"svn black beats device white", .facts = {.svn = {B, WEIR_REASON_FAULTY}, .device = {W, 0}},
 	 .is = COLOUR(SVN, BLACK, .reason = WEIR_REASON_FAULTY)},
-	{"svn white beats device black", .facts = {.svn = {W, 0}, .device = {B, STOLEN}}, .is = COLOUR(SVN, WHITE)},
+	{"device black beats svn white: black over white",
+	 .facts = {.svn = {W, 0}, .device = {B, STOLEN}}, .is = COLOUR(OVERLAP, BLACK, .reason = STOLEN)},
+	{"device grey beats svn white", .facts = {.svn = {W, 0}, .device = {G, STOLEN}},
+	 .is = COLOUR(OVERLAP, GREY, .reason = STOLEN)},
+	{"svn grey beats device white", .facts = {.svn = {G, 0}, .device = {W, 1}}, .is = COLOUR(SVN, GREY)},
+	{"svn white beats range black", .facts = {.svn = {W, 0}, .range = {B, 1}}, .is = COLOUR(SVN, WHITE)},
 	{"svn grey beats range black", .facts = {.svn = {G, 0}, .range = {B, 1}}, .is = COLOUR(SVN, GREY)},
 
 	/* 8 device */
