@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -316,8 +317,10 @@ static void nothing_acknowledged_is_lost_by_kill_9(void **state)
 		scene_close(scene);
 		assert_int_equal(pipe(acks), 0);
 		pid = fork();
-		if (pid == 0)
+		if (pid == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL); /* no orphan where an assertion ends the test */
 			child_run(scene->dir, done + 1, acks[1]);
+		}
 		close(acks[1]);
 		while (last < done + wanted && read(acks[0], &acked, sizeof(acked)) == sizeof(acked))
 			last = acked;
@@ -379,6 +382,7 @@ static void on_a_small_disk(struct scene *scene, const char *size, void (*test)(
 	scene_close(scene);
 	pid = fork();
 	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (!small_disk(scene->dir, size))
 			_exit(77);
 		scene_open(scene);

@@ -217,7 +217,8 @@ def test_a_bar_on_a_terminal():
         path = write(keeper, "list.csv", "imei\n" + "".join(imei(n) + "\n" for n in range(60000)))
         mother, child = pty.openpty()
         done = subprocess.Popen([api_lib.WEIRCTL, "-S", keeper.state, "import", path, "--source", "police"],
-                                stdout=subprocess.PIPE, stderr=child, text=True)
+                                stdout=subprocess.PIPE, stderr=child, text=True,
+                                preexec_fn=tap.die_with_parent)
         os.close(child)
         out = done.stdout.read()
         equal(done.wait(30), OK)

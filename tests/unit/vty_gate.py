@@ -110,9 +110,14 @@ class Gate:
         self.log = open(os.path.join(DIR.name, "gate.log"), "w+")
         self.path = write("run.cfg", text)
         self.process = subprocess.Popen([GATE, "-S", DIR.name, "-c", self.path, "-s"] + PORTS, env=ENV, stderr=self.log,
-                                        stdout=self.log)
-        self.vty = self.connect(VTY)
-        self.read()
+                                        stdout=self.log, preexec_fn=tap.die_with_parent)
+        try:
+            self.vty = self.connect(VTY)
+            self.read()
+        except BaseException:  # the next test wants the ports
+            self.process.kill()
+            self.process.wait()
+            raise
 
     def connect(self, port):
         for _ in range(200):
