@@ -123,8 +123,8 @@ def test_what_waits_for_the_register_is_not_in_force():
         thread = threading.Thread(target=serve)
         thread.start()
         status, out, _ = run("-S", top, "block", A)
-        equal((status, out), (OK, f"{A}: listed by local, recorded; in force when the register has caught up (serial 7); "
-                                  "own entries: unknown -> black\n"))
+        equal((status, out), (OK, f"{A}: listed by local, recorded; in force when the register "
+                                  "has caught up (serial 7); own entries: unknown -> black\n"))
         status, out, _ = run("-S", top, "block", A)
         equal(status, OK)
         contains(out, "nothing to change; recorded; in force when the register has caught up")
