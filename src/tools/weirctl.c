@@ -39,7 +39,7 @@ static const struct ctl_verb verbs[] = {
 	  REASON,
 	  {"dry-run", NULL, "say what it would do, change nothing"},
 	  {"strict", NULL, "reject rows with a wrong check digit"},
-	  {"max-rejects", "N", "refuse it all when more rows are bad (default: 1000 or 0.1 %)"}}},
+	  {"max-rejects", "N", "refuse it all when more rows are bad, 0: any (default: 1000 or 0.1 %)"}}},
 	{"export", "", 0, 0, ctl_export, "write lists as CSV",
 	 {{"source", "NAME", "of one source (default: of all)"},
 	  {"output", "FILE", "into a file (default: standard output)"}}},

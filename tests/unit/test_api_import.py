@@ -64,6 +64,7 @@ def test_defaults_of_the_query():
         equal(keeper.load("local", f"imei\n{imei(1)}\n", "?list=grey&reason=lost").status, 200)
         equal(keeper.check(imei(1))["verdict"]["reason"], "lost")
         for query in ("?mode=add", "?list=blue", "?reason=x", "?dry_run=yes", "?max_rejects=many", "?max_rejects=-1",
+                      "?max_rejects=18446744073709551616", "?max_rejects=99999999999999999999999",
                       "?what=1"):
             answer = keeper.load("local", "imei\n", query)
             equal((query, answer.status, answer.code), (query, 422, "query"))
@@ -151,6 +152,20 @@ def test_too_many_rejects_refuse_it_all():
         many = keeper.load("local", "imei\n" + "x\n" * 5000 + ONE + "\n", "?max_rejects=6000")
         equal((many.status, many.json["rejected"], len(many.json["rejects"]), many.json["rejects_whole"]),
               (200, 5000, 1000, False))
+
+
+def test_none_may_be_rejected():
+    bad = listing(range(50)) + "x,black\n"
+    conflict = f"imei,list\n{ONE},black\n{ONE},grey\n"  # found only when the file is folded
+    with Keeper() as keeper:
+        for rows in (bad, conflict):
+            for query in ("?max_rejects=0", "?max_rejects=0&dry_run=1"):
+                answer = keeper.load("local", rows, query)
+                equal((answer.status, answer.code), (422, "too-many-rejects"))
+                equal((answer.json["receipt"]["rejected"], answer.json["receipt"]["in_force"]), (1, False))
+        equal((keeper.serial(), keeper.colour(imei(1))), (1, "unknown"))
+        equal(counts(keeper.load("local", listing(range(50)), "?max_rejects=0")), {"rows": 50, "added": 50})
+        equal(keeper.load("local", bad).status, 200)
 
 
 def test_strict_rejects_wrong_check_digits():

@@ -155,7 +155,9 @@ def test_import_and_export():
         receipt = json.loads(good(keeper.ctl("--json", "import", path, "--source", "police")))
         equal((receipt["unchanged"], receipt["rejected"]), (1000, 1))
         status, out, err = keeper.ctl("import", path, "--source", "police", "--max-rejects", "0")
-        equal(status, OK)  # 0 is the default limit
+        equal(status, REFUSED)  # not one may be bad
+        contains(out, "bad-character")
+        contains(err, "[too-many-rejects]")
         status, out, err = keeper.ctl("import", write(keeper, "bad.csv", "colour\nred\n"), "--source", "police")
         equal(status, REFUSED)
         contains(err, "[unreadable]")
