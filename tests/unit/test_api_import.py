@@ -223,6 +223,31 @@ def test_many_rows_and_single_requests_between():
         assert answers[0] > 20 and worst[0] < 5, (answers, worst)
 
 
+def test_verify_and_rebuild_do_not_disturb_one_another():
+    """A rebuild under a verification is no finding; a verification under a rebuild waits or is refused."""
+    with Keeper() as keeper:
+        equal(keeper.load("local", listing(range(60000)), timeout=120).status, 200)
+        statuses, stop = set(), threading.Event()
+
+        def verifier(accept):
+            while not stop.is_set():
+                answer = keeper.ask("POST", "/v1/verify", headers={"Accept": accept}, timeout=60)
+                statuses.add((answer.status, answer.code if answer.status != 200 else
+                              "clean" if '"clean":true' in answer.text else answer.text))
+        threads = [threading.Thread(target=verifier, args=(accept,)) for accept in ("*/*", "application/x-ndjson")]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(6):
+                equal(keeper.ask("POST", "/v1/rebuild", timeout=60).status, 200)
+                time.sleep(0.05)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        assert statuses <= {(200, "clean"), (409, "busy")} and (200, "clean") in statuses, statuses
+
+
 def begin_upload(keeper, source="local", length=100000):
     return keeper.raw((f"POST /v1/sources/{source}/import HTTP/1.1\r\nHost: k\r\nContent-Length: {length}\r\n\r\n"
                        f"imei\n{imei(1)}\n").encode())
