@@ -6,6 +6,7 @@
 import json
 import os
 import pty
+import signal
 import socket
 import subprocess
 import sys
@@ -83,6 +84,24 @@ def test_a_keeper_that_hangs_up():
             contains(err, "hung up before its answer was whole")
         thread.join()
         equal(sorted(os.listdir(top)), ["keeper.sock"])  # no half file
+
+
+def test_a_stream_without_end_ends_with_its_refusal():
+    with Keeper() as keeper:
+        status, _, err = keeper.ctl("import", "/dev/zero", "--source", "police")
+        equal(status, REFUSED)
+        contains(err, "[unreadable]")
+
+
+def test_a_stopped_keeper_is_not_waited_for():
+    with Keeper() as keeper:
+        keeper.process.send_signal(signal.SIGSTOP)
+        try:
+            status, _, err = keeper.ctl("status")
+        finally:
+            keeper.process.send_signal(signal.SIGCONT)
+        equal(status, UNREACHABLE)
+        contains(err, "does not answer: nothing came in 30 s")
 
 
 def test_block_check_unblock():
