@@ -6,6 +6,7 @@
 import json
 import os
 import pty
+import signal
 import socket
 import subprocess
 import sys
@@ -83,6 +84,24 @@ def test_a_keeper_that_hangs_up():
             contains(err, "hung up before its answer was whole")
         thread.join()
         equal(sorted(os.listdir(top)), ["keeper.sock"])  # no half file
+
+
+def test_a_stream_without_end_ends_with_its_refusal():
+    with Keeper() as keeper:
+        status, _, err = keeper.ctl("import", "/dev/zero", "--source", "police")
+        equal(status, REFUSED)
+        contains(err, "[unreadable]")
+
+
+def test_a_stopped_keeper_is_not_waited_for():
+    with Keeper() as keeper:
+        keeper.process.send_signal(signal.SIGSTOP)
+        try:
+            status, _, err = keeper.ctl("status")
+        finally:
+            keeper.process.send_signal(signal.SIGCONT)
+        equal(status, UNREACHABLE)
+        contains(err, "does not answer: nothing came in 30 s")
 
 
 def test_block_check_unblock():
@@ -181,7 +200,9 @@ def test_import_and_export():
         receipt = json.loads(good(keeper.ctl("--json", "import", path, "--source", "police")))
         equal((receipt["unchanged"], receipt["rejected"]), (1000, 1))
         status, out, err = keeper.ctl("import", path, "--source", "police", "--max-rejects", "0")
-        equal(status, OK)  # 0 is the default limit
+        equal(status, REFUSED)  # not one may be bad
+        contains(out, "bad-character")
+        contains(err, "[too-many-rejects]")
         status, out, err = keeper.ctl("import", write(keeper, "bad.csv", "colour\nred\n"), "--source", "police")
         equal(status, REFUSED)
         contains(err, "[unreadable]")
