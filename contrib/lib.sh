@@ -48,7 +48,8 @@ missing_dependencies() {
 
 # apt-get as it can be run unattended; another apt that holds the lock is waited for.
 apt() {
-	DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 "$@"
+	DEBIAN_FRONTEND=noninteractive timeout -k 10 600 \
+		apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 "$@"
 }
 
 may_install() { # WHAT

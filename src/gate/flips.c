@@ -118,19 +118,25 @@ static void add_attached(const struct sightings_pair *pair, void *data)
 		slice_add(slice, pair, &peer);
 }
 
-/* One that the keeper remembers: where we know better, or it is among our own, it is left out. */
+/* One whom the keeper remembers: where we know better, or he is among our own, he is left out. */
 static void add_remembered(struct slice *slice, const struct weir_flip *flip)
 {
 	const struct flips_calls *calls = &slice->flips->calls;
 	struct sightings *sightings = slice->flips->check->sightings;
-	const struct sightings_pair pair = {.imei = flip->imei, .imsi = flip->imsi, .svn = WEIR_NO_SVN};
+	struct sightings_pair pair = {.imei = flip->imei, .imsi = flip->imsi, .svn = flip->svn};
 	struct flips_peer peer;
 
-	if (!flip->imsi.packed || !calls->peer_by_name(flip->peer, &peer, calls->data))
+	if (!flip->imsi.packed)
 		return;
-	if (sightings && sightings_state(sightings, flip->imei, flip->imsi, peer.id) != SIGHTINGS_NEVER_SEEN)
+	pair.peer_id = calls->peer_named(flip->peer, (enum weir_interface)flip->interface, calls->data);
+	if (!pair.peer_id)
 		return;
-	slice_add(slice, &pair, &peer);
+	if (sightings && sightings_state(sightings, pair.imei, pair.imsi, pair.peer_id) != SIGHTINGS_NEVER_SEEN)
+		return;
+	if (sightings)
+		sightings_remember(sightings, &pair);
+	if (calls->peer_by_id(pair.peer_id, &peer, calls->data))
+		slice_add(slice, &pair, &peer);
 }
 
 static void look_at_hints(struct flips *flips, const struct weir_flips *message)

@@ -5,7 +5,9 @@
  *
  * The keeper says which devices turned black (wire/sighting.h, struct weir_flips) after the register says so too.  That
  * is a hint to look again: each subscriber who is attached with such a device, by our own table or by what the keeper
- * last saw, is decided anew, and who is black now is handed to cancel().  Nothing of this is counted as a check.
+ * saw, is decided anew, and who is black now is handed to cancel().  Nothing of this is counted as a check.  Whom the
+ * keeper saw before our time goes into our own table as attached: where his peer is away, the sweep when it is back
+ * finds him.
  *
  * A datagram that was missed shows as a gap: it does not begin where the last one ended.  Then, and after the first
  * datagram of our life, everybody attached is looked at again: a sweep, in slices, beside the checks.  The same where a
@@ -37,10 +39,11 @@ struct flips_peer {
 };
 
 struct flips_calls {
-	/* Fill *peer; false where there is no such peer now.  A name has at most SIGHTING_PEER_MAX octets; a longer one
-	 * is cut. */
+	/* Fill *peer; false where there is no such peer now: ask for a sweep when it is back. */
 	bool (*peer_by_id)(uint16_t id, struct flips_peer *peer, void *data);
-	bool (*peer_by_name)(const char *name, struct flips_peer *peer, void *data);
+	/* The id of the peer that the keeper calls so, made where it was not seen yet; 0 where it can have none.  A
+	 * name has at most SIGHTING_PEER_MAX octets; a longer one is cut. */
+	uint16_t (*peer_named)(const char *name, enum weir_interface interface, void *data);
 	/* Throw off.  0; -ENOBUFS: no room now, ask again later; another error: the next sweep tries. */
 	int (*cancel)(struct weir_imsi imsi, uint64_t imei, const struct flips_peer *peer, void *data);
 	void *data;

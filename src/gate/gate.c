@@ -165,9 +165,31 @@ void gate_follow(struct gate *gate)
 		clear_alarm(gate);
 }
 
+void gate_follow_soon(struct gate *gate)
+{
+	if (!gate->check.reg || register_follow(daemon_state_dir(), &gate->check.reg, NULL) != 1)
+		return;
+	gate->check.store_error = 0;
+	if (gate->store_failed)
+		clear_alarm(gate);
+}
+
 static void set_clock(struct gate *gate)
 {
 	gsup_set_clock(gate->gsup, daemon_now_ms() * 1000 - daemon_mono_us());
+}
+
+static void each_tenth(void *data)
+{
+	struct gate *gate = data;
+
+	osmo_timer_schedule(&gate->tenth, 0, 100 * 1000);
+	gate_follow_soon(gate);
+}
+
+static void orders_came(void *data)
+{
+	gate_follow_soon(data);
 }
 
 static void each_second(void *data)
@@ -223,6 +245,7 @@ static int open_interfaces(struct gate *gate, struct weir_why *why)
 	gate->notify = notify_alloc(gate, &gate->check, gate->gsup, gate->peers, why);
 	if (!gate->notify)
 		return -EIO;
+	notify_set_follow(gate->notify, orders_came, gate);
 	limit_connections(gate, gate->current);
 	set_clock(gate);
 	rc = gsup_configure(gate->gsup, &gate->current->gsup, why);
@@ -245,6 +268,8 @@ int gate_start(void *root, struct weir_why *why)
 	gate->started = true;
 	osmo_timer_setup(&gate->second, each_second, gate);
 	osmo_timer_schedule(&gate->second, 1, 0);
+	osmo_timer_setup(&gate->tenth, each_tenth, gate);
+	osmo_timer_schedule(&gate->tenth, 0, 100 * 1000);
 	daemon_metrics_hook(gate_metrics, gate);
 	return 0;
 }
@@ -275,6 +300,7 @@ void gate_fini(void *root)
 	struct gate *gate = root;
 
 	osmo_timer_del(&gate->second);
+	osmo_timer_del(&gate->tenth);
 	notify_free(gate->notify);
 	gsup_free(gate->gsup);
 	traffic_free(gate->traffic);

@@ -6,7 +6,7 @@
  * Life: gate_alloc, then the callbacks of daemon.h in their order.  A configuration comes into force as a whole: the
  * policy is made first, then the interfaces take the new settings; whatever is refused leaves everything as it was.
  *
- * The register is followed once a second.  A store that fails raises one alarm (a log line, a gauge) and clears it
+ * The register is followed ten times a second.  A store that fails raises one alarm (a log line, a gauge) and clears it
  * again; checks are answered in the meantime as the policy says. */
 #pragma once
 
@@ -33,7 +33,7 @@ struct gate {
 	struct traffic *traffic;
 	struct gsup *gsup;
 	struct notify *notify;
-	struct osmo_timer_list second;
+	struct osmo_timer_list second, tenth;
 	bool started, stopping;
 	bool store_failed;         /* the alarm is raised */
 	unsigned store_well_s;     /* how long no look-up has failed */
@@ -54,6 +54,9 @@ void gate_fini(void *root);
 
 /* Follow the register and judge its health; called once a second and at the start. */
 void gate_follow(struct gate *gate);
+/* Move to a newer register where there is one; called ten times a second and when orders have come.  What fails is left
+ * to gate_follow. */
+void gate_follow_soon(struct gate *gate);
 
 /* metrics.c: Prometheus text. */
 void gate_metrics(struct daemon_text *out, void *gate);

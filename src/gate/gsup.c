@@ -190,8 +190,12 @@ int gsup_cancel(struct gsup *gsup, uint16_t peer_id, struct weir_imsi imsi, uint
 	struct gsup_session *s = gsup_session_by_id(gsup, peer_id);
 	char i1[WEIR_MASK_TEXT], i2[WEIR_MASK_TEXT];
 	const char *name = peers_name(gsup->peers, peer_id);
-	int rc = s ? send_cancel(s, imsi) : -ENOTCONN;
+	int rc = -ENOTCONN;
 
+	if (s) {
+		gsup_wait_refuse(s, imsi); /* who is not let in yet is told so before he is thrown out */
+		rc = send_cancel(s, imsi);
+	}
 	if (rc == 0)
 		gsup->counters.cancels++;
 	else
@@ -258,15 +262,18 @@ static const struct gsup_counter_row counter_rows[] = {
 	ROW(violated, "connections that broke the rules of the handshake"),
 	ROW(upstream_failed, "peers closed because the HLR could not be reached"),
 	ROW(upstream_dropped, "peers closed because the HLR closed"),
+	ROW(unnumbered, "peers that connected while as many as can be told apart were connected"),
 	ROW(from_peer, "frames from peers"),
 	ROW(to_peer, "frames passed on to peers"),
 	ROW(from_hlr, "frames from the HLR"),
 	ROW(to_hlr, "frames passed on to the HLR"),
-	ROW(told_hlr, "checks answered here of which the HLR was told"),
+	ROW(told_hlr, "accepted checks of which the HLR was told"),
 	ROW(absorbed, "answers of the HLR that nobody waited for"),
 	ROW(hlr_decided, "checks for which the HLR's answer came in time"),
 	ROW(hlr_late, "checks for which the HLR's answer did not come in time"),
 	ROW(hlr_crowded, "checks answered at once because too many waited for the HLR"),
+	ROW(hlr_turned, "checks refused in the end because the device turned black while they waited"),
+	ROW(hlr_untold, "checks answered here of which the HLR could not be told"),
 	ROW(alone_refused, "other requests refused because there is no HLR"),
 	ROW(cancels, "subscribers cancelled because their device turned black"),
 	ROW(cancel_done, "cancels that the peer confirmed"),

@@ -9,8 +9,8 @@
  * peer that reconnects knows better than we do whether the old one is dead.
  *
  * Proxy.  One upstream connection for each peer, introduced to the HLR with the peer's own ID_RESP octets, so that the
- * HLR routes by the names it knows.  Until the HLR has it the peer is not read.  Every frame passes untouched both
- * ways, except:
+ * HLR routes by the names it knows.  Until the HLR has it only checks are taken from the peer.  Every frame passes
+ * untouched both ways, except:
  * - IPA CCM (ping, pong, identity) is spoken on each leg by itself;
  * - Check-IMEI requests are decided here.  Refused ones stay here.  Accepted ones are answered and also passed on, so
  * that the HLR still stores the IMEI and creates subscribers on demand; what it says to them is absorbed, unless
@@ -19,6 +19,11 @@
  * If the upstream leg drops, the peer's connection is closed after what was written to it: its client connects again
  * and finds the HLR back, or not.  Answering location updates with errors in the meantime would cost phones their
  * service.
+ *
+ * The HLR never delays a check by itself.  One whose copy has no room, or comes before the HLR is there, is answered
+ * (in wait mode too) and its copy dropped and counted.  What can delay it is another frame in front of it that has to
+ * wait for the HLR: until GSUP_HLR_S have passed, or until the HLR has read nothing for TRAFFIC_STALL_S.  Then the
+ * peer's connection is closed, and its client comes again.
  *
  * Order.  Frames leave each leg in the order in which they came.  Answers to checks are written in the turn in which
  * the check was read, before anything that was passed on in that turn has left; so nothing the HLR says in reaction to
@@ -41,6 +46,7 @@
 #include "wire/gsup.h"
 
 #define GSUP_IDENTITY_S 5
+#define GSUP_HLR_S      4 /* to connect and to ask who the peer is; less than a client's patience of 5 s */
 #define GSUP_PING_S     20
 #define GSUP_CANCEL_S   10   /* how long a peer's answer to our cancel is absorbed */
 #define GSUP_CANCELS    4096 /* of them at a time */
@@ -54,12 +60,15 @@ struct traffic;
 
 struct gsup_counters {
 	uint64_t connected, replaced, stranger, unidentified, violated, upstream_failed, upstream_dropped;
+	uint64_t unnumbered; /* no id left: block now cannot find the peer */
 	uint64_t from_peer, to_peer, from_hlr, to_hlr; /* frames; to_hlr and to_peer count what was passed on */
-	uint64_t told_hlr;                             /* checks answered by us and passed on */
+	uint64_t told_hlr;                             /* accepted checks whose copy was passed on, in any mode */
 	uint64_t absorbed;                             /* the HLR's answers to those */
 	uint64_t hlr_decided;                          /* wait mode: the HLR's answer was relayed */
 	uint64_t hlr_late;                             /* wait mode: ours went out */
 	uint64_t hlr_crowded;                          /* wait mode: no place to wait, ours went out at once */
+	uint64_t hlr_turned; /* wait mode: the device turned black meanwhile, ours went out as a refusal */
+	uint64_t hlr_untold;                           /* checks answered, but no room or no HLR yet for their copy */
 	uint64_t alone_refused;                        /* requests answered with an error because there is no HLR */
 	uint64_t cancels, cancel_done, cancel_failed, cancel_lost; /* sent; result; error; no session, room or place */
 	uint64_t cancel_expired;                                   /* sent, never answered */

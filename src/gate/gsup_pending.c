@@ -54,17 +54,23 @@ static void wait_schedule(struct gsup *gsup)
 	osmo_timer_schedule(&gsup->wait_timer, us / 1000000, us % 1000000);
 }
 
-bool gsup_wait_add(struct gsup_session *s, struct weir_imsi imsi, const uint8_t *answer, size_t len)
+bool gsup_wait_add(struct gsup_session *s, const struct weir_query *query, const struct gsup_view *view,
+		   const uint8_t *answer, size_t len)
 {
 	struct gsup *gsup = s->gsup;
 	struct gsup_wait *w, *before;
+	int refusal_len;
 
 	if (len > GSUP_ANSWER_MAX || !wait_make_places(gsup) || llist_empty(&gsup->wait_pool))
 		return false;
 	w = llist_first_entry(&gsup->wait_pool, struct gsup_wait, entry);
+	refusal_len = gsup_check_imei_result(view, false, w->refusal, sizeof(w->refusal));
+	if (refusal_len < 0)
+		return false;
 	llist_del(&w->entry);
 	w->session = s;
-	w->imsi = imsi;
+	w->query = *query;
+	w->refusal_len = refusal_len;
 	w->deadline_us = traffic_now_us(gsup->traffic) + gsup->config->wait_ms * 1000ll;
 	w->len = len;
 	memcpy(w->answer, answer, len);
@@ -89,17 +95,56 @@ static void wait_remove(struct gsup *gsup, struct gsup_wait *w)
 	gsup->n_waiting--;
 }
 
+/* Black by now?  A store that fails refuses nobody whom it let through before. */
+static bool wait_turned(struct gsup_wait *w)
+{
+	struct weir_verdict verdict;
+
+	w->query.terms = w->session->peer.terms;
+	return check_decide(w->session->gsup->check, &w->query, &verdict, 1) == 0 &&
+	       verdict.answer == WEIR_ANSWER_COLOUR && verdict.colour == WEIR_BLACK;
+}
+
+/* False where there was no room. */
+static bool wait_send_refusal(struct gsup_wait *w)
+{
+	if (!traffic_send(w->session->down, w->refusal, w->refusal_len))
+		return false;
+	w->session->gsup->counters.hlr_turned++;
+	return true;
+}
+
 bool gsup_wait_take(struct gsup_session *s, struct weir_imsi imsi)
 {
 	struct gsup_wait *w;
+	bool refused;
 
 	llist_for_each_entry(w, &s->gsup->waiting, entry) {
-		if (w->session != s || w->imsi.packed != imsi.packed)
+		if (w->session != s || w->query.imsi.packed != imsi.packed)
 			continue;
+		refused = wait_turned(w) && wait_send_refusal(w);
 		wait_remove(s->gsup, w);
-		return true;
+		return !refused;
 	}
 	return false;
+}
+
+void gsup_wait_refuse(struct gsup_session *s, struct weir_imsi imsi)
+{
+	struct gsup_wait *w, *next;
+
+	llist_for_each_entry_safe(w, next, &s->gsup->waiting, entry) {
+		if (w->session == s && w->query.imsi.packed == imsi.packed && wait_turned(w) && wait_send_refusal(w))
+			wait_remove(s->gsup, w);
+	}
+}
+
+/* Our answer as it is by now.  False where there was no room. */
+static bool wait_answer(struct gsup_wait *w)
+{
+	if (wait_turned(w))
+		return wait_send_refusal(w);
+	return traffic_send(w->session->down, w->answer, w->len);
 }
 
 void gsup_wait_release(struct gsup_session *s)
@@ -111,7 +156,7 @@ void gsup_wait_release(struct gsup_session *s)
 		if (w->session != s)
 			continue;
 		if (s->down)
-			traffic_send(s->down, w->answer, w->len);
+			wait_answer(w);
 		wait_remove(gsup, w);
 	}
 }
@@ -123,7 +168,7 @@ void gsup_wait_expire(struct gsup *gsup, int64_t now_us)
 
 	while ((w = llist_first_entry_or_null(&gsup->waiting, struct gsup_wait, entry)) && w->deadline_us <= now_us) {
 		s = w->session;
-		if (!traffic_send(s->down, w->answer, w->len)) {
+		if (!wait_answer(w)) {
 			gsup_session_end(
 				s, TRAFFIC_END_STALLED); /* full of answers that it does not read; takes w along */
 			continue;

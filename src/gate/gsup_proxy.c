@@ -8,14 +8,17 @@
  *
  * Frames of one read are worked on in rounds.  A round first collects frames, as many as both send buffers can take the
  * consequences of; then decides all its checks together; then walks the frames again in order and acts.  So nothing is
- * half done when a buffer is full: the rest stays in the receive buffer and the leg is not read until there is room. */
+ * half done when a buffer is full: the rest stays in the receive buffer and the leg is not read until there is room.
+ *
+ * A check never waits for room on the HLR's side, nor for an HLR that is not connected yet: then its copy is dropped
+ * and counted.  Only what stands behind another frame that has to wait waits with it. */
 #include "gate/gsup_session.h"
 
 #include <errno.h>
 
-#define ROUND         64 /* frames of a round: one look-up batch */
-#define ANSWER_GROWTH 32 /* an answer carries what its request carried, less the IMEI, and result or cause and class   \
-			  */
+#define ROUND 64 /* frames of a round: one look-up batch */
+#define ANSWER_GROWTH                                                                                                  \
+	32 /* an answer carries what its request carried, less the IMEI, and result or cause and class */
 
 /* What a colour means on this wire. */
 static const bool colour_accepts[WEIR_N_COLOURS] = {
@@ -30,7 +33,7 @@ struct round {
 	size_t len; /* octets of the n frames */
 	size_t down_need, up_need;
 	struct ipa_frame frame[ROUND];
-	bool is_check[ROUND];
+	bool is_check[ROUND], has_room[ROUND]; /* of the frames; is there room on the HLR's side */
 	struct gsup_view view[ROUND]; /* of the checks, in order */
 	struct weir_query query[ROUND];
 	struct weir_verdict verdict[ROUND];
@@ -78,36 +81,53 @@ static void read_check(const struct ipa_frame *frame, struct gsup_view *view, st
 		query->fault = WEIR_IMEI_EMPTY;
 }
 
-static bool collect_one(struct gsup_session *s, struct round *r, const struct ipa_frame *frame)
+static size_t answer_room(const struct ipa_frame *frame)
 {
-	size_t down = frame->len + ANSWER_GROWTH, up = s->up ? frame->len : 0;
+	size_t room = frame->len + ANSWER_GROWTH;
 
-	if (traffic_room(s->down) < r->down_need + down || (s->up && traffic_room(s->up) < r->up_need + up))
-		return false;
+	return room < GSUP_ANSWER_MAX ? room : GSUP_ANSWER_MAX;
+}
+
+static bool is_check(const struct ipa_frame *frame)
+{
+	return ipa_is_gsup(frame) && gsup_type(frame) == GSUP_CHECK_IMEI_REQUEST;
+}
+
+/* NULL where it was taken, else the leg that it must wait for.  A check that finds no room for its copy while room is
+ * only promised to frames before it comes again in the next round, when it is known what they really took. */
+static struct traffic_conn *collect_one(struct gsup_session *s, struct round *r, const struct ipa_frame *frame)
+{
+	size_t down = answer_room(frame), up = s->up && frame->protocol != IPA_CCM ? frame->len : 0;
+	bool check = is_check(frame), has_room = !up || (s->state == GSUP_PROXY &&
+							 traffic_room(s->up) >= r->up_need + up);
+
+	if (traffic_room(s->down) < r->down_need + down)
+		return s->down;
+	if (!has_room && (!check || r->up_need))
+		return s->up;
 	r->down_need += down;
-	r->up_need += up;
+	r->up_need += has_room ? up : 0;
 	r->len += frame->len;
-	r->is_check[r->n] = ipa_is_gsup(frame) && gsup_type(frame) == GSUP_CHECK_IMEI_REQUEST;
-	if (r->is_check[r->n]) {
+	r->is_check[r->n] = check;
+	r->has_room[r->n] = has_room;
+	if (check) {
 		read_check(frame, &r->view[r->n_checks], &r->query[r->n_checks], s->peer.terms);
 		r->n_checks++;
 	}
 	r->n++;
-	return true;
+	return NULL;
 }
 
-/* Returns false where frames are left that do not fit now. */
-static bool collect(struct gsup_session *s, struct round *r, const uint8_t *octets, size_t len)
+/* Returns the leg that the next frame must wait for, NULL where there is no such frame. */
+static struct traffic_conn *collect(struct gsup_session *s, struct round *r, const uint8_t *octets, size_t len)
 {
-	size_t n;
+	struct traffic_conn *awaited = NULL;
 
 	r->n = r->n_checks = 0;
 	r->len = r->down_need = r->up_need = 0;
-	while (r->n < ROUND && (n = ipa_frame_next(octets + r->len, len - r->len, &r->frame[r->n])) > 0) {
-		if (!collect_one(s, r, &r->frame[r->n]))
-			return false;
-	}
-	return true;
+	while (!awaited && r->n < ROUND && ipa_frame_next(octets + r->len, len - r->len, &r->frame[r->n]) > 0)
+		awaited = collect_one(s, r, &r->frame[r->n]);
+	return awaited;
 }
 
 static int encode_answer(const struct gsup_view *view, const struct weir_verdict *verdict, uint8_t *buf, size_t size)
@@ -121,28 +141,32 @@ static int encode_answer(const struct gsup_view *view, const struct weir_verdict
 }
 
 /* Tell the HLR of an accepted check.  True where its answer is waited for, ours kept back. */
-static bool tell_hlr(struct gsup_session *s, const struct ipa_frame *frame, const struct weir_query *query,
-		     const uint8_t *answer, size_t len)
+static bool tell_hlr(struct gsup_session *s, const struct ipa_frame *frame, bool has_room,
+		     const struct gsup_view *view, const struct weir_query *query, const uint8_t *answer, size_t len)
 {
 	struct gsup *gsup = s->gsup;
 
 	if (gsup->config->check_mode == GSUP_NEVER)
 		return false;
-	traffic_send(s->up, frame->bytes, frame->len); /* room was counted in collect */
-	if (gsup->config->check_mode == GSUP_WAIT) {
-		if (gsup_wait_add(s, query->imsi, answer, len))
-			return true;
-		gsup->counters.hlr_crowded++;
+	if (!has_room || !traffic_send(s->up, frame->bytes, frame->len)) {
+		gsup->counters.hlr_untold++;
+		return false;
 	}
 	gsup->counters.told_hlr++;
+	if (gsup->config->check_mode != GSUP_WAIT)
+		return false;
+	if (gsup_wait_add(s, query, view, answer, len))
+		return true;
+	gsup->counters.hlr_crowded++;
 	return false;
 }
 
-static int answer_check(struct gsup_session *s, const struct ipa_frame *frame, const struct gsup_view *view,
-			const struct weir_query *query, const struct weir_verdict *verdict)
+static int answer_check(struct gsup_session *s, const struct ipa_frame *frame, bool has_room,
+			const struct gsup_view *view, const struct weir_query *query,
+			const struct weir_verdict *verdict)
 {
 	bool accepted = verdict->answer == WEIR_ANSWER_COLOUR && colour_accepts[verdict->colour];
-	size_t room = frame->len + ANSWER_GROWTH;
+	size_t room = answer_room(frame);
 	uint8_t *to = traffic_reserve(s->down, room);
 	int len;
 
@@ -150,7 +174,7 @@ static int answer_check(struct gsup_session *s, const struct ipa_frame *frame, c
 	if (len < 0)
 		return len; /* cannot be: collect counted it.  Rather no connection than no answer. */
 	s->checks++;
-	if (accepted && s->up && query->fault == WEIR_IMEI_OK && tell_hlr(s, frame, query, to, len))
+	if (accepted && s->up && query->fault == WEIR_IMEI_OK && tell_hlr(s, frame, has_room, view, query, to, len))
 		return 0;
 	traffic_commit(s->down, len);
 	return 0;
@@ -215,7 +239,8 @@ static int act(struct gsup_session *s, const struct round *r)
 			from_peer(s, &r->frame[i]);
 			continue;
 		}
-		rc = answer_check(s, &r->frame[i], &r->view[check], &r->query[check], &r->verdict[check]);
+		rc = answer_check(s, &r->frame[i], r->has_room[i], &r->view[check], &r->query[check],
+				  &r->verdict[check]);
 		if (rc < 0)
 			return rc;
 		check++;
@@ -226,13 +251,13 @@ static int act(struct gsup_session *s, const struct round *r)
 	return 0;
 }
 
-/* Ask for more room than there is, so that drained() will call us again. */
-static void pause_for_room(struct gsup_session *s, struct traffic_conn *reader)
+/* Ask for more room than there is, so that drained() will call us again.  Only of the leg that is awaited: the other
+ * one has room and would call at once, again and again.  An HLR that is not there yet calls through
+ * gsup_session_serve. */
+static void pause_for_room(struct gsup_session *s, struct traffic_conn *reader, struct traffic_conn *awaited)
 {
-	if (s->down)
-		traffic_reserve(s->down, traffic_room(s->down) + 1);
-	if (s->up)
-		traffic_reserve(s->up, traffic_room(s->up) + 1);
+	if (awaited == s->down || s->state == GSUP_PROXY)
+		traffic_reserve(awaited, traffic_room(awaited) + 1);
 	traffic_pause(reader);
 }
 
@@ -243,9 +268,9 @@ ssize_t gsup_frames_from_peer(struct gsup_session *s, const uint8_t *octets, siz
 	size_t taken = 0;
 
 	while (taken < len) {
-		bool fits = collect(s, &r, octets + taken, len - taken);
-		if (!fits && !r.n)
-			pause_for_room(s, s->down);
+		struct traffic_conn *awaited = collect(s, &r, octets + taken, len - taken);
+		if (awaited && !r.n)
+			pause_for_room(s, s->down, awaited);
 		if (!r.n)
 			break;
 		if (r.n_checks)
@@ -297,8 +322,9 @@ ssize_t gsup_frames_from_hlr(struct gsup_session *s, const uint8_t *octets, size
 
 	while ((n = ipa_frame_next(octets + taken, len - taken, &frame)) > 0) {
 		/* either the frame goes down, or a few octets of CCM go back up */
-		if (traffic_room(s->down) < n || traffic_room(s->up) < GSUP_ID_RESP_MAX) {
-			pause_for_room(s, s->up);
+		size_t need = n > GSUP_ANSWER_MAX ? n : GSUP_ANSWER_MAX;
+		if (traffic_room(s->down) < need || traffic_room(s->up) < GSUP_ID_RESP_MAX) {
+			pause_for_room(s, s->up, traffic_room(s->down) < need ? s->down : s->up);
 			break;
 		}
 		taken += n;

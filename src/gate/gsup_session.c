@@ -58,6 +58,7 @@ void gsup_session_end(struct gsup_session *s, enum traffic_end end)
 	s->ending = true;
 	gsup_wait_release(s);
 	gsup_cancel_release(s);
+	peers_left(s->gsup->peers, s->peer.id);
 	s->down = s->up = NULL;
 	if (down) {
 		down->data = NULL;
@@ -118,7 +119,7 @@ void gsup_session_upstream(struct gsup_session *s)
 	if (s->up && address_equal(&s->up->remote, hlr))
 		return;
 	upstream_forget(s);
-	s->state = GSUP_UPSTREAM; /* the peer's next octets find it not ready and stop the reading */
+	s->state = GSUP_UPSTREAM; /* from here on only checks are taken from the peer */
 	s->up_pinged_us = 0;
 	s->upstream_us = traffic_now_us(s->gsup->traffic);
 	s->up = traffic_connect(s->gsup->traffic, &gsup_up_kind, s, hlr);
@@ -167,6 +168,12 @@ static int take_identity(struct gsup_session *s, const struct ipa_frame *frame)
 		.terms = policy_terms(gsup->check->policy, WEIR_IF_GSUP, s->name),
 		.id = peers_id(gsup->peers, WEIR_IF_GSUP, s->name),
 	};
+	if (s->peer.id == PEER_NONE) {
+		gsup->counters.unnumbered++;
+		if (gripe_now(&gsup->quarrels, &s->down->remote, traffic_now_us(gsup->traffic)))
+			LOGSESSION(s, LOGL_ERROR, "more than %u peers: its subscribers cannot be thrown off\n",
+				   PEERS_MAX);
+	}
 	gsup->counters.connected++;
 	s->state = GSUP_UPSTREAM;
 	traffic_send(s->down, ccm_id_ack_frame, sizeof(ccm_id_ack_frame));
@@ -235,10 +242,6 @@ static ssize_t down_consume(struct traffic_conn *conn, const uint8_t *octets, si
 		if (conn->data != s)
 			return met;
 	}
-	if (!gsup_session_ready(s)) {
-		traffic_pause(conn);
-		return met;
-	}
 	taken = gsup_frames_from_peer(s, octets + met, len - met);
 	return taken < 0 ? taken : met + taken;
 }
@@ -270,7 +273,7 @@ static void down_tick(struct traffic_conn *conn)
 			return;
 		refuse(s, &s->gsup->counters.unidentified, "did not say who it is in time");
 		gsup_session_end(s, TRAFFIC_END_SILENT);
-	} else if (s->state == GSUP_UPSTREAM && now - s->upstream_us >= (TRAFFIC_CONNECT_S + 1) * 1000000ll) {
+	} else if (s->state == GSUP_UPSTREAM && now - s->upstream_us >= GSUP_HLR_S * 1000000ll) {
 		upstream_fail(s, "did not ask who we are");
 	} else {
 		ping(s, conn, &s->down_pinged_us);
@@ -282,8 +285,7 @@ static void either_drained(struct traffic_conn *conn)
 {
 	struct gsup_session *s = conn->data;
 
-	if (gsup_session_ready(s))
-		traffic_resume(s->down);
+	traffic_resume(s->down);
 	if (s->up && !s->up->connecting)
 		traffic_resume(s->up);
 }
@@ -308,13 +310,6 @@ const struct traffic_kind gsup_down_kind = {
 };
 
 /* --- upstream callbacks */
-
-static void up_connected(struct traffic_conn *conn)
-{
-	struct gsup_session *s = conn->data;
-
-	s->upstream_us = traffic_now_us(s->gsup->traffic); /* now it has as long again to ask who we are */
-}
 
 static ssize_t up_consume(struct traffic_conn *conn, const uint8_t *octets, size_t len)
 {
@@ -348,7 +343,6 @@ const struct traffic_kind gsup_up_kind = {
 	.name = "gsup-hlr",
 	.in_size = IN_SIZE,
 	.out_size = OUT_SIZE,
-	.connected = up_connected,
 	.consume = up_consume,
 	.drained = either_drained,
 	.tick = up_tick,

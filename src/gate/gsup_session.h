@@ -25,7 +25,7 @@
 
 enum gsup_state {
 	GSUP_IDENTITY, /* connected, name not known */
-	GSUP_UPSTREAM, /* known; the HLR does not have it yet, so the peer is not read */
+	GSUP_UPSTREAM, /* known; the HLR does not have it yet: checks are answered, the first other frame waits */
 	GSUP_PROXY,    /* frames pass */
 	GSUP_ALONE,    /* no HLR configured */
 };
@@ -45,14 +45,14 @@ struct gsup_session {
 	uint8_t id_resp[GSUP_ID_RESP_MAX]; /* the peer's own words, said again to the HLR */
 };
 
-/* A check that waits for the HLR, with our answer ready to go. */
+/* A check that waits for the HLR, with our answers ready to go: as it was decided, and as a refusal. */
 struct gsup_wait {
 	struct llist_head entry; /* gsup.waiting by deadline, or gsup.wait_pool */
 	struct gsup_session *session;
-	struct weir_imsi imsi;
+	struct weir_query query;
 	int64_t deadline_us;
-	uint16_t len;
-	uint8_t answer[GSUP_ANSWER_MAX];
+	uint16_t len, refusal_len;
+	uint8_t answer[GSUP_ANSWER_MAX], refusal[GSUP_ANSWER_MAX];
 };
 
 /* A cancel that we sent and whose answer the HLR must not see. */
@@ -100,9 +100,14 @@ ssize_t gsup_frames_from_hlr(struct gsup_session *session, const uint8_t *octets
 
 /* gsup_pending.c */
 void gsup_wait_init(struct gsup *gsup);
-/* Keep an answer back until its deadline.  False where there is no place: it must go out now. */
-bool gsup_wait_add(struct gsup_session *session, struct weir_imsi imsi, const uint8_t *answer, size_t len);
-/* The oldest check of this subscriber that still waits is answered by the HLR.  False: nobody waits. */
+/* Keep an answer back until its deadline.  False where there is no place: it must go out now.
+ * Whoever waits is decided again at the end, whatever ends the wait: a device that is black by then is refused. */
+bool gsup_wait_add(struct gsup_session *session, const struct weir_query *query, const struct gsup_view *view,
+		   const uint8_t *answer, size_t len);
+/* The subscriber is thrown off: those of his checks that are black by now are refused at once. */
+void gsup_wait_refuse(struct gsup_session *session, struct weir_imsi imsi);
+/* The oldest check of this subscriber that still waits is answered by the HLR.  False: its answer is not wanted; nobody
+ * waits, or who waited was refused.  There must be room for GSUP_ANSWER_MAX. */
 bool gsup_wait_take(struct gsup_session *session, struct weir_imsi imsi);
 /* The session ends: its waiting checks get our answer. */
 void gsup_wait_release(struct gsup_session *session);

@@ -130,5 +130,5 @@ void gate_metrics(struct daemon_text *out, void *data)
 	    traffic_count(gate->traffic));
 	one(out, "connections_refused_total", "counter", "connections closed at once: too many",
 	    traffic_refused(gate->traffic));
-	one(out, "peers", "gauge", "peers known by name since the start", peers_count(gate->peers));
+	one(out, "peers", "gauge", "peers known by name, connected or not", peers_count(gate->peers));
 }

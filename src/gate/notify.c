@@ -31,6 +31,8 @@ struct notify {
 	struct flips *flips;
 	struct osmo_fd orders;
 	struct osmo_timer_list sweep;
+	notify_follow_fn *follow;
+	void *follow_data;
 	uint64_t
 		missed[PEERS_MAX / 64 + 1]; /* by peer id: somebody there was to be looked at while the peer was away */
 	unsigned n_missed;
@@ -66,12 +68,11 @@ static bool peer_by_id(uint16_t id, struct flips_peer *peer, void *data)
 	return true;
 }
 
-static bool peer_by_name(const char *name, struct flips_peer *peer, void *data)
+static uint16_t peer_named(const char *name, enum weir_interface interface, void *data)
 {
 	struct notify *n = data;
-	uint16_t id = peers_find_cut(n->peers, name, SIGHTING_PEER_MAX);
 
-	return id != PEER_NONE && peer_by_id(id, peer, data);
+	return peers_id_cut(n->peers, interface, name, SIGHTING_PEER_MAX);
 }
 
 static int cancel(struct weir_imsi imsi, uint64_t imei, const struct flips_peer *peer, void *data)
@@ -106,6 +107,8 @@ static int orders_cb(struct osmo_fd *ofd, unsigned int what)
 	struct notify *n = ofd->data;
 
 	(void)what;
+	if (n->follow)
+		n->follow(n->follow_data);
 	flips_read(n->flips);
 	schedule_sweep(n);
 	return 0;
@@ -138,7 +141,7 @@ struct notify *notify_alloc(void *ctx, struct check *check, struct gsup *gsup, s
 {
 	struct notify *n = talloc_zero(ctx, struct notify);
 	const struct flips_calls calls = {
-		.peer_by_id = peer_by_id, .peer_by_name = peer_by_name, .cancel = cancel, .data = n};
+		.peer_by_id = peer_by_id, .peer_named = peer_named, .cancel = cancel, .data = n};
 
 	if (!n) {
 		why_set(why, -ENOMEM, "out of memory");
@@ -156,6 +159,12 @@ struct notify *notify_alloc(void *ctx, struct check *check, struct gsup *gsup, s
 		return n;
 	notify_free(n);
 	return NULL;
+}
+
+void notify_set_follow(struct notify *n, notify_follow_fn *follow, void *data)
+{
+	n->follow = follow;
+	n->follow_data = data;
 }
 
 void notify_free(struct notify *n)

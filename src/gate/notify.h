@@ -22,6 +22,10 @@ struct notify *notify_alloc(void *ctx, struct check *check, struct gsup *gsup, s
 			    struct weir_why *why);
 void notify_free(struct notify *notify);
 
+/* Called when orders have come, before they are looked at: to move to the register that they speak of. */
+typedef void notify_follow_fn(void *data);
+void notify_set_follow(struct notify *notify, notify_follow_fn *follow, void *data);
+
 /* Send what is due: after each turn that answered, and each second.  A keeper whose socket is full is left alone for a
  * millisecond: trying again in each turn would cost every answer a system call. */
 void notify_flush(struct notify *notify, int64_t mono_us, uint32_t now_s);

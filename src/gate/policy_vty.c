@@ -275,8 +275,16 @@ static void make_terms(const struct term *t)
 	make("interface", "For all peers of an interface\n", all, "", "", t, t->may | inherit, set_interface);
 	make("peer", "For one peer\n", all, " NAME", "Its name, or the beginning of names and '*'\n", t,
 	     t->may | inherit, set_peer);
-	if (t->offset == offsetof(struct weir_terms, restrictive) || t->offset == offsetof(struct weir_terms, unknown))
+	if (t->offset == offsetof(struct weir_terms, restrictive))
 		make("imsi-prefix PREFIX", IMSI_HELP "1 to 15 digits\n", 0, "", "", t, t->may | inherit, set_imsi_term);
+	if (t->offset == offsetof(struct weir_terms, unknown)) {
+		/* Not `unknown WHITE`: `imsi-prefix X unknown` alone is an action, and one word more turned it round. */
+		static struct term imsi_unknown;
+		imsi_unknown = *t;
+		imsi_unknown.name = "default-unknown";
+		make("imsi-prefix PREFIX", IMSI_HELP "1 to 15 digits\n", 0, "", "", &imsi_unknown, t->may | inherit,
+		     set_imsi_term);
+	}
 }
 
 /* --- giving it back */
@@ -301,7 +309,7 @@ static void write_imsi(struct vty *vty, const struct weir_imsi_rule *rule)
 	if (rule->restrictive != WEIR_DO_INHERIT)
 		vty_out(vty, " imsi-prefix %s restrictive %s%s", digits, action_name(rule->restrictive), VTY_NEWLINE);
 	if (rule->unknown != WEIR_DO_INHERIT)
-		vty_out(vty, " imsi-prefix %s unknown %s%s", digits, action_name(rule->unknown), VTY_NEWLINE);
+		vty_out(vty, " imsi-prefix %s default-unknown %s%s", digits, action_name(rule->unknown), VTY_NEWLINE);
 }
 
 static void write_specials(struct vty *vty, const struct weir_policy_draft *of, const struct weir_policy_draft *base)

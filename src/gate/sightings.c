@@ -188,6 +188,41 @@ enum sightings_state sightings_state(const struct sightings *s, uint64_t imei, s
 	return moved_on(s, &unseen) ? SIGHTINGS_AWAY : SIGHTINGS_NEVER_SEEN;
 }
 
+/* An entry of the bucket that is free, or of somebody who is not attached. */
+static struct entry *spare_room(struct sightings *s, uint64_t imei)
+{
+	struct entry *bucket = bucket_of(s, imei);
+
+	for (unsigned i = 0; i < BUCKET; i++) {
+		if (is_attached(s, &bucket[i]))
+			continue;
+		s->counters.evicted += (bucket[i].flags & IN_USE) != 0;
+		return &bucket[i];
+	}
+	return NULL;
+}
+
+bool sightings_remember(struct sightings *s, const struct sightings_pair *pair)
+{
+	enum sightings_state state = sightings_state(s, pair->imei, pair->imsi, pair->peer_id);
+	struct entry *entry;
+
+	if (state != SIGHTINGS_NEVER_SEEN)
+		return state == SIGHTINGS_ATTACHED;
+	entry = pair->imsi.packed && pair->peer_id ? spare_room(s, pair->imei) : NULL;
+	if (!entry)
+		return false;
+	*entry = (struct entry){
+		.imei = pair->imei,
+		.imsi = pair->imsi,
+		.seen_s = pair->seen_s,
+		.peer_id = pair->peer_id,
+		.svn = pair->svn,
+		.flags = IN_USE | IS_ATTACHED,
+	};
+	return true;
+}
+
 void sightings_gone(struct sightings *s, uint64_t imei, struct weir_imsi imsi, uint16_t peer_id)
 {
 	struct entry *entry = find(s, imei, imsi, peer_id);

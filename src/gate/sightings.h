@@ -79,6 +79,11 @@ enum sightings_state {
 enum sightings_state sightings_state(const struct sightings *sightings, uint64_t imei, struct weir_imsi imsi,
 				     uint16_t peer_id);
 
+/* The keeper saw this pair before our time, and it may be attached still: attached until something better is known.  It
+ * takes no place from one who is attached.  True where the table has it now as attached; false also for a pair that is
+ * known to be away. */
+bool sightings_remember(struct sightings *sightings, const struct sightings_pair *pair);
+
 /* Was thrown off: attached again when seen again. */
 void sightings_gone(struct sightings *sightings, uint64_t imei, struct weir_imsi imsi, uint16_t peer_id);
 

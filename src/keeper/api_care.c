@@ -15,6 +15,7 @@
 #include "keeper/api_job.h"
 #include "keeper/api_json.h"
 #include "keeper/main.h"
+#include "register/register.h"
 
 #define NDJSON        "application/x-ndjson"
 #define PROGRESS_US   250000
@@ -28,6 +29,7 @@ struct verify {
 	struct http_request *request;
 	struct lists_verify *verify;
 	struct api_slicer slicer;
+	uint64_t generation; /* of the register that is verified */
 	bool streams, ended;
 	json_t *findings; /* where it does not stream */
 	uint64_t n_findings;
@@ -94,6 +96,31 @@ static void tell_progress(struct verify *job)
 	say(job, json_pack("{s:{s:I, s:I}}", "progress", "done", (json_int_t)done, "total", (json_int_t)total));
 }
 
+/* Of the register as it is now; 0 where there is none. */
+static uint64_t generation_of(const struct verify *job)
+{
+	struct weir_register *reg = lists_register(job->jobs->keeper->lists);
+	struct register_meta meta;
+
+	return reg && register_meta(reg, &meta) == 0 ? meta.generation : 0;
+}
+
+/* A rebuild replaces the register under our hands, and what is half compared with the old one is nothing wrong. Begins
+ * again when the new one is there. */
+static enum api_slice verify_again(struct verify *job)
+{
+	lists_verify_free(job->verify);
+	job->verify = NULL;
+	if (job->jobs->rebuild)
+		return API_SLICE_LATER;
+	job->generation = generation_of(job);
+	job->verify = lists_verify_alloc(job->jobs->keeper->lists, finding_cb, job);
+	if (job->verify)
+		return API_SLICE_MORE;
+	verify_end(job, -ENOMEM);
+	return API_SLICE_DONE;
+}
+
 static enum api_slice verify_step(void *data)
 {
 	struct verify *job = data;
@@ -105,7 +132,11 @@ static enum api_slice verify_step(void *data)
 		verify_end(job, -ECANCELED);
 		return API_SLICE_DONE;
 	}
+	if (!job->verify || job->jobs->rebuild || job->generation != generation_of(job))
+		return verify_again(job);
 	rc = lists_verify_step(job->verify);
+	if (rc == -EBUSY)
+		return API_SLICE_LATER;
 	if (rc > 0) {
 		tell_progress(job);
 		return API_SLICE_MORE;
@@ -138,8 +169,13 @@ static ssize_t verify_next(struct http_request *request, char *buf, size_t size)
 void api_verify(struct http_request *request)
 {
 	struct keeper *keeper = http_root(request);
-	struct verify *job = calloc(1, sizeof(*job));
+	struct verify *job;
 
+	if (keeper->jobs->rebuild) {
+		api_problem(request, 409, "busy", "a rebuild is under way; verify when it is done");
+		return;
+	}
+	job = calloc(1, sizeof(*job));
 	if (!job) {
 		api_problem_of(request, -ENOMEM, NULL);
 		return;
@@ -149,6 +185,7 @@ void api_verify(struct http_request *request)
 	job->request = request;
 	job->streams = http_accepts(request, NDJSON);
 	job->findings = json_array();
+	job->generation = generation_of(job);
 	job->verify = lists_verify_alloc(keeper->lists, finding_cb, job);
 	if (!job->verify) {
 		api_problem_of(request, -ENOMEM, NULL);

@@ -165,7 +165,7 @@ void api_get_check(struct http_request *request)
 	json_object_set_new(value, "trace", api_json_trace(&trace));
 	json_object_set_new(
 		value, "note",
-		json_string("decided with the default policy; the gate's own configuration may say otherwise: "
-			    "'explain' on its VTY tells"));
+		json_string("by the keeper's register and the default policy; the gate's own policy (overrides, peers, "
+			    "defaults) is not known here and may say otherwise: 'explain imei' on its VTY tells"));
 	api_answer(request, 200, value);
 }

@@ -2,7 +2,7 @@
  * Copyright (C) 2026 The Weir authors */
 
 /* /v1/sources and the single entries of a source: devices, ranges, TACs, pairs.  Changes go through the turn; the
- * answer comes when they are durable and in force. */
+ * answer comes when they are durable and in force; where the register cannot follow at once, it says so. */
 #include "keeper/api.h"
 
 #include <errno.h>
@@ -292,17 +292,20 @@ static void add_names(json_t *value, const struct entry_request *entry)
 static void done_cb(void *data, int err, const struct lists_result *result, const struct weir_why *why)
 {
 	const struct entry_request *entry = data;
+	struct keeper *keeper = http_root(entry->request);
+	bool in_force;
 	json_t *value;
 
 	if (err) {
 		api_problem_of(entry->request, err, why);
 		return;
 	}
-	value = json_pack("{s:b, s:I, s:s, s:s, s:i}", "changed", (int)result->changed, "serial",
-			  (json_int_t)result->serial, "before", colour_name(result->before), "after",
+	in_force = lists_lag(keeper->lists) == 0;
+	value = json_pack("{s:b, s:b, s:I, s:s, s:s, s:i}", "changed", (int)result->changed, "in_force", (int)in_force,
+			  "serial", (json_int_t)result->serial, "before", colour_name(result->before), "after",
 			  colour_name(result->after), "others", (int)result->others);
 	add_names(value, entry);
-	api_answer(entry->request, 200, value);
+	api_answer(entry->request, in_force ? 200 : 202, value);
 }
 
 static bool refuse_check_digit(struct entry_request *entry)

@@ -36,6 +36,7 @@ struct api_import {
 	struct api_slicer slicer;
 	enum stage stage;
 	bool dry_run, resumed;
+	bool no_rejects; /* max_rejects=0: lists.h has its default there */
 };
 
 static const char *const mode_names[] = {
@@ -72,8 +73,9 @@ static bool read_count(const char *text, uint64_t *value)
 {
 	char *end;
 
+	errno = 0;
 	*value = strtoull(text, &end, 10);
-	return *text >= '0' && *text <= '9' && !*end;
+	return *text >= '0' && *text <= '9' && !*end && !errno;
 }
 
 /* One member of the query; NULL, or what it should have been. */
@@ -101,7 +103,9 @@ static const char *read_setting(struct api_import *job, const char *name, const 
 	} else if (!strcmp(name, "strict")) {
 		return read_flag(text, &spec->defaults.strict_check_digit) ? NULL : "strict must be 0 or 1";
 	} else if (!strcmp(name, "max_rejects")) {
-		return read_count(text, &spec->max_rejects) ? NULL : "max_rejects must be a number";
+		if (!read_count(text, &spec->max_rejects))
+			return "max_rejects must be a number, 18446744073709551615 at most";
+		job->no_rejects = spec->max_rejects == 0;
 	} else {
 		return "only mode, list, reason, dry_run, strict and max_rejects are known here";
 	}
@@ -209,6 +213,23 @@ static void job_done(struct api_import *job, bool in_force)
 	job_free(job);
 }
 
+/* Where not one row may be rejected: is there one?  Then the import is refused. */
+static bool has_forbidden_reject(struct api_import *job)
+{
+	struct lists_receipt receipt;
+	struct weir_why why = {0};
+
+	if (!job->no_rejects)
+		return false;
+	lists_import_receipt(job->import, &receipt);
+	if (!receipt.rejected)
+		return false;
+	job_refused(job, why_set(&why, -E2BIG, "%llu rows are rejected, none is allowed (max_rejects=0)",
+				 (unsigned long long)receipt.rejected),
+		    &why);
+	return true;
+}
+
 /* --- the slices ------------------------------------------------------------------------------------------------- */
 
 static enum api_slice check_step(struct api_import *job)
@@ -222,6 +243,8 @@ static enum api_slice check_step(struct api_import *job)
 		job_refused(job, rc, &why);
 		return API_SLICE_DONE;
 	}
+	if (has_forbidden_reject(job))
+		return API_SLICE_DONE;
 	if (job->dry_run || (job->request && http_hung_up(job->request))) {
 		job_done(job, false);
 		return API_SLICE_DONE;
@@ -328,6 +351,8 @@ void api_import_body(struct http_request *request, const void *bytes, size_t len
 
 	if (rc < 0)
 		job_refused(job, rc, &why);
+	else
+		has_forbidden_reject(job);
 }
 
 void api_import_handle(struct http_request *request)

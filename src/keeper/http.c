@@ -22,6 +22,7 @@
 
 #define RUNS_A_TURN  4 /* MHD_run calls before the turn's work is done */
 #define CLOSING_RUNS 50
+#define IDLE_MIN_US  1000000 /* nobody loses his place sooner */
 
 /* --- the loop --------------------------------------------------------------------------------------------------- */
 
@@ -85,6 +86,35 @@ int64_t http_grace_us(const struct http *http)
 	return (int64_t)http->spec.request_timeout_s * 1000000;
 }
 
+/* Nothing of it has passed our checks: it says nothing, or was refused and goes on sending. */
+static bool is_idle(const struct http_connection *connection)
+{
+	const struct http_request *request = connection->request;
+
+	return !request || !request->begun || (request->response && !request->opened);
+}
+
+/* Every place is taken and somebody waits: the idlest connection goes.  Each that comes then makes room for the next. */
+static void make_room(struct http *http)
+{
+	struct http_connection *connection, *idlest = NULL;
+	struct pollfd waiting = {.fd = http->listener, .events = POLLIN};
+
+	if (http->stats.connections < http->spec.max_connections || poll(&waiting, 1, 0) != 1)
+		return;
+	llist_for_each_entry(connection, &http->connections, entry) {
+		if (connection->deadline_us && is_idle(connection) &&
+		    (!idlest || connection->idle_us < idlest->idle_us))
+			idlest = connection;
+	}
+	if (!idlest || daemon_mono_us() - idlest->idle_us < IDLE_MIN_US)
+		return;
+	LOGP(DHTTP, LOGL_INFO, "%s is idle and its place is needed, cut\n", idlest->peer.actor);
+	http->stats.cut++;
+	idlest->deadline_us = 0;
+	shutdown(idlest->fd, SHUT_RDWR);
+}
+
 static void reaper_cb(void *data)
 {
 	struct http *http = data;
@@ -99,6 +129,7 @@ static void reaper_cb(void *data)
 		connection->deadline_us = 0;
 		shutdown(connection->fd, SHUT_RDWR);
 	}
+	make_room(http);
 	osmo_timer_schedule(&http->reaper, 1, 0);
 }
 
@@ -113,10 +144,12 @@ static struct http_connection *connection_alloc(struct http *http, struct MHD_Co
 	}
 	connection->http = http;
 	connection->fd = info->connect_fd;
-	connection->deadline_us = daemon_mono_us() + http_grace_us(http);
+	connection->idle_us = daemon_mono_us();
+	connection->deadline_us = connection->idle_us + http_grace_us(http);
 	llist_add_tail(&connection->entry, &http->connections);
 	http->stats.accepted++;
 	http->stats.connections++;
+	make_room(http);
 	return connection;
 }
 

@@ -22,6 +22,8 @@ struct http_connection {
 	int fd;
 	struct http_peer peer;
 	int64_t deadline_us; /* 0: none, we are working */
+	struct http_request *request; /* the one under way; NULL between two */
+	int64_t idle_us;	      /* came, or was answered last */
 };
 
 struct http_request {
@@ -34,6 +36,7 @@ struct http_request {
 	struct weir_why uri_why;
 	int uri_err;
 	struct http_guard guard;
+	bool head; /* HEAD: no body goes out */
 	bool begun, opened, handled, suspended, queued, broken;
 	char *body;
 	size_t body_len;

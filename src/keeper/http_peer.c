@@ -107,11 +107,38 @@ static void read_groups(int fd, struct http_peer *peer)
 		peer->n_groups = 1 + len / sizeof(gid_t);
 }
 
+/* Names of users, asked for once: a slow name service would stop the loop for every connection.  A name that changes is
+ * noticed after a restart. */
+#define NAMES_MAX 256
+
+static struct {
+	uid_t uid;
+	char name[41]; /* empty: he has none */
+} names[NAMES_MAX];
+static unsigned n_names, next_name;
+
+static const char *name_of(uid_t uid)
+{
+	const struct passwd *user;
+	unsigned i;
+
+	for (i = 0; i < n_names; i++) {
+		if (names[i].uid == uid)
+			return names[i].name;
+	}
+	user = getpwuid(uid);
+	i = next_name++ % NAMES_MAX;
+	n_names = i < n_names ? n_names : i + 1;
+	names[i].uid = uid;
+	snprintf(names[i].name, sizeof(names[i].name), "%.40s", user ? user->pw_name : "");
+	return names[i].name;
+}
+
 int http_peer_of(int fd, struct http_peer *peer)
 {
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
-	const struct passwd *user;
+	const char *name;
 
 	memset(peer, 0, sizeof(*peer));
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
@@ -121,9 +148,9 @@ int http_peer_of(int fd, struct http_peer *peer)
 	peer->group[0] = cred.gid;
 	peer->n_groups = 1;
 	read_groups(fd, peer);
-	user = getpwuid(cred.uid);
-	if (user)
-		snprintf(peer->actor, sizeof(peer->actor), "uid:%u(%.40s)", (unsigned)cred.uid, user->pw_name);
+	name = name_of(cred.uid);
+	if (*name)
+		snprintf(peer->actor, sizeof(peer->actor), "uid:%u(%s)", (unsigned)cred.uid, name);
 	else
 		snprintf(peer->actor, sizeof(peer->actor), "uid:%u", (unsigned)cred.uid);
 	return 0;

@@ -58,6 +58,7 @@ struct http_peer {
 	char actor[HTTP_ACTOR_MAX]; /* "uid:1000(alice)" */
 };
 
-/* From a connected socket.  0 or a negative errno. */
+/* From a connected socket.  0 or a negative errno.  The system is asked for a user's name once; the 256 users asked for
+ * last are remembered. */
 int http_peer_of(int fd, struct http_peer *peer);
 enum http_right http_peer_right(const struct http_peer *peer, const struct http_access *access);

@@ -20,7 +20,7 @@
 #define PAUSE_GRACES 6    /* a transfer may pause for so many times the request's time-out */
 #define STREAM_BLOCK 32768
 #define DRAIN_MAX    (1u << 20) /* of a body that nobody wants: read so that the client gets to read our answer */
-#define IDLE_S       60
+#define IDLE_S       15
 
 static const char *const method_names[HTTP_N_METHODS] = {
 	[HTTP_GET] = MHD_HTTP_METHOD_GET,
@@ -117,11 +117,24 @@ static ssize_t stream_cb(void *data, uint64_t pos, char *buf, size_t size)
 	return 0;
 }
 
+/* The library ends a chunked answer to HEAD with a last chunk, which the client would read as the beginning of the next
+ * answer: such an answer is not chunked, and the connection ends behind it. */
+static struct MHD_Response *without_chunks(struct MHD_Response *response)
+{
+	if (response && MHD_set_response_options(response, MHD_RF_HTTP_VERSION_1_0_ONLY, MHD_RO_END) != MHD_YES) {
+		MHD_destroy_response(response);
+		return NULL;
+	}
+	return response;
+}
+
 void http_answer_stream(struct http_request *request, unsigned status, const char *type, http_stream_fn *fn)
 {
+	struct MHD_Response *response =
+		MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, stream_cb, request, NULL);
+
 	request->stream = fn;
-	answer_with(request, status, type,
-		    MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, stream_cb, request, NULL));
+	answer_with(request, status, type, request->head ? without_chunks(response) : response);
 }
 
 void http_wake(struct http_request *request)
@@ -170,6 +183,7 @@ void *http_uri_cb(void *data, const char *uri, struct MHD_Connection *mhd)
 	request->mhd = mhd;
 	request->connection = info->socket_context;
 	request->connection->deadline_us = daemon_mono_us() + http_grace_us(http);
+	request->connection->request = request;
 	request->uri_err = http_target_parse(uri, &request->target, &request->uri_why);
 	llist_add_tail(&request->entry, &http->requests);
 	return request;
@@ -285,6 +299,7 @@ static void check_head(struct http_request *request, const char *method)
 static enum MHD_Result begin_request(struct http_request *request, const char *method)
 {
 	request->begun = true;
+	request->head = !strcmp(method, MHD_HTTP_METHOD_HEAD);
 	check_head(request, method);
 	if (!request->response && request->route->begin) {
 		request->opened = true;
@@ -392,7 +407,9 @@ void http_completed_cb(void *data, struct MHD_Connection *mhd, void **slot, enum
 		request->route->gone(request);
 	if (request->response)
 		MHD_destroy_response(request->response);
-	request->connection->deadline_us = daemon_mono_us() + (int64_t)IDLE_S * 1000000;
+	request->connection->request = NULL;
+	request->connection->idle_us = daemon_mono_us();
+	request->connection->deadline_us = request->connection->idle_us + (int64_t)IDLE_S * 1000000;
 	free(request->body);
 	free(request);
 }

@@ -423,10 +423,12 @@ int lists_import_step(struct lists_import *import)
 		return 0;
 	if (import->state != IMPORT_APPLYING)
 		return -EINVAL;
-	if (lists->turn || lists->rebuild.on)
+	if (lists->turn || (lists->rebuild.on && !lists->rebuild.healing))
 		return -EBUSY;
 	if (lists_lag(lists))
 		rc = project_heal(lists, NULL);
+	if (rc == 1)
+		return 1; /* healed in slices too */
 	if (rc == 0 && import->register_behind)
 		rc = slice_project(import);
 	else if (rc == 0 && !ledger_batch_is_in(&import->batch))

@@ -101,40 +101,16 @@ static const struct ledger_row *row_of_version(const struct ledger_row *rows, un
 	return NULL;
 }
 
-static const struct ledger_entry *word_of(const struct device_words *words, uint64_t key)
-{
-	for (unsigned i = 0; i < words->n; i++) {
-		if (words->entry[i].key == key)
-			return &words->entry[i];
-	}
-	return NULL;
-}
-
 /* after becomes after with this entry (put) or without it. */
 static void after_apply(struct plan *plan, const struct ledger_entry *entry, bool put)
 {
-	struct device_words *from = &plan->after, *to = &plan->scratch, swap;
-	bool placed = !put;
-	int rc = 0;
+	struct device_words swap = plan->after;
+	int rc = words_apply(&plan->scratch, &plan->after, entry, put);
 
-	to->imei = from->imei;
-	to->n = 0;
-	to->damaged = false;
-	for (unsigned i = 0; rc == 0 && i < from->n; i++) {
-		if (!placed && from->entry[i].key >= entry->key) {
-			rc = words_add(to, entry);
-			placed = true;
-		}
-		if (rc == 0 && from->entry[i].key != entry->key)
-			rc = words_add(to, &from->entry[i]);
-	}
-	if (rc == 0 && !placed)
-		rc = words_add(to, entry);
 	if (rc < 0)
 		plan->err = rc;
-	swap = *from;
-	*from = *to;
-	*to = swap;
+	plan->after = plan->scratch;
+	plan->scratch = swap;
 }
 
 static void plan_put(struct plan *plan, const struct device_words *words, const struct ledger_row *row)
@@ -143,7 +119,7 @@ static void plan_put(struct plan *plan, const struct device_words *words, const 
 					   .serial = UINT64_MAX,
 					   .reason = row->reason,
 					   .colour = row->colour};
-	const struct ledger_entry *before = plan->source ? word_of(words, entry.key) : NULL;
+	const struct ledger_entry *before = plan->source ? words_find(words, entry.key) : NULL;
 
 	if (before && !before->damaged && before->colour == row->colour && before->reason == row->reason) {
 		plan->counts.unchanged++;
@@ -180,7 +156,7 @@ static void device_settle(struct plan *plan, const struct device_words *words)
 	is_black = merge_colour(&after) == WEIR_BLACK;
 	plan->counts.turned_black += is_black && !was_black;
 	plan->counts.turned_from_black += was_black && !is_black;
-	if (!plan->dry && merge_newly_black(&before, &after))
+	if (!plan->dry && merge_may_turn_black(&before, &after))
 		touch_flip(plan->touched, words->imei);
 	if (after.n_rows == 1 && after.row[0].svn == WEIR_NO_SVN) {
 		out.lists = after.row[0].listing.lists;
@@ -216,7 +192,7 @@ static void device_changes(struct plan *plan, const struct device_words *words, 
 	for (unsigned i = 0; i < n && plan->mode != LEDGER_TAKE_OFF; i++)
 		plan_put(plan, words, &rows[i]);
 	for (unsigned i = 0; i < n && plan->mode == LEDGER_TAKE_OFF; i++)
-		plan->counts.unchanged += !word_of(words, rows[i].key << 10 | plan->source);
+		plan->counts.unchanged += !words_find(words, rows[i].key << 10 | plan->source);
 	if (plan->counts.added + plan->counts.changed + plan->counts.removed != touched)
 		device_settle(plan, words);
 }

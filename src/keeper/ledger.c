@@ -327,12 +327,11 @@ static int ledger_load(struct ledger *ledger, struct weir_why *why)
 	return ledger->broken ? -EUCLEAN : rc;
 }
 
-int ledger_open(const char *state_dir, int64_t now_ms, struct ledger **out, struct weir_why *why)
+int ledger_open(const char *state_dir, struct ledger **out, struct weir_why *why)
 {
 	struct ledger *ledger = calloc(1, sizeof(*ledger));
 	int rc;
 
-	(void)now_ms;
 	*out = NULL;
 	if (!ledger)
 		return why_set(why, -ENOMEM, "out of memory");
@@ -470,16 +469,31 @@ static int commit_all(struct ledger *ledger)
 	return rc < 0 ? rc : store_commit(&ledger->txn);
 }
 
+/* Nobody can say whether a commit that failed reached the disk: read again what is there.  Every commit writes
+ * the record of meta, unlike any before. */
+static int commit_failed(struct ledger *ledger, int err)
+{
+	const struct ledger_meta_disk meant = ledger->meta;
+
+	ledger_abort(ledger);
+	if (err == -ENOMEM)
+		return err;
+	ledger->broken = true;
+	if (ledger_mend(ledger) == 0 && memcmp(&ledger->meta, &meant, sizeof(meant)) == 0)
+		return 0;
+	return err;
+}
+
 int ledger_commit(struct ledger *ledger)
 {
-	int rc = ledger->writing ? LEDGER_GUARDED(ledger, commit_all(ledger)) : -EINVAL;
+	int rc;
 
-	if (rc < 0) {
-		/* Nobody can say whether a commit that met -EIO reached the disk: read again what is there. */
-		ledger->broken = ledger->writing && rc != -ENOMEM;
-		ledger_abort(ledger);
-		return rc;
-	}
+	if (!ledger->writing)
+		return -EINVAL;
+	ledger->meta.commits++;
+	rc = LEDGER_GUARDED(ledger, commit_all(ledger));
+	if (rc < 0)
+		return commit_failed(ledger, rc);
 	ledger->writing = false;
 	ledger->committed = ledger->meta;
 	sources_settle(ledger, true);

@@ -37,7 +37,7 @@ struct ledger;
 #define LEDGER_NAME_MAX  32 /* of a source: a-z 0-9 - _ . */
 #define LEDGER_ACTOR_MAX 64 /* "uid:1000(alice)" */
 
-int ledger_open(const char *state_dir, int64_t now_ms, struct ledger **ledger, struct weir_why *why);
+int ledger_open(const char *state_dir, struct ledger **ledger, struct weir_why *why);
 void ledger_close(struct ledger *ledger);
 
 struct ledger_head {
@@ -116,7 +116,9 @@ int ledger_append(struct ledger *ledger, struct weir_event *event);
  * -ENOSPC (too many) with why. */
 int ledger_source_make(struct ledger *ledger, const char *name, const char *actor, int64_t now_ms,
 		       struct weir_why *why);
-/* Durable when it returns 0; otherwise nothing of it happened. */
+/* Durable when it returns 0; otherwise nothing of it happened: where the store says that it failed, the ledger is
+ * opened again and what stands there decides.  (Only where it cannot be opened either does nobody know before it can.)
+ */
 int ledger_commit(struct ledger *ledger);
 void ledger_abort(struct ledger *ledger);
 bool ledger_is_writing(const struct ledger *ledger);

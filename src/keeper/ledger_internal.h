@@ -18,7 +18,8 @@ struct ledger_meta_disk {
 	uint32_t crc;
 	uint32_t schema;
 	uint64_t magic, origin;
-	uint32_t epoch, spare;
+	uint32_t epoch;
+	uint32_t commits; /* counts them, so that no two leave the same record */
 	uint64_t serial;
 	int64_t time_ms;
 	uint64_t batch;      /* being stored or applied; 0 none */

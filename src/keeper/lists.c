@@ -17,7 +17,7 @@
 static const struct lists_tuning tuning_default = {
 	.slice_rows = 200000, .run_rows = 1u << 20, .runs_in_memory = 12, .store_bytes = 24u << 20};
 
-int lists_open(const char *state_dir, int64_t now_ms, lists_flips_fn *flips, void *data, struct lists **out,
+int lists_open(const char *state_dir, lists_flips_fn *flips, void *data, struct lists **out,
 	       struct weir_why *why)
 {
 	struct lists *lists = calloc(1, sizeof(*lists));
@@ -30,13 +30,14 @@ int lists_open(const char *state_dir, int64_t now_ms, lists_flips_fn *flips, voi
 	lists->flips = flips;
 	lists->data = data;
 	lists->state_dir = strdup(state_dir);
-	rc = lists->state_dir ? ledger_open(state_dir, now_ms, &lists->ledger, why) : -ENOMEM;
+	rc = lists->state_dir ? ledger_open(state_dir, &lists->ledger, why) : -ENOMEM;
 	if (rc == 0)
 		rc = import_resume(lists, why);
-	if (rc == 0)
-		rc = project_open(lists, why);
-	if (rc == 0)
-		rc = project_heal(lists, why);
+	if (rc == 0) {
+		do
+			rc = project_heal(lists, why);
+		while (rc == 1);
+	}
 	if (rc == 0) {
 		rc = import_catch_up(lists);
 		if (rc < 0)
@@ -181,16 +182,6 @@ static int step_event(struct step *step, const struct list_row *row)
 	return 0;
 }
 
-/* Where the device's own statement of this source and version stands among the words, or would. */
-static struct ledger_entry *words_find(struct device_words *words, uint64_t key)
-{
-	for (unsigned i = 0; i < words->n; i++) {
-		if (words->entry[i].key == key)
-			return &words->entry[i];
-	}
-	return NULL;
-}
-
 static unsigned words_others(const struct device_words *words, unsigned source)
 {
 	unsigned others = 0, last = source;
@@ -214,27 +205,6 @@ static bool words_damaged_beside(const struct device_words *words, uint64_t key)
 			return true;
 	}
 	return false;
-}
-
-/* The words as they will be. */
-static int words_apply(struct device_words *after, const struct device_words *words, const struct ledger_entry *entry,
-		       bool put)
-{
-	bool placed = !put;
-	int rc = 0;
-
-	after->imei = words->imei;
-	after->n = 0;
-	after->damaged = false;
-	for (unsigned i = 0; rc == 0 && i < words->n; i++) {
-		if (!placed && words->entry[i].key >= entry->key) {
-			rc = words_add(after, entry);
-			placed = true;
-		}
-		if (rc == 0 && words->entry[i].key != entry->key)
-			rc = words_add(after, &words->entry[i]);
-	}
-	return rc == 0 && !placed ? words_add(after, entry) : rc;
 }
 
 static int device_load(struct lists *lists, uint64_t imei, struct device_words *words)
@@ -300,10 +270,7 @@ static int change_device(struct step *step)
 	rc = words_apply(&lists->after, words, &entry, put);
 	if (rc < 0)
 		return store_failed(lists, rc, step->why);
-	if (merge_device(&lists->after, &after) > 0 && put)
-		return why_set(step->why, -EINVAL,
-			       "device %s would be listed with more than 15 software versions; list the device",
-			       mask_imei(masked, row->from));
+	merge_device(&lists->after, &after);
 	rc = step_source(step);
 	if (rc == 0)
 		rc = device_write(step, found, ledger_key(row->from, row->svn, step->source));
@@ -311,7 +278,7 @@ static int change_device(struct step *step)
 		return rc;
 	step->result->after = merge_colour(&after);
 	touch_imei(&lists->touched, row->from);
-	if (merge_newly_black(&before, &after))
+	if (merge_may_turn_black(&before, &after))
 		touch_flip(&lists->touched, row->from);
 	return 0;
 }
@@ -366,12 +333,13 @@ static int item_write(struct step *step, enum ledger_items table, struct ledger_
 	return rc < 0 ? store_failed(step->lists, rc, step->why) : 0;
 }
 
-static void item_touch(struct lists *lists, enum ledger_items table, const struct ledger_item *item, bool put)
+static void item_touch(struct lists *lists, enum ledger_items table, const struct ledger_item *item, bool put,
+		       bool replaced)
 {
 	if (table == LEDGER_RANGES) {
 		lists->touched.ranges = true;
 		lists->touched.sweep |=
-			!put || item->what == WEIR_BLACK; /* a narrower white one gone may leave black */
+			!put || replaced || item->what == WEIR_BLACK; /* a white one gone may leave black */
 		return;
 	}
 	touch_pair(&lists->touched, item->a, item->b);
@@ -409,7 +377,7 @@ static int change_item(struct step *step)
 	rc = item_write(step, table, &item, there);
 	if (rc < 0)
 		return rc;
-	item_touch(lists, table, &item, put);
+	item_touch(lists, table, &item, put, there != NULL);
 	return 0;
 }
 

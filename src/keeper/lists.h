@@ -8,8 +8,12 @@
  *         ->  told (the caller's reply; the gate's hint for what turned black)
  *
  * The merged verdict of a device is the union of the lists that its sources put it on, computed here and never when a
- * core asks.  The register's serial trails the ledger's only between the two commits; lists_open heals what a crash
- * left between them, and rebuilds a register that is missing, damaged or of another epoch.
+ * core asks.  The register has room for a device's own row and 15 of its versions (16 where it has no own row).  Where
+ * more are listed, the least grave find no room, and the gravest colour among those widens to the device's own row, as
+ * if the device were listed so: nothing that is listed is in force more mildly than it was meant.
+ *
+ * The register's serial trails the ledger's only between the two commits; lists_open heals what a crash left between
+ * them, and rebuilds a register that is missing, damaged or of another epoch.
  *
  * An import is a stream: feed, finish (checked, nothing changed yet), then commit and step until done. */
 #pragma once
@@ -18,16 +22,18 @@
 
 struct lists;
 
-/* What turned black, after it is in force: by the events in (after_serial, serial], as in wire/sighting.h.  Where more
- * turned black than can be named (a large import, a healed or rebuilt register, a range, a fixed SIM), n is 0 and
- * after_serial is LISTS_SWEEP: no gate has seen that serial, so each notices the gap and looks at everybody. */
+/* What turned black or may have, after it is in force; whoever is told asks the register again.  A device is named too
+ * where nothing lists it any more, or one of its versions, since a range or the policy speaks then.  By the events in
+ * (after_serial, serial], as in wire/sighting.h.  Where more turned black than can be named (a large import, a healed
+ * or rebuilt register, a range, a fixed SIM), n is 0 and after_serial is LISTS_SWEEP: no gate has seen that serial, so
+ * each notices the gap and looks at everybody. */
 #define LISTS_SWEEP     UINT64_MAX
 #define LISTS_FLIPS_MAX 4096 /* named in one turn or slice */
 typedef void lists_flips_fn(uint64_t after_serial, uint64_t serial, const uint64_t *imeis, unsigned n, void *data);
 
 /* Opens ledger and register of the state directory; resumes and heals.  Long only after a crash or a lost register.
  * -ESTALE where the register knows later changes than the ledger: it was made of another one. */
-int lists_open(const char *state_dir, int64_t now_ms, lists_flips_fn *flips, void *data, struct lists **lists,
+int lists_open(const char *state_dir, lists_flips_fn *flips, void *data, struct lists **lists,
 	       struct weir_why *why);
 void lists_close(struct lists *lists);
 struct ledger *lists_ledger(struct lists *lists);
@@ -61,7 +67,9 @@ struct lists_change {
 struct lists_result {
 	uint64_t serial;                /* of the event; the unchanged head where nothing changed */
 	bool changed;                   /* false: it was so already (put), or was not there (remove) */
-	enum weir_colour before, after; /* merged, of the device; UNKNOWN for ranges and pairs */
+	/* The gravest that the sources list the device with, or one of its versions: UNKNOWN where none does (even in a
+	 * listed range), and for changes of ranges and pairs. */
+	enum weir_colour before, after;
 	unsigned others;                /* sources that still list the device */
 };
 
@@ -76,9 +84,8 @@ int lists_change(struct lists *lists, const struct lists_change *change, struct 
 int lists_commit(struct lists *lists);
 /* How many events the register lacks, 1 at least where it cannot be written: the alarm's level. */
 uint64_t lists_lag(struct lists *lists);
-/* Try again; call each second while there is lag.  Long where the register must be made anew.  -EBUSY during a turn or
- * a rebuild, which heals by itself. */
-int lists_heal(struct lists *lists, int64_t now_ms);
+/* Try again, a slice a call: 1 call again soon, 0 done, <0 not now.  Call each second while there is lag. */
+int lists_heal(struct lists *lists);
 
 /* --- imports ---------------------------------------------------------------------------------- */
 

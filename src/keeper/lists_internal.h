@@ -38,8 +38,10 @@ struct rebuild {
 		REBUILD_DEVICES,
 		REBUILD_PAIRS,
 		REBUILD_RANGES,
-		REBUILD_SWITCH
+		REBUILD_SWITCH,
+		REBUILD_REPLAY /* the new generation is current; what came since the rebuild began follows */
 	} phase;
+	bool healing; /* lists_heal goes on with it */
 	uint64_t place;
 	struct ledger_item pair;
 	uint64_t serial; /* the ledger's when it began: what came later is replayed at the end */
@@ -68,12 +70,12 @@ struct lists {
 
 /* --- project_merge.c: pure -------------------------------------------------------------------- */
 
-/* What the register says of a device on which the sources say this.  More than 16 versions: the gravest stay. Returns
- * how many versions found no room. */
-unsigned merge_device(const struct device_words *words, struct register_device *device);
+/* What the register says of a device on which the sources say this; of versions that find no room, see lists.h. */
+void merge_device(const struct device_words *words, struct register_device *device);
 enum weir_colour merge_colour(const struct register_device *device);
-/* Is any of its versions black now that was not? */
-bool merge_newly_black(const struct register_device *before, const struct register_device *after);
+/* May any of its versions be black now that was not?  Yes too where the lists say nothing any more: a range may, or the
+ * policy. */
+bool merge_may_turn_black(const struct register_device *before, const struct register_device *after);
 /* The rules of all sources on one pair: deny beats allow; fixed stands beside them. */
 struct merged_pair {
 	enum weir_pair_rule rule;
@@ -85,6 +87,11 @@ void merge_pair(const struct ledger_item *items, unsigned n, struct merged_pair 
 int words_add(struct device_words *words, const struct ledger_entry *entry);
 /* All entries of a device. The walk is left behind them. */
 int words_load(struct device_words *words, struct ledger_walk *walk, uint64_t imei);
+/* One source's word on one version; NULL where it has none. */
+const struct ledger_entry *words_find(const struct device_words *words, uint64_t key);
+/* after: the words with this entry (put) or without it. */
+int words_apply(struct device_words *after, const struct device_words *words, const struct ledger_entry *entry,
+		bool put);
 void words_free(struct device_words *words);
 
 void touch_imei(struct touched *touched, uint64_t imei);
@@ -126,7 +133,7 @@ void project_tell(struct lists *lists, struct touched *touched);
 
 /* --- project_heal.c --------------------------------------------------------------------------- */
 
-int project_open(struct lists *lists, struct weir_why *why);
+/* Opens the register where it must be, and brings it to the ledger's head, a slice a call: 1 call again, 0 done. */
 int project_heal(struct lists *lists, struct weir_why *why);
 
 /* --- import*.c -------------------------------------------------------------------------------- */

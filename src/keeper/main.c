@@ -24,6 +24,7 @@
 #include "keeper/seen.h"
 #include "keeper/seen_orders.h"
 #include "keeper/turn.h"
+#include "register/register.h"
 
 #define SLICE_ROWS 40000 /* of long work at once: some 50 ms, what a single request may have to wait */
 
@@ -107,12 +108,19 @@ static void turn_cb(void *root)
 	turn_flush(keeper->turn, daemon_now_ms());
 }
 
+static void heal_cb(void *root)
+{
+	struct keeper *keeper = root;
+
+	if (lists_lag(keeper->lists) && lists_heal(keeper->lists) == 1)
+		osmo_timer_schedule(keeper->heal, 0, 0);
+}
+
 static void second_cb(void *root)
 {
 	struct keeper *keeper = root;
 
-	if (lists_lag(keeper->lists))
-		lists_heal(keeper->lists, daemon_now_ms());
+	heal_cb(keeper);
 	lists_tend(keeper->lists);
 	if (keeper->seen) {
 		seen_flush(keeper->seen);
@@ -131,14 +139,19 @@ static int make_state_dir(const char *dir, struct weir_why *why)
 /* One keeper a directory: the kernel lets go of the lock when we end, however we end. */
 static int lock_state_dir(struct keeper *keeper, const char *dir, struct weir_why *why)
 {
-	char path[4200];
+	char path[4200], pid[16] = "";
 
 	snprintf(path, sizeof(path), "%s/keeper.lock", dir);
 	keeper->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (keeper->lock_fd < 0)
 		return why_set(why, -errno, "%s: %s", path, strerror(errno));
-	if (flock(keeper->lock_fd, LOCK_EX | LOCK_NB) < 0)
-		return why_set(why, -EBUSY, "another weir-keeper works in %s", dir);
+	if (flock(keeper->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+		pid[0] = pread(keeper->lock_fd, pid, sizeof(pid) - 1, 0) > 0 ? pid[0] : '?';
+		return why_set(why, -EBUSY, "another weir-keeper (pid %s) works in %s", pid, dir);
+	}
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	if (ftruncate(keeper->lock_fd, 0) < 0 || pwrite(keeper->lock_fd, pid, strlen(pid), 0) < 0)
+		return why_set(why, -errno, "%s: %s", path, strerror(errno));
 	return 0;
 }
 
@@ -156,6 +169,24 @@ static void start_seen(struct keeper *keeper)
 		LOGP(DSEEN, LOGL_ERROR, "no sightings will come: %s\n", why.text);
 }
 
+static int ask_register(const struct weir_query *queries, struct weir_facts *facts, unsigned n, void *data)
+{
+	struct keeper *keeper = data;
+
+	return register_lookup(keeper->lists ? lists_register(keeper->lists) : NULL, queries, facts, n);
+}
+
+/* What a gate was told before our start is not known: it is told from the start. */
+static void start_orders(struct keeper *keeper)
+{
+	struct weir_register *reg = lists_register(keeper->lists);
+	struct register_meta meta;
+
+	orders_set_register(keeper->orders, ask_register, keeper);
+	if (reg && register_meta(reg, &meta) == 0)
+		orders_flips(LISTS_SWEEP, meta.serial, NULL, 0, keeper->orders);
+}
+
 static int start_lists(struct keeper *keeper, struct weir_why *why)
 {
 	const struct lists_tuning tuning = {.slice_rows = SLICE_ROWS};
@@ -165,9 +196,10 @@ static int start_lists(struct keeper *keeper, struct weir_why *why)
 	keeper->orders = orders_alloc(daemon_state_dir(), keeper->seen);
 	if (!keeper->orders)
 		return why_set(why, -ENOMEM, "no memory");
-	rc = lists_open(daemon_state_dir(), daemon_now_ms(), orders_flips, keeper->orders, &keeper->lists, why);
+	rc = lists_open(daemon_state_dir(), orders_flips, keeper->orders, &keeper->lists, why);
 	if (rc < 0)
 		return rc;
+	start_orders(keeper);
 	lists_tune(keeper->lists, &tuning);
 	rc = lists_source_make(keeper->lists, KEEPER_LOCAL_SOURCE, "keeper", daemon_now_ms(), why);
 	if (rc < 0)
@@ -202,7 +234,7 @@ static int start_http(struct keeper *keeper, struct weir_why *why)
 
 static int start(void *root, struct weir_why *why)
 {
-	static struct osmo_timer_list second;
+	static struct osmo_timer_list second, heal;
 	struct keeper *keeper = root;
 	int rc;
 
@@ -219,6 +251,8 @@ static int start(void *root, struct weir_why *why)
 	if (rc < 0)
 		return rc;
 	api_jobs_resume(keeper->jobs);
+	osmo_timer_setup(&heal, heal_cb, keeper);
+	keeper->heal = &heal;
 	osmo_timer_setup(&second, second_cb, keeper);
 	keeper->second = &second;
 	osmo_timer_schedule(keeper->second, 1, 0);
@@ -250,8 +284,10 @@ static void fini(void *root)
 {
 	struct keeper *keeper = root;
 
-	if (keeper->second)
+	if (keeper->second) {
 		osmo_timer_del(keeper->second);
+		osmo_timer_del(keeper->heal);
+	}
 	http_close(keeper->http);
 	keeper->http = NULL;
 	api_jobs_free(keeper->jobs);

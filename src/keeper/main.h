@@ -50,7 +50,8 @@ struct keeper {
 	struct orders *orders;
 	struct api_jobs *jobs;
 	struct weir_policy *policy;     /* the default one: for `check` */
-	struct osmo_timer_list *second; /* each second: healing, sightings */
+	struct osmo_timer_list *second; /* each second: healing, tending, sightings */
+	struct osmo_timer_list *heal;   /* while healing takes more slices */
 	int64_t started_ms;
 	int lock_fd; /* of STATE/keeper.lock; -1: not held */
 };

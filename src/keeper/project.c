@@ -90,7 +90,7 @@ void project_device(struct projection *projection, struct register_device *devic
 		register_set_device(projection->lists->writer, device); /* its error is sticky: commit says it */
 }
 
-static int words_find(struct device_words *words, struct ledger_walk *walk, uint64_t imei)
+static int words_seek(struct device_words *words, struct ledger_walk *walk, uint64_t imei)
 {
 	ledger_walk_seek(walk, ledger_key(imei, WEIR_NO_SVN, 0));
 	return words_load(words, walk, imei);
@@ -104,7 +104,7 @@ void project_imei(struct projection *projection, uint64_t imei)
 
 	if (projection->err < 0)
 		return;
-	rc = LEDGER_GUARDED(projection->lists->ledger, words_find(words, &projection->walk, imei));
+	rc = LEDGER_GUARDED(projection->lists->ledger, words_seek(words, &projection->walk, imei));
 	if (rc < 0) {
 		projection->err = rc;
 		return;

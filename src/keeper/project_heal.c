@@ -6,7 +6,7 @@
  *
  * While a rebuild goes on, single changes are accepted: they are in the ledger (lists_lag counts them), and the events
  * since the rebuild began are projected again once the new generation is complete.  Until then gates answer from the
- * old one. */
+ * old one.  Both go in slices: nobody in the loop waits longer than for one. */
 
 #include "keeper/lists_internal.h"
 
@@ -21,7 +21,7 @@
 
 /* --- rebuild ---------------------------------------------------------------------------------- */
 
-static int rebuild_start(struct lists *lists, struct weir_why *why)
+static int rebuild_start(struct lists *lists, bool healing, struct weir_why *why)
 {
 	struct ledger_head head;
 	int rc;
@@ -31,7 +31,7 @@ static int rebuild_start(struct lists *lists, struct weir_why *why)
 	if (rc < 0)
 		return rc;
 	lists->register_broken = false;
-	lists->rebuild = (struct rebuild){.on = true, .serial = head.serial};
+	lists->rebuild = (struct rebuild){.on = true, .healing = healing, .serial = head.serial};
 	return 0;
 }
 
@@ -45,7 +45,7 @@ int lists_rebuild_begin(struct lists *lists, struct weir_why *why)
 		return why_set(why, -EBUSY, "changes are being made");
 	if (!lists->writer)
 		return why_set(why, -ESTALE, "the register could not be opened");
-	return rebuild_start(lists, why);
+	return rebuild_start(lists, false, why);
 }
 
 static int walk_from(struct ledger_walk *walk, uint64_t key)
@@ -147,53 +147,6 @@ static int rebuild_slice(struct lists *lists)
 	return 1;
 }
 
-static int rebuild_switch(struct lists *lists, struct weir_why *why)
-{
-	struct touched sweep = {.sweep = true};
-	struct ledger_head head;
-	int rc = register_rebuild_switch(lists->writer, why);
-
-	if (rc < 0)
-		return rc;
-	lists->rebuild.on = false;
-	lists->projected = lists->rebuild.serial;
-	ledger_head(lists->ledger, &head);
-	if (head.serial != lists->projected)
-		return project_heal(lists, why);
-	project_tell(lists, &sweep);
-	return 0;
-}
-
-int lists_rebuild_step(struct lists *lists)
-{
-	int rc;
-
-	if (!lists->rebuild.on)
-		return 0;
-	if (lists->turn)
-		return -EBUSY;
-	rc = lists->rebuild.phase == REBUILD_SWITCH ? rebuild_switch(lists, NULL) : rebuild_slice(lists);
-	if (rc < 0 && lists->rebuild.on) {
-		register_rebuild_abandon(lists->writer);
-		lists->rebuild.on = false;
-	}
-	return rc;
-}
-
-static int rebuild_all(struct lists *lists, struct weir_why *why)
-{
-	int rc = rebuild_start(lists, why);
-
-	if (rc < 0)
-		return rc;
-	do
-		rc = lists_rebuild_step(lists);
-	while (rc == 1);
-	if (rc < 0 && why && !why->text[0])
-		why_set(why, rc, "the register cannot be rebuilt: %s", strerror(-rc));
-	return rc;
-}
-
 /* --- catching up ------------------------------------------------------------------------------ */
 
 static void touch_event(struct touched *touched, const struct weir_event *event)
@@ -236,32 +189,91 @@ static int replay_collect(struct lists *lists, uint64_t from, uint64_t to, struc
 	return rc;
 }
 
-static int replay(struct lists *lists, struct weir_why *why)
+/* The events of one slice.  1: there are more, or a rebuild was begun instead. */
+static int replay_slice(struct lists *lists, uint64_t head)
 {
 	struct touched touched = {.sweep = true};
-	uint64_t behind = lists->projected;
-	struct ledger_head head;
-	int rc;
+	uint64_t behind = lists->projected, to = head;
+	int rc = 1;
 
-	ledger_head(lists->ledger, &head);
-	if (behind == head.serial)
-		return 0;
-	rc = replay_collect(lists, behind, head.serial, &touched);
-	if (rc == 0) {
-		lists->projected = head.serial;
-		rc = project_touched(lists, &touched, project_serial(lists, lists->projected));
+	if (to - behind > lists->tuning.slice_rows)
+		to = behind + lists->tuning.slice_rows;
+	if (head - behind <= HEAL_EVENTS_MAX)
+		rc = replay_collect(lists, behind, to, &touched);
+	if (rc == 1) {
+		rc = rebuild_start(lists, !lists->rebuild.on || lists->rebuild.healing, NULL);
+		rc = rc < 0 ? rc : 1;
+	} else if (rc == 0) {
+		lists->projected = to;
+		rc = project_touched(lists, &touched, project_serial(lists, to));
 		if (rc < 0)
 			lists->projected = behind;
 		else
 			project_tell(lists, &touched);
-	} else if (rc == 1) {
-		rc = rebuild_all(lists, why);
+		rc = rc < 0 ? rc : to != head;
 	}
 	touch_free(&touched);
-	if (rc < 0)
-		return why_set(why, rc, "the register cannot follow the ledger: %s", strerror(-rc));
-	return 0;
+	return rc;
 }
+
+static int replay(struct lists *lists)
+{
+	struct ledger_head head;
+
+	ledger_head(lists->ledger, &head);
+	return lists->projected == head.serial ? 0 : replay_slice(lists, head.serial);
+}
+
+/* --- a rebuild's steps ------------------------------------------------------------------------ */
+
+static int rebuild_switch(struct lists *lists)
+{
+	struct touched sweep = {.sweep = true};
+	int rc = register_rebuild_switch(lists->writer, NULL);
+
+	if (rc < 0)
+		return rc;
+	lists->register_damaged = false;
+	lists->projected = lists->rebuild.serial;
+	lists->rebuild.phase = REBUILD_REPLAY;
+	project_tell(lists, &sweep);
+	return 1;
+}
+
+static int rebuild_go_on(struct lists *lists)
+{
+	switch (lists->rebuild.phase) {
+	case REBUILD_SWITCH:
+		return rebuild_switch(lists);
+	case REBUILD_REPLAY:
+		return replay(lists);
+	default:
+		return rebuild_slice(lists);
+	}
+}
+
+int lists_rebuild_step(struct lists *lists)
+{
+	bool made;
+	int rc;
+
+	if (!lists->rebuild.on)
+		return 0;
+	if (lists->turn)
+		return -EBUSY;
+	rc = rebuild_go_on(lists);
+	if (rc == 1)
+		return rc;
+	made = lists->rebuild.phase == REBUILD_REPLAY;
+	if (!made) {
+		register_rebuild_abandon(lists->writer);
+		lists->register_broken |= lists->rebuild.healing; /* what it was to heal is there still */
+	}
+	lists->rebuild.on = lists->rebuild.healing = false;
+	return rc;
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
 
 /* Is this register made of this ledger's events? */
 static bool register_fits(struct lists *lists, struct ledger_head *head)
@@ -326,7 +338,8 @@ static int refuse_lost_ledger(struct lists *lists, struct weir_why *why)
 		       lists->state_dir);
 }
 
-int project_open(struct lists *lists, struct weir_why *why)
+/* 1: it is being rebuilt. */
+static int project_open(struct lists *lists, struct weir_why *why)
 {
 	struct ledger_head head;
 	int rc = writer_open(lists, why);
@@ -335,20 +348,33 @@ int project_open(struct lists *lists, struct weir_why *why)
 		rc = refuse_lost_ledger(lists, why);
 	if (rc < 0)
 		return rc;
-	if (rc == 1 || lists->register_damaged || !register_fits(lists, &head))
-		rc = rebuild_all(lists, why);
-	if (rc == 0)
-		lists->register_damaged = false;
-	return rc;
+	if (rc == 0 && !lists->register_damaged && register_fits(lists, &head))
+		return 0;
+	lists->register_damaged = true; /* until a rebuild is through */
+	lists->projected = 0;
+	rc = rebuild_start(lists, true, why);
+	lists->register_broken |= rc < 0;
+	return rc < 0 ? rc : 1;
+}
+
+static int heal_on(struct lists *lists, struct weir_why *why)
+{
+	int rc = 0;
+
+	if (lists->rebuild.on)
+		return lists_rebuild_step(lists);
+	if (!lists->writer || lists->register_broken)
+		rc = project_open(lists, why);
+	return rc == 0 ? replay(lists) : rc;
 }
 
 int project_heal(struct lists *lists, struct weir_why *why)
 {
-	int rc = 0;
+	int rc = heal_on(lists, why);
 
-	if (!lists->writer || lists->register_broken)
-		rc = project_open(lists, why);
-	return rc < 0 ? rc : replay(lists, why);
+	if (rc < 0 && why && !why->text[0])
+		why_set(why, rc, "the register cannot follow the ledger: %s", strerror(-rc));
+	return rc;
 }
 
 uint64_t lists_lag(struct lists *lists)
@@ -358,13 +384,12 @@ uint64_t lists_lag(struct lists *lists)
 
 	ledger_head(lists->ledger, &head);
 	lag = head.serial - lists->projected;
-	return lag == 0 && (!lists->writer || lists->register_broken) ? 1 : lag;
+	return lag == 0 && (!lists->writer || lists->register_broken || lists->rebuild.healing) ? 1 : lag;
 }
 
-int lists_heal(struct lists *lists, int64_t now_ms)
+int lists_heal(struct lists *lists)
 {
-	(void)now_ms;
-	if (lists->turn || lists->rebuild.on)
+	if (lists->turn || (lists->rebuild.on && !lists->rebuild.healing))
 		return -EBUSY;
 	return lists_lag(lists) ? project_heal(lists, NULL) : 0;
 }

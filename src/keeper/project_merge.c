@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MERGE_ROWS 16
+#define MERGE_ROWS     16  /* of struct register_device: the device's own and its versions' */
+#define MERGE_VERSIONS 100 /* 00 to 99 */
 
 /* --- growing arrays --------------------------------------------------------------------------- */
 
@@ -52,6 +53,35 @@ int words_load(struct device_words *words, struct ledger_walk *walk, uint64_t im
 			return -ENOMEM;
 	}
 	return walk->err;
+}
+
+const struct ledger_entry *words_find(const struct device_words *words, uint64_t key)
+{
+	for (unsigned i = 0; i < words->n; i++) {
+		if (words->entry[i].key == key)
+			return &words->entry[i];
+	}
+	return NULL;
+}
+
+int words_apply(struct device_words *after, const struct device_words *words, const struct ledger_entry *entry,
+		       bool put)
+{
+	bool placed = !put;
+	int rc = 0;
+
+	after->imei = words->imei;
+	after->n = 0;
+	after->damaged = false;
+	for (unsigned i = 0; rc == 0 && i < words->n; i++) {
+		if (!placed && words->entry[i].key >= entry->key) {
+			rc = words_add(after, entry);
+			placed = true;
+		}
+		if (rc == 0 && words->entry[i].key != entry->key)
+			rc = words_add(after, &words->entry[i]);
+	}
+	return rc == 0 && !placed ? words_add(after, entry) : rc;
 }
 
 void words_free(struct device_words *words)
@@ -125,54 +155,78 @@ static void level_add(struct level *level, const struct ledger_entry *entry)
 	level->lists |= WEIR_ON(entry->colour);
 }
 
-/* Which row gives way when there is no room: the least grave, the device itself never. */
-static unsigned least_grave(const struct register_device *device)
+static void row_add(struct register_device *device, int8_t svn, const struct level *level)
 {
-	unsigned least = 0;
+	device->row[device->n_rows++] = (struct register_svn_row){
+		.svn = svn, .listing = {.lists = level->lists, .reason = level->reason}};
+}
 
-	for (unsigned i = 0; i < device->n_rows; i++) {
-		if (device->row[i].svn == WEIR_NO_SVN)
-			continue;
-		if (device->row[least].svn == WEIR_NO_SVN ||
-		    device->row[i].listing.lists <= device->row[least].listing.lists)
-			least = i;
+/* Of the versions that have a level, the one that gives way next: the least grave, and of those the last. */
+static struct level *least_grave(struct level *version)
+{
+	struct level *least = NULL;
+
+	for (struct level *level = version; level < version + MERGE_VERSIONS; level++) {
+		if (level->lists && (!least || level->lists <= least->lists))
+			least = level;
 	}
 	return least;
 }
 
-static unsigned row_add(struct register_device *device, int8_t svn, const struct level *level)
+/* A version that finds no room is answered by the device's row, which must be no milder: the gravest of those speaks
+ * there too, unless it was said of the device itself. */
+static void level_widen(struct level *device, const struct level *version)
 {
-	const struct register_svn_row row = {.svn = svn, .listing = {.lists = level->lists, .reason = level->reason}};
-	unsigned least;
-
-	if (device->n_rows < MERGE_ROWS) {
-		device->row[device->n_rows++] = row;
-		return 0;
+	if (device->lists & WEIR_ON(version->gravest))
+		return;
+	if (device->lists == 0 || version->gravest > device->gravest) {
+		device->gravest = version->gravest;
+		device->reason = version->reason;
 	}
-	least = least_grave(device);
-	if (row.listing.lists > device->row[least].listing.lists) {
-		memmove(&device->row[least], &device->row[least + 1], (MERGE_ROWS - 1 - least) * sizeof(row));
-		device->row[MERGE_ROWS - 1] = row;
-	}
-	return 1;
+	device->lists |= WEIR_ON(version->gravest);
 }
 
-unsigned merge_device(const struct device_words *words, struct register_device *device)
+/* Leaves no more levels than there are rows. */
+static void levels_fit(struct level *device, struct level *version, unsigned n)
 {
-	unsigned dropped = 0, i = 0;
+	struct level widest = {0};
 
+	if (n + (device->lists != 0) <= MERGE_ROWS)
+		return;
+	for (; n > MERGE_ROWS - 1; n--) {
+		struct level *least = least_grave(version);
+
+		if (widest.lists == 0 || least->gravest > widest.gravest)
+			widest = *least;
+		least->lists = 0;
+	}
+	level_widen(device, &widest);
+}
+
+void merge_device(const struct device_words *words, struct register_device *device)
+{
+	struct level own = {0}, version[MERGE_VERSIONS] = {0};
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < words->n; i++) {
+		int8_t svn = ledger_key_svn(words->entry[i].key);
+
+		if (svn >= MERGE_VERSIONS)
+			continue; /* there is no such version: verify says who wrote it */
+		if (svn != WEIR_NO_SVN)
+			n += version[svn].lists == 0;
+		level_add(svn == WEIR_NO_SVN ? &own : &version[svn], &words->entry[i]);
+	}
+	levels_fit(&own, version, n);
 	device->key = words->imei;
 	device->paired = false;
 	device->n_rows = 0;
-	while (i < words->n) {
-		int8_t svn = ledger_key_svn(words->entry[i].key);
-		struct level level = {0};
-
-		for (; i < words->n && ledger_key_svn(words->entry[i].key) == svn; i++)
-			level_add(&level, &words->entry[i]);
-		dropped += row_add(device, svn, &level);
+	if (own.lists)
+		row_add(device, WEIR_NO_SVN, &own);
+	for (int8_t svn = 0; n > 0 && svn < MERGE_VERSIONS; svn++) {
+		if (version[svn].lists)
+			row_add(device, svn, &version[svn]);
 	}
-	return dropped;
 }
 
 enum weir_colour merge_colour(const struct register_device *device)
@@ -194,32 +248,34 @@ static const struct register_svn_row *row_of(const struct register_device *devic
 }
 
 /* A version's own row speaks for it; where it has none, the device's does. */
-static bool version_is_black(const struct register_device *device, int8_t svn)
+static uint8_t version_lists(const struct register_device *device, int8_t svn)
 {
 	const struct register_svn_row *row = row_of(device, svn);
 
 	if (!row)
 		row = row_of(device, WEIR_NO_SVN);
-	return row && row->listing.lists & WEIR_ON(WEIR_BLACK);
+	return row ? row->listing.lists : WEIR_ON_NONE;
 }
 
-bool merge_newly_black(const struct register_device *before, const struct register_device *after)
+/* Who was on the black list was black, and white or grey alone is not black.  On no list, a range or the policy speaks.
+ */
+static bool version_may_turn_black(const struct register_device *before, const struct register_device *after,
+				   int8_t svn)
 {
-	if (version_is_black(after, WEIR_NO_SVN) && !version_is_black(before, WEIR_NO_SVN))
-		return true;
-	for (unsigned i = 0; i < after->n_rows; i++) {
-		int8_t svn = after->row[i].svn;
+	uint8_t was = version_lists(before, svn), is = version_lists(after, svn);
 
-		if (version_is_black(after, svn) && !version_is_black(before, svn))
-			return true;
-	}
-	for (unsigned i = 0; i < before->n_rows; i++) {
-		int8_t svn = before->row[i].svn;
+	return is != was && !(was & WEIR_ON(WEIR_BLACK)) && (is == WEIR_ON_NONE || is & WEIR_ON(WEIR_BLACK));
+}
 
-		if (version_is_black(after, svn) && !version_is_black(before, svn))
-			return true;
-	}
-	return false;
+bool merge_may_turn_black(const struct register_device *before, const struct register_device *after)
+{
+	bool may = version_may_turn_black(before, after, WEIR_NO_SVN);
+
+	for (unsigned i = 0; !may && i < after->n_rows; i++)
+		may = version_may_turn_black(before, after, after->row[i].svn);
+	for (unsigned i = 0; !may && i < before->n_rows; i++)
+		may = version_may_turn_black(before, after, before->row[i].svn);
+	return may;
 }
 
 void merge_pair(const struct ledger_item *items, unsigned n, struct merged_pair *pair)

@@ -2,8 +2,9 @@
  * Copyright (C) 2026 The Weir authors */
 
 /* The store of sightings.  One table, "pair": key imei (8 octets, big-endian) and imsi (8, its packed form,
- * big-endian), so that one device's subscribers stand together; value SEEN_VALUE octets, little-endian.  Never fails
- * its caller. */
+ * big-endian), so that one device's subscribers stand together; value SEEN_VALUE octets, little-endian: first_s,
+ * last_s, svn, the interface with the tally above it, the peer.  Never fails its caller, never walks without a bound.
+ */
 #include "keeper/seen.h"
 
 #include <osmocom/core/bit32gen.h>
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/verdict.h"
 #include "keeper/main.h"
 #include "store/store.h"
 
@@ -25,6 +27,8 @@
 #define SEEN_VALUE  (4 + 4 + 1 + 1 + SIGHTING_PEER_MAX)
 #define SWEEP_LOOK  4096 /* entries looked at in a sweep */
 #define SWEEP_DROP  512  /* of those forgotten at most */
+#define LOOK_IN     (4 * SEEN_IN_MAX) /* entries of one device looked at: it has no more, but for old stores */
+#define WALK_LOOK   2048              /* entries looked at in a walk's piece */
 #define SEEN_MAP    (UINT64_C(16) << 30)
 
 struct seen {
@@ -50,7 +54,7 @@ static void value_encode(uint8_t value[static SEEN_VALUE], const struct seen_by 
 	osmo_store32le(by->first_s, value);
 	osmo_store32le(by->last_s, value + 4);
 	value[8] = (uint8_t)by->svn;
-	value[9] = by->interface;
+	value[9] = (uint8_t)(by->interface | by->tally << 4);
 	memcpy(value + 10, by->peer, strnlen(by->peer, SIGHTING_PEER_MAX));
 }
 
@@ -63,7 +67,8 @@ static int value_decode(const struct store_val *value, struct seen_by *by)
 	by->first_s = osmo_load32le(at);
 	by->last_s = osmo_load32le(at + 4);
 	by->svn = (int8_t)at[8];
-	by->interface = at[9];
+	by->interface = at[9] & 0x0f;
+	by->tally = at[9] >> 4;
 	memcpy(by->peer, at + 10, SIGHTING_PEER_MAX);
 	by->peer[SIGHTING_PEER_MAX] = '\0';
 	return 0;
@@ -183,7 +188,8 @@ static void by_from_sighting(const struct weir_sighting *sighting, struct seen_b
 			       .first_s = sighting->time_s,
 			       .last_s = sighting->time_s,
 			       .svn = sighting->svn,
-			       .interface = sighting->interface};
+			       .interface = sighting->interface,
+			       .tally = sighting->tally};
 	memcpy(by->peer, sighting->peer, sizeof(by->peer));
 }
 
@@ -195,6 +201,59 @@ static void by_merge(struct seen_by *a, const struct seen_by *b)
 	if (b->last_s >= a->last_s)
 		*a = *b;
 	a->first_s = first;
+}
+
+/* Who stands in one device, as far as we look. */
+struct crowd {
+	struct weir_imsi imsi[LOOK_IN];
+	uint32_t last_s[LOOK_IN];
+	unsigned n;
+};
+
+static int crowd_read(struct seen *seen, struct store_txn *txn, uint64_t imei, struct crowd *crowd)
+{
+	uint8_t from[SEEN_KEY];
+	struct store_val key = {from, SEEN_KEY}, value;
+	struct store_cursor cursor;
+	struct seen_by by;
+	int rc = store_cursor_open(txn, seen->table, &cursor);
+
+	crowd->n = 0;
+	if (rc < 0)
+		return rc;
+	key_encode(from, imei, (struct weir_imsi){0});
+	for (rc = store_cursor_move(&cursor, STORE_AT_LEAST, &key, &value);
+	     rc == 0 && crowd->n < LOOK_IN && key.len == SEEN_KEY && osmo_load64be(key.data) == imei;
+	     rc = store_cursor_move(&cursor, STORE_NEXT, &key, &value)) {
+		crowd->imsi[crowd->n].packed = osmo_load64be((const uint8_t *)key.data + 8);
+		crowd->last_s[crowd->n++] = value_decode(&value, &by) == 0 ? by.last_s : 0;
+	}
+	store_cursor_close(&cursor);
+	return rc == -ENOENT ? 0 : rc;
+}
+
+/* One more comes into this device: the oldest go, so that it has its place. */
+static void make_room_in(struct seen *seen, struct store_txn *txn, uint64_t imei)
+{
+	struct crowd crowd;
+	uint8_t key[SEEN_KEY];
+
+	if (crowd_read(seen, txn, imei, &crowd) < 0)
+		return;
+	while (crowd.n >= SEEN_IN_MAX) {
+		unsigned oldest = 0;
+
+		for (unsigned i = 1; i < crowd.n; i++)
+			oldest = crowd.last_s[i] < crowd.last_s[oldest] ? i : oldest;
+		key_encode(key, imei, crowd.imsi[oldest]);
+		if (store_delete(txn, seen->table, (struct store_val){key, sizeof(key)}) == 0) {
+			seen->stats.dropped++;
+			seen->stats.entries -= OSMO_MIN(seen->stats.entries, 1u);
+		}
+		crowd.n--;
+		crowd.imsi[oldest] = crowd.imsi[crowd.n];
+		crowd.last_s[oldest] = crowd.last_s[crowd.n];
+	}
 }
 
 static void put_one(struct seen *seen, struct store_txn *txn, const struct weir_sighting *sighting)
@@ -213,6 +272,7 @@ static void put_one(struct seen *seen, struct store_txn *txn, const struct weir_
 		by_merge(&before, &by);
 		by = before;
 	} else if (rc == -ENOENT) {
+		make_room_in(seen, txn, sighting->imei);
 		if (seen->stats.entries >= seen->limits.max) {
 			seen->stats.dropped++;
 			return;
@@ -372,13 +432,14 @@ static int ask_store(struct seen *seen, struct store_txn *txn, uint64_t imei, st
 	struct store_val key = {from, SEEN_KEY}, value;
 	struct store_cursor cursor;
 	struct seen_by by;
+	unsigned looked = 0;
 	int rc = store_cursor_open(txn, seen->table, &cursor);
 
 	if (rc < 0)
 		return rc;
 	key_encode(from, imei, (struct weir_imsi){0});
 	for (rc = store_cursor_move(&cursor, STORE_AT_LEAST, &key, &value);
-	     rc == 0 && key.len == SEEN_KEY && osmo_load64be(key.data) == imei;
+	     rc == 0 && looked++ < LOOK_IN && key.len == SEEN_KEY && osmo_load64be(key.data) == imei;
 	     rc = store_cursor_move(&cursor, STORE_NEXT, &key, &value)) {
 		by.imsi.packed = osmo_load64be((const uint8_t *)key.data + 8);
 		if (value_decode(&value, &by) == 0)
@@ -388,45 +449,85 @@ static int ask_store(struct seen *seen, struct store_txn *txn, uint64_t imei, st
 	return rc == -ENOENT ? 0 : rc;
 }
 
-static void ask_all(struct seen *seen, const uint64_t *imeis, unsigned n, struct answer *answers)
+unsigned seen_in(struct seen *seen, uint64_t imei, struct seen_by *out, unsigned max)
 {
+	struct answer answer = {.by = out, .max = max};
 	struct store_txn txn;
 	int rc;
 
 	seen_flush(seen);
 	if (!is_usable(seen))
-		return;
+		return 0;
 	rc = store_read_begin(seen->store, &txn);
-	for (unsigned i = 0; rc == 0 && i < n; i++)
-		rc = ask_store(seen, &txn, imeis[i], &answers[i]);
-	store_read_end(&txn);
+	if (rc == 0) {
+		rc = ask_store(seen, &txn, imei, &answer);
+		store_read_end(&txn);
+	}
 	if (rc < 0)
 		give_up(seen, rc);
+	return rc < 0 ? 0 : answer.n;
 }
 
-unsigned seen_in(struct seen *seen, uint64_t imei, struct seen_by *out, unsigned max)
+/* The place behind a key: the next number, as the octets are in order. */
+static void place_behind(struct seen_place *place, const struct store_val *key)
 {
-	struct answer answer = {.by = out, .max = max};
-
-	ask_all(seen, &imei, 1, &answer);
-	return answer.n;
+	memcpy(place->key, key->data, SEEN_KEY);
+	for (unsigned i = SEEN_KEY; i-- > 0 && ++place->key[i] == 0;)
+		;
 }
 
-void seen_last_in(struct seen *seen, const uint64_t *imeis, unsigned n, struct seen_by *out)
+static void walk_one(const struct store_val *key, const struct store_val *value, uint32_t since_s,
+		     struct seen_pair *out, unsigned *n)
 {
-	struct answer answers[64];
+	struct seen_pair *pair = &out[*n];
 
-	memset(out, 0, n * sizeof(*out));
-	while (n) {
-		unsigned some = OSMO_MIN(n, ARRAY_SIZE(answers));
+	if (value_decode(value, &pair->by) < 0 || pair->by.last_s < since_s || pair->by.tally == WEIR_TALLY_BLACK)
+		return;
+	pair->imei = osmo_load64be(key->data);
+	pair->by.imsi.packed = osmo_load64be((const uint8_t *)key->data + 8);
+	*n += pair->by.imsi.packed != 0;
+}
 
-		for (unsigned i = 0; i < some; i++)
-			answers[i] = (struct answer){.by = &out[i], .max = 1};
-		ask_all(seen, imeis, some, answers);
-		imeis += some;
-		out += some;
-		n -= some;
+static int walk_piece(struct seen *seen, struct store_txn *txn, struct seen_place *place, uint32_t since_s,
+		      struct seen_pair *out, unsigned *n)
+{
+	struct seen_place from = *place;
+	struct store_val key = {from.key, SEEN_KEY}, value;
+	struct store_cursor cursor;
+	unsigned looked = 0;
+	int rc = store_cursor_open(txn, seen->table, &cursor);
+
+	if (rc < 0)
+		return rc;
+	rc = store_cursor_move(&cursor, STORE_AT_LEAST, &key, &value);
+	while (rc == 0 && key.len == SEEN_KEY) {
+		walk_one(&key, &value, since_s, out, n);
+		place_behind(place, &key);
+		if (*n == SEEN_WALK_MAX || ++looked == WALK_LOOK)
+			break;
+		rc = store_cursor_move(&cursor, STORE_NEXT, &key, &value);
 	}
+	store_cursor_close(&cursor);
+	return rc == -ENOENT ? 0 : rc < 0 ? rc : 1;
+}
+
+int seen_walk(struct seen *seen, struct seen_place *place, uint32_t since_s, struct seen_pair *out, unsigned *n)
+{
+	struct store_txn txn;
+	int rc;
+
+	*n = 0;
+	seen_flush(seen);
+	if (!is_usable(seen))
+		return -EIO;
+	rc = store_read_begin(seen->store, &txn);
+	if (rc == 0) {
+		rc = walk_piece(seen, &txn, place, since_s, out, n);
+		store_read_end(&txn);
+	}
+	if (rc < 0)
+		give_up(seen, rc);
+	return rc;
 }
 
 void seen_stats(const struct seen *seen, struct seen_stats *stats)

@@ -7,6 +7,8 @@
  * convenience, never the truth: it can be deleted at any time, is made anew where it is damaged, and what does not fit
  * is dropped and counted.  Reports are buffered and committed about once a second; questions look at the buffer too.
  *
+ * Of one device the SEEN_IN_MAX subscribers seen last are kept: a cloned number cannot make a question long.
+ *
  * Personal data: it holds no more than max entries, and nothing older than days (swept a piece a second). */
 #pragma once
 
@@ -28,6 +30,7 @@ struct seen_by {
 	uint32_t first_s, last_s;
 	int8_t svn;
 	uint8_t interface;
+	uint8_t tally; /* of the last answer */
 	char peer[SIGHTING_PEER_MAX + 1];
 };
 
@@ -42,14 +45,26 @@ int seen_flush(struct seen *seen);
 /* Forget what is too old, a piece at a time. */
 void seen_sweep(struct seen *seen, uint32_t now_s);
 
+#define SEEN_IN_MAX  64 /* subscribers kept of one device */
 #define SEEN_ASK_MAX 100
 /* In one device, the latest first; at most max (<= SEEN_ASK_MAX).  Returns how many; 0 also where the store failed. */
 unsigned seen_in(struct seen *seen, uint64_t imei, struct seen_by *out, unsigned max);
-/* The latest of each of n devices (last_s 0: nobody).  Flushes first. */
-void seen_last_in(struct seen *seen, const uint64_t *imeis, unsigned n, struct seen_by *out);
+
+/* Everybody, in order of device, a piece at a time: from *place (zeros: the start) on. */
+struct seen_place {
+	uint8_t key[16];
+};
+struct seen_pair {
+	uint64_t imei;
+	struct seen_by by;
+};
+#define SEEN_WALK_MAX 64
+/* Who was seen since since_s and was not refused then; *n <= SEEN_WALK_MAX.  1: call again (there may have been none
+ * this time); 0: the end; <0: the store failed. */
+int seen_walk(struct seen *seen, struct seen_place *place, uint32_t since_s, struct seen_pair *out, unsigned *n);
 
 struct seen_stats {
-	uint64_t entries, noted, dropped, expired, failed;
+	uint64_t entries, noted, dropped, expired, failed; /* dropped: for want of room, of pairs in one device too */
 	uint64_t used_bytes;
 };
 void seen_stats(const struct seen *seen, struct seen_stats *stats);

@@ -57,6 +57,25 @@ static int read_cb(struct osmo_fd *fd, unsigned what)
 	return 0;
 }
 
+/* Remove what a keeper that is no more left behind; never what somebody reads. */
+static int remove_stale(int fd, const struct sockaddr_un *address, struct weir_why *why)
+{
+	struct stat st;
+
+	if (lstat(address->sun_path, &st) < 0)
+		return errno == ENOENT ? 0 : why_set(why, -errno, "%s: %s", address->sun_path, strerror(errno));
+	if (!S_ISSOCK(st.st_mode))
+		return why_set(why, -EEXIST, "%s is in the way: it is not a socket", address->sun_path);
+	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
+		return why_set(why, -EADDRINUSE, "%s is in use: another weir-keeper works in this directory",
+			       address->sun_path);
+	if (errno != ECONNREFUSED)
+		return why_set(why, -errno, "%s is in the way: %s", address->sun_path, strerror(errno));
+	if (unlink(address->sun_path) < 0 && errno != ENOENT)
+		return why_set(why, -errno, "%s cannot be removed: %s", address->sun_path, strerror(errno));
+	return 0;
+}
+
 static int bind_at(const char *path, struct weir_why *why)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -66,13 +85,14 @@ static int bind_at(const char *path, struct weir_why *why)
 		return why_set(why, -ENAMETOOLONG, "%s: the path of a socket has at most %zu characters", path,
 			       sizeof(address.sun_path) - 1);
 	strcpy(address.sun_path, path);
-	unlink(path);
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return why_set(why, -errno, "no socket: %s", strerror(errno));
-	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 && chmod(path, 0660) == 0)
+	rc = remove_stale(fd, &address, why);
+	if (rc == 0 && bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 && chmod(path, 0660) == 0)
 		return fd;
-	rc = why_set(why, -errno, "%s: %s", path, strerror(errno));
+	if (rc == 0)
+		rc = why_set(why, -errno, "%s: %s", path, strerror(errno));
 	close(fd);
 	return rc;
 }

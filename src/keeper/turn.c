@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* Group commit: begin, every change of the turn, commit, then the answers.  Never answers before the commit. */
+/* Group commit: begin, every change of the turn, commit, then the answers.  Never answers before the commit;
+ * whether the register has caught up is the answer's to ask. */
 #include "keeper/turn.h"
 
 #include <osmocom/core/linuxlist.h>

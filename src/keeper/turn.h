@@ -5,7 +5,8 @@
  *
  * Handlers submit; when the turn's input was read, turn_flush makes all changes in one transaction and tells everybody.
  * While the disk syncs, the next turn's wishes wait in their sockets: the busier the keeper, the more changes a commit
- * carries.  Nobody is told before the change is durable and in force. */
+ * carries.  Nobody is told before the change is durable, and in force
+ * but for a register that lags (lists_lag): a rebuild is under way, or it could not be written. */
 #pragma once
 
 #include <stdint.h>
@@ -14,7 +15,8 @@
 
 struct turn;
 
-/* err 0: done, result says what; -EBUSY: later; -EINVAL with why; -ENOSPC, -EIO: nothing of it happened. */
+/* err 0: durable, and in force where nothing lags, result says what; -EBUSY: later; -EINVAL with why; -ENOSPC, -EIO:
+ * nothing of it happened. */
 typedef void turn_done_fn(void *data, int err, const struct lists_result *result, const struct weir_why *why);
 
 struct turn *turn_alloc(struct lists *lists);

@@ -67,19 +67,20 @@ int generation_link(const char *state_dir, const char *name, struct weir_why *wh
 		   : 0;
 }
 
-/* Readers that still have it open keep its files until they let go: their names may vanish. */
-static void remove_one(const char *state_dir, const char *name)
+/* Readers that still have it open keep its files until they let go: their names may vanish.  The gate may make names
+ * in the state directory: a link is removed as a link, never followed to what it names. */
+static void remove_one(int state_fd, const char *name)
 {
-	static const char *const files[] = {"data.mdb", "lock.mdb"};
-	char dir[PATH_MAX], path[PATH_MAX];
+	int fd = openat(state_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (generation_path(state_dir, name, dir, sizeof(dir)))
+	if (fd < 0) {
+		unlinkat(state_fd, name, 0);
 		return;
-	for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		if (!generation_path(dir, files[i], path, sizeof(path)))
-			unlink(path);
 	}
-	rmdir(dir);
+	unlinkat(fd, "data.mdb", 0);
+	unlinkat(fd, "lock.mdb", 0);
+	close(fd);
+	unlinkat(state_fd, name, AT_REMOVEDIR);
 }
 
 void generation_remove_others(const char *state_dir, const char *keep_a, const char *keep_b)
@@ -91,7 +92,7 @@ void generation_remove_others(const char *state_dir, const char *keep_a, const c
 		return;
 	while ((entry = readdir(dir))) {
 		if (generation_number(entry->d_name) && strcmp(entry->d_name, keep_a) && strcmp(entry->d_name, keep_b))
-			remove_one(state_dir, entry->d_name);
+			remove_one(dirfd(dir), entry->d_name);
 	}
 	closedir(dir);
 }

@@ -91,7 +91,8 @@ int register_walk(struct weir_register *reg, enum register_table table, struct r
 
 struct register_writer;
 
-/* Open for writing; makes an empty one (serial 0) where there is none.  Removes what no link names any more.
+/* Open for writing; makes an empty one (serial 0) where there is none.  Removes what no link names any more
+ * (a link in its place is removed, never followed).
  * -EUCLEAN: damaged.  One writer at a time: the caller holds the ledger. */
 int register_writer_open(const char *state_dir, struct register_writer **writer, struct weir_why *why);
 /* The same for a register that is damaged, or missing while the ledger is not empty: nothing is opened and nothing is

@@ -33,14 +33,18 @@ static int sync_path(const char *path, int flags)
 	return err;
 }
 
+/* A link is removed as a link, never followed: others may be allowed to make names beside a store. */
 static void remove_dir(const char *dir)
 {
-	char path[PATH_MAX];
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	for (unsigned i = 0; i < N_FILES; i++) {
-		if (snprintf(path, sizeof(path), "%s/%s", dir, files[i]) < (int)sizeof(path))
-			unlink(path);
+	if (fd < 0) {
+		unlink(dir);
+		return;
 	}
+	for (unsigned i = 0; i < N_FILES; i++)
+		unlinkat(fd, files[i], 0);
+	close(fd);
 	rmdir(dir);
 }
 

@@ -16,6 +16,7 @@
  *   instead of dying of SIGBUS later.  A store written by another major LMDB format is refused likewise.
  * - A new store is made in a temporary directory beside its place, synced, and renamed: a crash while creating it
  *   leaves nothing that looks like a store.
+ * - What earlier attempts left beside a store is removed; a link of such a name is never followed.
  * - MDB_MAP_RESIZED is adopted, stale readers are swept when a writer begins and when the slots are full (once, then
  *   -EBUSY); MDB_PANIC becomes -ESTALE for every later call.
  * - A page fault (SIGBUS) inside store_guard..store_unguard on this store's mapping ends the guarded call with

@@ -55,7 +55,7 @@ static bool piece_cb(const char *bytes, size_t len, void *data)
 static int verify_json(const struct ctl_call *call)
 {
 	struct ctl_answer answer;
-	int rc = ctl_request(call->ctl, "POST", "/v1/verify", NULL, &answer);
+	int rc = ctl_request_long(call->ctl, "POST", "/v1/verify", &answer);
 
 	if (rc == CTL_OK) {
 		puts(answer.text);
@@ -90,7 +90,7 @@ int ctl_verify(const struct ctl_call *call)
 int ctl_rebuild(const struct ctl_call *call)
 {
 	struct ctl_answer answer;
-	int rc = ctl_request(call->ctl, "POST", "/v1/rebuild", NULL, &answer);
+	int rc = ctl_request_long(call->ctl, "POST", "/v1/rebuild", &answer);
 
 	if (rc == CTL_OK)
 		puts(call->ctl->json ? answer.text : "the register was made anew");

@@ -56,6 +56,8 @@ static int say_result(const struct ctl_call *call, const struct ctl_answer *answ
 {
 	const json_t *result = answer->json;
 	const char *before = ctl_text(result, "before"), *after = ctl_text(result, "after");
+	static const char now[] = "in force", later[] = "recorded; in force when the register has caught up";
+	const char *force = json_is_false(ctl_at(result, "in_force")) ? later : now;
 	json_int_t others = ctl_number(result, "others");
 
 	if (call->ctl->json) {
@@ -63,13 +65,14 @@ static int say_result(const struct ctl_call *call, const struct ctl_answer *answ
 		return CTL_OK;
 	}
 	if (json_is_true(ctl_at(result, "changed")))
-		printf("%s: %s %s, in force (serial %s)", what, put ? "listed by" : "taken off by", source_of(call),
+		printf("%s: %s %s, %s (serial %s)", what, put ? "listed by" : "taken off by", source_of(call), force,
 		       ctl_number_text(result, "serial"));
 	else
-		printf("%s: %s %s; nothing to change", what, put ? "was so already with" : "was not listed by",
-		       source_of(call));
+		printf("%s: %s %s; nothing to change%s%s", what, put ? "was so already with" : "was not listed by",
+		       source_of(call), force == now ? "" : "; ", force == now ? "" : force);
 	if (!strcmp(ctl_text(result, "entry.kind"), "device"))
-		printf("; %s%s%s", before, strcmp(before, after) ? " -> " : "", strcmp(before, after) ? after : "");
+		printf("; own entries: %s%s%s", before, strcmp(before, after) ? " -> " : "",
+		       strcmp(before, after) ? after : "");
 	putchar('\n');
 	if (!put && others)
 		printf("%lld other source%s it: weirctl show %s\n", (long long)others,

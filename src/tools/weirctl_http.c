@@ -12,7 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#define CONNECT_S  5L
+#define SIDE_S	   5L
+#define ANSWER_S   30L
+#define STALL_S	   60
+#define LOOK_S	   5 /* so long without an octet: ask what the keeper does */
 #define ANSWER_MAX (256u << 20)
 
 static void no_memory(void)
@@ -75,6 +81,66 @@ static size_t collect_cb(char *bytes, size_t size, size_t n, void *data)
 	return len;
 }
 
+/* --- patience with long work ------------------------------------------------------------------------------------ */
+
+struct patience {
+	const struct ctl *ctl;
+	curl_off_t octets;
+	json_int_t done; /* of what the keeper does */
+	time_t moved, looked;
+	bool lost;
+};
+
+static time_t now_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+/* Has the keeper got on?  Where it does no import, that it answers is all that it can tell. */
+static bool keeper_moves(struct patience *patience)
+{
+	struct ctl_answer answer;
+	bool moves = ctl_ask_quietly(patience->ctl, "/v1/import", &answer) == CTL_OK;
+	json_int_t done = ctl_number(answer.json, "done");
+
+	if (moves && json_is_true(ctl_at(answer.json, "running")))
+		moves = done != patience->done;
+	patience->done = done;
+	ctl_answer_free(&answer);
+	return moves;
+}
+
+static int patience_cb(void *data, curl_off_t down_all, curl_off_t down, curl_off_t up_all, curl_off_t up)
+{
+	struct patience *patience = data;
+	time_t now = now_s();
+
+	(void)down_all;
+	(void)up_all;
+	if (down + up != patience->octets) {
+		patience->octets = down + up;
+		patience->moved = now;
+	} else if (now - patience->moved >= LOOK_S && now - patience->looked >= LOOK_S) {
+		patience->looked = now;
+		if (keeper_moves(patience))
+			patience->moved = now;
+	}
+	patience->lost = now_s() - patience->moved >= STALL_S;
+	return patience->lost;
+}
+
+static void be_patient(CURL *curl, struct patience *patience)
+{
+	patience->moved = now_s();
+	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, patience_cb);
+	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, patience);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT, 0L);
+}
+
 static CURL *handle_for(const struct ctl *ctl, const char *method, const char *path, struct ctl_answer *answer)
 {
 	char url[2048];
@@ -89,6 +155,8 @@ static CURL *handle_for(const struct ctl *ctl, const char *method, const char *p
 	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT, ANSWER_S);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect_cb);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
 	return curl;
@@ -99,6 +167,9 @@ static int unreachable(const struct ctl *ctl, CURL *curl, CURLcode rc)
 	long error = 0;
 
 	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &error);
+	if (rc == CURLE_OPERATION_TIMEDOUT || rc == CURLE_ABORTED_BY_CALLBACK)
+		return ctl_fail(CTL_UNREACHABLE, "the keeper at %s does not answer: nothing came in %d s.  Is it stopped?",
+				ctl->socket, rc == CURLE_OPERATION_TIMEDOUT ? (int)ANSWER_S : STALL_S);
 	if (rc != CURLE_COULDNT_CONNECT)
 		return ctl_fail(CTL_UNREACHABLE, "the keeper hung up before its answer was whole (%s)",
 				curl_easy_strerror(rc));
@@ -137,20 +208,31 @@ static int conclude(const struct ctl *ctl, CURL *curl, CURLcode rc, struct ctl_a
 	return quiet ? CTL_REFUSED : ctl_refused(ctl, answer);
 }
 
+enum wait {
+	WAIT_SHORT,
+	WAIT_LONG,
+	WAIT_SIDE, /* and quietly */
+};
+
 static int ask(const struct ctl *ctl, const char *method, const char *path, const json_t *body,
-	       struct ctl_answer *answer, bool quiet)
+	       struct ctl_answer *answer, enum wait wait)
 {
+	struct patience patience = {.ctl = ctl};
 	CURL *curl = handle_for(ctl, method, path, answer);
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
 	struct curl_slist *headers = NULL;
 	int rc;
 
+	if (wait == WAIT_LONG)
+		be_patient(curl, &patience);
+	else if (wait == WAIT_SIDE)
+		curl_easy_setopt(curl, CURLOPT_TIMEOUT, SIDE_S);
 	if (body) {
 		headers = curl_slist_append(NULL, "Content-Type: application/json");
 		curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, text ? text : "");
 	}
-	rc = conclude(ctl, curl, curl_easy_perform(curl), answer, quiet);
+	rc = conclude(ctl, curl, curl_easy_perform(curl), answer, wait == WAIT_SIDE);
 	curl_slist_free_all(headers);
 	curl_easy_cleanup(curl);
 	free(text);
@@ -160,12 +242,17 @@ static int ask(const struct ctl *ctl, const char *method, const char *path, cons
 int ctl_request(const struct ctl *ctl, const char *method, const char *path, const json_t *body,
 		struct ctl_answer *answer)
 {
-	return ask(ctl, method, path, body, answer, false);
+	return ask(ctl, method, path, body, answer, WAIT_SHORT);
+}
+
+int ctl_request_long(const struct ctl *ctl, const char *method, const char *path, struct ctl_answer *answer)
+{
+	return ask(ctl, method, path, NULL, answer, WAIT_LONG);
 }
 
 int ctl_ask_quietly(const struct ctl *ctl, const char *path, struct ctl_answer *answer)
 {
-	return ask(ctl, "GET", path, NULL, answer, true);
+	return ask(ctl, "GET", path, NULL, answer, WAIT_SIDE);
 }
 
 /* --- answers in pieces ------------------------------------------------------------------------------------------ */
@@ -196,12 +283,14 @@ int ctl_stream(const struct ctl *ctl, const char *method, const char *path, cons
 	       void *data)
 {
 	struct stream stream = {.piece = piece, .data = data};
+	struct patience patience = {.ctl = ctl};
 	struct curl_slist *headers = NULL;
 	char line[80];
 	CURLcode code;
 	int rc;
 
 	stream.curl = handle_for(ctl, method, path, &stream.answer);
+	be_patient(stream.curl, &patience);
 	snprintf(line, sizeof(line), "Accept: %s", accept);
 	headers = curl_slist_append(NULL, line);
 	curl_easy_setopt(stream.curl, CURLOPT_HTTPHEADER, headers);
@@ -248,9 +337,11 @@ int ctl_post_file(const struct ctl *ctl, const char *path, const struct ctl_uplo
 	CURL *curl = handle_for(ctl, "POST", path, answer);
 	CURLM *multi = curl_multi_init();
 	struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: text/csv");
+	struct patience patience = {.ctl = ctl};
 	CURLcode code;
 	int rc;
 
+	be_patient(curl, &patience);
 	/* the keeper may refuse before it was sent a gigabyte */
 	headers = curl_slist_append(headers, "Expect: 100-continue");
 	if (upload->size < 0)
@@ -267,7 +358,7 @@ int ctl_post_file(const struct ctl *ctl, const char *path, const struct ctl_uplo
 	code = drive(multi, curl, upload);
 	curl_multi_remove_handle(multi, curl);
 	rc = conclude(ctl, curl, code, answer, true);
-	if (rc == CTL_UNREACHABLE && code == CURLE_ABORTED_BY_CALLBACK)
+	if (rc == CTL_UNREACHABLE && code == CURLE_ABORTED_BY_CALLBACK && !patience.lost)
 		rc = CTL_LOCAL;
 	else if (rc == CTL_UNREACHABLE)
 		unreachable(ctl, curl, code);

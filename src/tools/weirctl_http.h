@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* Requests to the keeper over its UNIX socket. */
+/* Requests to the keeper over its UNIX socket.
+ *
+ * Nothing waits for ever: 5 s to connect, 30 s for a short answer; long work (imports, exports, verify, rebuild) is
+ * given up when nothing moved for 60 s: no octet, and no step of what the keeper does. */
 #pragma once
 
 #include <stdbool.h>
@@ -26,7 +29,9 @@ char *ctl_path(const char *shape, ...);
  * freed always.  body NULL: none. */
 int ctl_request(const struct ctl *ctl, const char *method, const char *path, const json_t *body,
 		struct ctl_answer *answer);
-/* The same without a word on stderr, for questions on the side. */
+/* The same for work that takes its time. */
+int ctl_request_long(const struct ctl *ctl, const char *method, const char *path, struct ctl_answer *answer);
+/* As ctl_request without a word on stderr and 5 s at most, for questions on the side. */
 int ctl_ask_quietly(const struct ctl *ctl, const char *path, struct ctl_answer *answer);
 
 /* A GET or POST whose answer comes piece by piece; piece returns false to stop. Errors as ctl_request. */

@@ -17,6 +17,7 @@
 
 #define BAR           40
 #define REJECTS_SHOWN 20
+#define LOOK_BYTES    (16ll << 20) /* more than waits between us and the keeper */
 
 struct upload {
 	const struct ctl *ctl;
@@ -24,6 +25,8 @@ struct upload {
 	int fd;
 	long long size; /* -1: not known */
 	bool bar, all_read;
+	const char *source;
+	long long looked; /* at so many bytes sent: does the keeper still read? */
 };
 
 /* --- progress --------------------------------------------------------------------------------------------------- */
@@ -49,10 +52,25 @@ static void draw_keeper(const struct ctl *ctl)
 	ctl_answer_free(&answer);
 }
 
+/* A stream without end must end once the keeper has refused it: the reason comes only behind the last byte. */
+static void look_for_refusal(struct upload *upload, long long sent)
+{
+	struct ctl_answer answer;
+
+	if (upload->size >= 0 || upload->all_read || sent - upload->looked < LOOK_BYTES)
+		return;
+	upload->looked = sent;
+	if (ctl_ask_quietly(upload->ctl, "/v1/import", &answer) == CTL_OK &&
+	    strcmp(ctl_text(answer.json, "source"), upload->source) != 0)
+		upload->all_read = true;
+	ctl_answer_free(&answer);
+}
+
 static void tick_cb(void *data, long long sent)
 {
-	const struct upload *upload = data;
+	struct upload *upload = data;
 
+	look_for_refusal(upload, sent);
 	if (!upload->bar)
 		return;
 	if (upload->all_read && (upload->size < 0 || sent >= upload->size))
@@ -68,6 +86,8 @@ static ssize_t read_cb(void *data, char *buf, size_t size)
 	struct upload *upload = data;
 	ssize_t n;
 
+	if (upload->all_read)
+		return 0;
 	do {
 		n = read(upload->fd, buf, size);
 	} while (n < 0 && errno == EINTR);
@@ -196,7 +216,7 @@ static int open_file(const char *name, struct upload *upload)
 int ctl_import(const struct ctl_call *call)
 {
 	const char *source = ctl_option(call, "source");
-	struct upload upload = {.ctl = call->ctl, .bar = isatty(STDERR_FILENO) && !call->ctl->json};
+	struct upload upload = {.ctl = call->ctl, .source = source, .bar = isatty(STDERR_FILENO) && !call->ctl->json};
 	struct ctl_upload spec = {.read = read_cb, .tick = tick_cb, .data = &upload};
 	struct ctl_answer answer = {0};
 	char *path;

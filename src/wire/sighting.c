@@ -6,7 +6,7 @@
  *   sightings   "WSig" version(1) count(1) size(2), then count times
  *               imei(8) imsi(8) time(4) svn(1) interface(1) tally(1) 0(1) peer(40)
  *   flips       "WFlp" version(1) count(1) size(2) after(8) serial(8), then count times
- *               imei(8) imsi(8) peer(40) 0(8)
+ *               imei(8) imsi(8) peer(40) 1+svn(1) interface(1) 0(6)
  *
  * size is the whole datagram's.  A decoder takes nothing that the encoder could not have written: both programs come
  * from one build, so anything else is a mistake or somebody else's datagram. */
@@ -151,15 +151,22 @@ static uint8_t *flip_put(uint8_t *p, const struct weir_flip *flip)
 	p = put_be(p, flip->imei, 8);
 	p = put_be(p, flip->imsi.packed, 8);
 	p = put_peer(p, flip->peer);
-	return put_be(p, 0, 8);
+	*p++ = (uint8_t)(flip->svn - WEIR_NO_SVN); /* 0: none */
+	*p++ = flip->interface;
+	return put_be(p, 0, 6);
 }
 
 static bool flip_get(const uint8_t *p, struct weir_flip *flip)
 {
 	p = get_be(p, 8, &flip->imei);
 	p = get_be(p, 8, &flip->imsi.packed);
-	return flip->imei < WEIR_IMEI_END && is_imsi(flip->imsi.packed) && get_peer(p, flip->peer) &&
-	       is_zero(p + SIGHTING_PEER_MAX, 8);
+	if (!get_peer(p, flip->peer))
+		return false;
+	p += SIGHTING_PEER_MAX;
+	flip->svn = p[0] <= 100 ? (int8_t)(p[0] + WEIR_NO_SVN) : WEIR_NO_SVN;
+	flip->interface = p[1];
+	return flip->imei < WEIR_IMEI_END && is_imsi(flip->imsi.packed) && p[0] <= 100 &&
+	       flip->interface < WEIR_N_INTERFACES && is_zero(p + 2, 6);
 }
 
 size_t flips_encode(const struct weir_flips *flips, uint8_t buf[static FLIP_DATAGRAM])

@@ -41,11 +41,14 @@ int sighting_decode(const uint8_t *buf, size_t len, struct weir_sighting out[sta
 #define FLIP_BATCH 64
 #define FLIP_DATAGRAM (24 + FLIP_BATCH * 64)
 
-/* One device that turned black, with whom the keeper last saw in it (imsi none: not known). */
+/* One device that turned black, with one whom the keeper saw in it, and how (imsi none: nobody is known, or the gate's
+ * own table knows him better).  Several subscribers of one device are several of these. */
 struct weir_flip {
 	uint64_t imei;
 	struct weir_imsi imsi;
 	char peer[SIGHTING_PEER_MAX + 1];
+	int8_t svn;        /* that was seen, or WEIR_NO_SVN */
+	uint8_t interface; /* of the peer */
 };
 
 struct weir_flips {

@@ -33,6 +33,21 @@ finds "Python that is none" "$(syntax "$planted/a.py")" 'a.py'
 mapfile -t python < <(find "$top/tests" "$top/contrib" -name '*.py' -type f)
 none "Python parses" "$(syntax "${python[@]}")"
 
+# A program that a test starts must end with it, also when the test is killed: preexec_fn (PR_SET_PDEATHSIG).
+orphans() { # FILES
+	python3 -c 'import ast, sys
+for path in sys.argv[1:]:
+    for node in ast.walk(ast.parse(open(path).read(), path)):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "Popen":
+            if "preexec_fn" not in [keyword.arg for keyword in node.keywords]:
+                print(path + ":%d: Popen without preexec_fn" % node.lineno)' "$@"
+}
+plant b.py 'import subprocess\nsubprocess.Popen(["x"],\n  env={})\nsubprocess.Popen(["y"], preexec_fn=f)\n'
+found=$(orphans "$planted/b.py")
+finds "a program that may outlive its test" "$found" 'b.py:2: Popen'
+count "$found" 1
+none "no test leaves a program behind" "$(orphans "${python[@]}")"
+
 if command -v codespell >/dev/null; then
 	plant words.md 'This is teh end.\n'
 	finds "a misspelt word" "$(codespell "$planted/words.md" 2>&1)" 'teh ==> the'

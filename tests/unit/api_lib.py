@@ -14,6 +14,8 @@ import tempfile
 import time
 import urllib.parse
 
+import tap
+
 BUILD = os.environ.get("TOP_BUILDDIR", ".")
 SOURCE = os.environ.get("TOP_SRCDIR", ".")
 KEEPER = os.path.join(BUILD, "src/weir-keeper")
@@ -87,7 +89,8 @@ class Keeper:
         for line in self.lines:
             argv += ["-C", line]
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(argv, stdout=log, stderr=log, env={**os.environ, "NOTIFY_SOCKET": ""})
+            self.process = subprocess.Popen(argv, stdout=log, stderr=log, env={**os.environ, "NOTIFY_SOCKET": ""},
+                                            preexec_fn=tap.die_with_parent)
         deadline = time.monotonic() + 30
         while True:
             try:
@@ -114,7 +117,11 @@ class Keeper:
         self.process.wait()
 
     def __enter__(self):
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:  # the next test wants the ports
+            self.kill()
+            raise
 
     def __exit__(self, kind, value, trace):
         if self.process.poll() is None:

@@ -37,13 +37,20 @@ def start_gate(keeper):
         return None
     log = open(os.path.join(keeper.top, "gate.log"), "wb")
     return subprocess.Popen([gate, "-S", keeper.state, "-c", "/dev/null", "-s"], stdout=log, stderr=log,
-                            env={**os.environ, "NOTIFY_SOCKET": ""})
+                            env={**os.environ, "NOTIFY_SOCKET": ""}, preexec_fn=tap.die_with_parent)
 
 
 def end_gate(gate):
     if gate:
         gate.terminate()
         equal(gate.wait(15), 0)
+
+
+def kill_gate(gate):
+    """Where the test failed before end_gate."""
+    if gate and gate.poll() is None:
+        gate.kill()
+        gate.wait()
 
 
 class Writer(threading.Thread):
@@ -151,26 +158,29 @@ def test_nothing_acknowledged_is_lost_by_kill_9():
     with Keeper() as keeper:
         keeper.put("/v1/sources/police")
         gate = start_gate(keeper)
-        while kills < KILLS and time.monotonic() < end:
-            writers = [Writer(keeper, i, known, dice.random()) for i in range(WRITERS)]
-            importer = Importer(keeper, state)
-            for thread in (*writers, importer):
-                thread.start()
-            time.sleep(dice.choice((0.01, 0.05, 0.1, 0.2, 0.4)) * dice.uniform(0.5, 2))
-            keeper.process.send_signal(signal.SIGKILL)
-            keeper.process.wait()
-            for thread in (*writers, importer):
-                thread.join(20)
-                assert not thread.is_alive(), "a client hangs after the kill"
-                if thread.fault:
-                    raise thread.fault
-            kills += 1
-            serial = max(serial, *(writer.serial for writer in writers))
-            acknowledged += sum(writer.acknowledged for writer in writers)
-            imports += importer.acknowledged
-            keeper.start()
-            judge(keeper, known, state, serial)
-        end_gate(gate)
+        try:
+            while kills < KILLS and time.monotonic() < end:
+                writers = [Writer(keeper, i, known, dice.random()) for i in range(WRITERS)]
+                importer = Importer(keeper, state)
+                for thread in (*writers, importer):
+                    thread.start()
+                time.sleep(dice.choice((0.01, 0.05, 0.1, 0.2, 0.4)) * dice.uniform(0.5, 2))
+                keeper.process.send_signal(signal.SIGKILL)
+                keeper.process.wait()
+                for thread in (*writers, importer):
+                    thread.join(20)
+                    assert not thread.is_alive(), "a client hangs after the kill"
+                    if thread.fault:
+                        raise thread.fault
+                kills += 1
+                serial = max(serial, *(writer.serial for writer in writers))
+                acknowledged += sum(writer.acknowledged for writer in writers)
+                imports += importer.acknowledged
+                keeper.start()
+                judge(keeper, known, state, serial)
+            end_gate(gate)
+        finally:
+            kill_gate(gate)
     print(f"# seed {SEED}: {kills} kills, {acknowledged} changes and {imports} imports acknowledged, none lost")
     assert kills >= min(KILLS, 5) and acknowledged > 20, "too little happened to say anything"
 

@@ -37,7 +37,7 @@ void scene_open(struct scene *scene)
 {
 	struct weir_why why = {{0}};
 
-	if (lists_open(scene->dir, scene->now_ms, on_flips, scene, &scene->lists, &why) < 0)
+	if (lists_open(scene->dir, on_flips, scene, &scene->lists, &why) < 0)
 		fail_msg("lists_open: %s", why.text);
 }
 

@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -298,6 +299,29 @@ def test_rebuild_and_verify():
         equal(json.loads(lines[-1]), {"result": {"whole": True, "clean": True, "findings": 0}})
 
 
+def test_a_change_during_a_rebuild_is_not_in_force_yet():
+    with Keeper() as keeper:
+        rows = "".join(f"{35209900000000 + i}\n" for i in range(200000))
+        equal(keeper.ask("POST", "/v1/sources/local/import", "imei\n" + rows).status, 200)
+        answer = []
+        rebuild = threading.Thread(target=lambda: answer.append(keeper.ask("POST", "/v1/rebuild")))
+        rebuild.start()
+        waiting = []
+        n = 0
+        while rebuild.is_alive():
+            put = keeper.put(device(f"{35300000000000 + n}"))
+            n += 1
+            equal((put.status, put.json["in_force"]), (200, True) if put.status == 200 else (202, False))
+            waiting.append(put.status == 202)
+        rebuild.join()
+        equal(answer[0].status, 200)
+        equal(any(waiting), True)
+        equal(keeper.get("/v1/status").json["register"]["lag"], 0)
+        equal([keeper.colour(f"{35300000000000 + i}") for i in range(n)], ["black"] * n)
+        last = keeper.put(device(f"{35300000000000 + n}"))
+        equal((last.status, last.json["in_force"]), (200, True))
+
+
 def test_all_is_there_after_a_restart():
     with Keeper() as keeper:
         keeper.put(device(A))
@@ -320,7 +344,7 @@ def test_two_keepers_do_not_share_a_directory():
                                 "-C", f"admin; listen 127.0.0.1 {api_lib.BASE + 12}"],
                                capture_output=True, text=True, timeout=20, env={**os.environ, "NOTIFY_SOCKET": ""})
         equal(other.returncode, 1)
-        contains(other.stderr, "another weir-keeper works in " + keeper.state)
+        contains(other.stderr, f"another weir-keeper (pid {keeper.process.pid}) works in {keeper.state}")
         for name in ("keeper.sock", "keeper.sightings"):
             assert os.path.exists(os.path.join(keeper.state, name)), name
         equal(keeper.put(device(A)).status, 200)

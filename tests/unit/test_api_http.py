@@ -183,6 +183,45 @@ def test_more_connections_than_allowed_wait_for_their_turn():
             sock.close()
 
 
+def test_idle_connections_do_not_keep_others_out():
+    """Who was answered and stays, or was refused and goes on sending, makes room: in a second or two, not in a minute."""
+    refused = request("POST /nowhere HTTP/1.1", ("Host: k", "Content-Length: 500000"), b"x")
+    for data in (request("GET /livez HTTP/1.1"), refused):
+        with Keeper("api; connections 64") as keeper:
+            idle = [keeper.raw(data) for _ in range(200)]
+            start = time.monotonic()
+            equal(keeper.get("/livez").status, 200)
+            took = time.monotonic() - start
+            assert took < 8, took
+            for sock in idle:
+                sock.close()
+
+
+def test_an_upload_keeps_its_place():
+    head = request("POST /v1/sources/local/import HTTP/1.1", ("Host: k", "Content-Length: 21", "Connection: close"))
+    with Keeper("api; connections 8") as keeper:
+        with keeper.raw(head) as sock:
+            idle = [keeper.raw(request("GET /livez HTTP/1.1")) for _ in range(30)]
+            for _ in range(5):
+                time.sleep(0.5)
+                equal(keeper.get("/livez").status, 200)
+            sock.sendall(b"imei\n" + imei(1).encode() + b"\n")
+            equal(status_of(api_lib.read_all(sock)), 200)
+            for one in idle:
+                one.close()
+
+
+def test_head_of_an_export_has_no_body():
+    with Keeper() as keeper:
+        got = keeper.exchange(request("HEAD /v1/export HTTP/1.1") + request("GET /livez HTTP/1.1"))
+        head, _, rest = got.partition(b"\r\n\r\n")
+        contains(head, b" 200 OK")
+        equal(rest, b"")  # and nothing after it
+        last = request("GET /livez HTTP/1.1", ("Host: k", "Connection: close"))
+        got = keeper.exchange(request("HEAD /livez HTTP/1.1") + last)
+        equal(got.count(b"HTTP/1.1 200 OK"), 2)
+
+
 def test_two_hundred_parallel_changes_need_few_commits():
     with Keeper() as keeper:
         socks = [keeper.raw() for _ in range(200)]

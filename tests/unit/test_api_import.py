@@ -64,6 +64,7 @@ def test_defaults_of_the_query():
         equal(keeper.load("local", f"imei\n{imei(1)}\n", "?list=grey&reason=lost").status, 200)
         equal(keeper.check(imei(1))["verdict"]["reason"], "lost")
         for query in ("?mode=add", "?list=blue", "?reason=x", "?dry_run=yes", "?max_rejects=many", "?max_rejects=-1",
+                      "?max_rejects=18446744073709551616", "?max_rejects=99999999999999999999999",
                       "?what=1"):
             answer = keeper.load("local", "imei\n", query)
             equal((query, answer.status, answer.code), (query, 422, "query"))
@@ -153,6 +154,20 @@ def test_too_many_rejects_refuse_it_all():
               (200, 5000, 1000, False))
 
 
+def test_none_may_be_rejected():
+    bad = listing(range(50)) + "x,black\n"
+    conflict = f"imei,list\n{ONE},black\n{ONE},grey\n"  # found only when the file is folded
+    with Keeper() as keeper:
+        for rows in (bad, conflict):
+            for query in ("?max_rejects=0", "?max_rejects=0&dry_run=1"):
+                answer = keeper.load("local", rows, query)
+                equal((answer.status, answer.code), (422, "too-many-rejects"))
+                equal((answer.json["receipt"]["rejected"], answer.json["receipt"]["in_force"]), (1, False))
+        equal((keeper.serial(), keeper.colour(imei(1))), (1, "unknown"))
+        equal(counts(keeper.load("local", listing(range(50)), "?max_rejects=0")), {"rows": 50, "added": 50})
+        equal(keeper.load("local", bad).status, 200)
+
+
 def test_strict_rejects_wrong_check_digits():
     with Keeper() as keeper:
         wrong = ONE[:14] + str((int(ONE[14]) + 1) % 9 + 1)
@@ -206,6 +221,31 @@ def test_many_rows_and_single_requests_between():
             thread.join()
         print(f"# {answers[0]} requests served meanwhile, the slowest in {worst[0] * 1000:.0f} ms")
         assert answers[0] > 20 and worst[0] < 5, (answers, worst)
+
+
+def test_verify_and_rebuild_do_not_disturb_one_another():
+    """A rebuild under a verification is no finding; a verification under a rebuild waits or is refused."""
+    with Keeper() as keeper:
+        equal(keeper.load("local", listing(range(60000)), timeout=120).status, 200)
+        statuses, stop = set(), threading.Event()
+
+        def verifier(accept):
+            while not stop.is_set():
+                answer = keeper.ask("POST", "/v1/verify", headers={"Accept": accept}, timeout=60)
+                statuses.add((answer.status, answer.code if answer.status != 200 else
+                              "clean" if '"clean":true' in answer.text else answer.text))
+        threads = [threading.Thread(target=verifier, args=(accept,)) for accept in ("*/*", "application/x-ndjson")]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(6):
+                equal(keeper.ask("POST", "/v1/rebuild", timeout=60).status, 200)
+                time.sleep(0.05)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        assert statuses <= {(200, "clean"), (409, "busy")} and (200, "clean") in statuses, statuses
 
 
 def begin_upload(keeper, source="local", length=100000):

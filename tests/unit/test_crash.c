@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -240,7 +241,7 @@ static void __attribute__((noreturn)) child_run(const char *dir, uint64_t from, 
 	struct child child = {.now_ms = 1000};
 	struct weir_why why = {{0}};
 
-	must(lists_open(dir, 1, NULL, NULL, &child.lists, &why), why.text);
+	must(lists_open(dir, NULL, NULL, &child.lists, &why), why.text);
 	lists_tune(child.lists, &tuning);
 	for (uint64_t n = from;; n++) {
 		const struct thing thing = nth_thing(n);
@@ -316,8 +317,10 @@ static void nothing_acknowledged_is_lost_by_kill_9(void **state)
 		scene_close(scene);
 		assert_int_equal(pipe(acks), 0);
 		pid = fork();
-		if (pid == 0)
+		if (pid == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL); /* no orphan where an assertion ends the test */
 			child_run(scene->dir, done + 1, acks[1]);
+		}
 		close(acks[1]);
 		while (last < done + wanted && read(acks[0], &acked, sizeof(acked)) == sizeof(acked))
 			last = acked;
@@ -379,6 +382,7 @@ static void on_a_small_disk(struct scene *scene, const char *size, void (*test)(
 	scene_close(scene);
 	pid = fork();
 	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (!small_disk(scene->dir, size))
 			_exit(77);
 		scene_open(scene);
@@ -451,7 +455,7 @@ static void full_by_singles(struct scene *scene)
 		CHECK(put_one(scene, refused) < 0); /* it stays refused, in words, and does not fall over */
 	larger_disk(scene->dir);
 	for (unsigned i = 0; i < 3 && lists_lag(scene->lists); i++)
-		lists_heal(scene->lists, scene->now_ms);
+		lists_heal(scene->lists);
 	CHECK(lists_lag(scene->lists) == 0);
 	clean_or_die(scene);
 	CHECK(put_one(scene, 35000000000001) == 0); /* and goes on when there is room again */
@@ -496,7 +500,7 @@ static void full_register(struct scene *scene, bool next_change_heals)
 	CHECK(lists_lag(scene->lists) == 1);
 	CHECK(put_one(scene, ++last) == 0); /* still accepted: it is in the ledger */
 	CHECK(lists_lag(scene->lists) == 2);
-	CHECK(lists_heal(scene->lists, 1) < 0);
+	CHECK(lists_heal(scene->lists) < 0);
 	findings = scene_verify(scene);
 	CHECK(strstr(findings, "it lags by 2 and was not compared"));
 	free(findings);
@@ -507,7 +511,7 @@ static void full_register(struct scene *scene, bool next_change_heals)
 	if (next_change_heals)
 		CHECK(put_one(scene, first + 100000) == 0); /* what was left behind comes in force with it */
 	else
-		CHECK(lists_heal(scene->lists, 1) == 0);
+		CHECK(lists_heal(scene->lists) == 0);
 	CHECK(lists_lag(scene->lists) == 0);
 	CHECK(scene->sweeps == 1);
 	CHECK(scene_ask(scene, last, WEIR_NO_SVN, 0).device.lists == WEIR_ON(WEIR_BLACK));

@@ -98,9 +98,14 @@ class Pond:
         self.errors = open(os.path.join(self.state, "stderr"), "w+b")
         self.output = open(os.path.join(self.state, "stdout"), "w+b")
         argv = [POND, "-c", self.config, "-S", self.state] + (PORTS if ports else []) + list(args)
-        self.process = subprocess.Popen(argv, stdout=self.output, stderr=self.errors, env=env)
-        if wait:
-            self.wait_for("ready\n")
+        self.process = subprocess.Popen(argv, stdout=self.output, stderr=self.errors, env=env,
+                                        preexec_fn=tap.die_with_parent)
+        try:
+            if wait:
+                self.wait_for("ready\n")
+        except BaseException:  # the next test wants the ports
+            self.__exit__()
+            raise
 
     def __enter__(self):
         return self

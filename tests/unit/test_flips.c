@@ -33,24 +33,29 @@ struct scene {
 	unsigned n_cancels;
 	unsigned room; /* cancels that are taken before -ENOBUFS */
 	int cancel_rc; /* of those that are taken */
+	bool away_is_back;
 };
 
 static bool peer_by_id(uint16_t id, struct flips_peer *peer, void *data)
 {
 	struct scene *scene = data;
 
-	if (id != MSC && id != SGSN && id != KIND)
+	if (id != MSC && id != SGSN && id != KIND && !(id == AWAY_PEER && scene->away_is_back))
 		return false;
 	*peer = (struct flips_peer){id, WEIR_IF_GSUP,
 				    policy_terms(scene->check.policy, WEIR_IF_GSUP, id == KIND ? "kind" : "")};
 	return true;
 }
 
-static bool peer_by_name(const char *name, struct flips_peer *peer, void *data)
+static uint16_t peer_named(const char *name, enum weir_interface interface, void *data)
 {
+	(void)data;
+	assert_int_equal(interface, WEIR_IF_GSUP);
 	if (!strcmp(name, "msc"))
-		return peer_by_id(MSC, peer, data);
-	return !strcmp(name, "sgsn") && peer_by_id(SGSN, peer, data);
+		return MSC;
+	if (!strcmp(name, "away"))
+		return AWAY_PEER;
+	return strcmp(name, "sgsn") ? 0 : SGSN;
 }
 
 static int cancel(struct weir_imsi imsi, uint64_t imei, const struct flips_peer *peer, void *data)
@@ -96,7 +101,7 @@ static int setup(void **state)
 	scene->check.reg = &scene->reg;
 	set_policy(scene, WEIR_DO_CONTINUE, WEIR_DO_BLACK);
 	scene->check.sightings = sightings_alloc(scene->dir, 1 << 16, 1, NULL);
-	scene->flips = flips_alloc(&scene->check, &(struct flips_calls){peer_by_id, peer_by_name, cancel, scene});
+	scene->flips = flips_alloc(&scene->check, &(struct flips_calls){peer_by_id, peer_named, cancel, scene});
 	*state = scene;
 	return scene->check.sightings && scene->flips ? 0 : -1;
 }
@@ -238,6 +243,39 @@ static void test_whom_the_keeper_remembers_is_thrown_off_too(void **state)
 	assert_true(scene->cancel[0].imei == DEVICE(1) && scene->cancel[0].imsi == SUBSCRIBER(1));
 	assert_int_equal(scene->cancel[0].peer_id, MSC);
 	assert_true(scene->cancel[1].imei == DEVICE(2));
+}
+
+static void test_whom_the_keeper_remembers_is_looked_at_when_his_peer_is_back(void **state)
+{
+	struct scene *scene = *state;
+	struct weir_flips message = {.after_serial = 100, .serial = 100, .n = 1};
+
+	message.flip[0] = (struct weir_flip){DEVICE(1), {SUBSCRIBER(1)}, "away", 23, WEIR_IF_GSUP};
+	fake_list(&scene->reg, DEVICE(1), BLACK);
+	flips_handle(scene->flips, &message);
+	assert_int_equal(scene->n_cancels, 0);
+	scene->away_is_back = true;
+	flips_want_sweep(scene->flips);
+	assert_int_equal(sweep_to_the_end(scene), 0);
+	assert_int_equal(scene->n_cancels, 1);
+	assert_int_equal(scene->cancel[0].peer_id, AWAY_PEER);
+	assert_int_equal(scene->reg.last.imei.svn, 23);
+	flips_handle(scene->flips, &message); /* thrown off: named again, he is known to be away */
+	assert_int_equal(scene->n_cancels, 1);
+}
+
+static void test_whom_the_keeper_remembers_takes_nobodys_place(void **state)
+{
+	struct scene *scene = *state;
+	struct weir_flips message = {.after_serial = 100, .serial = 100, .n = 1};
+
+	for (unsigned i = 1; i <= 4; i++)
+		attach_as(scene, DEVICE(1), WEIR_NO_SVN, SUBSCRIBER(i), MSC);
+	message.flip[0] = (struct weir_flip){DEVICE(1), {SUBSCRIBER(5)}, "msc", WEIR_NO_SVN, WEIR_IF_GSUP};
+	fake_list(&scene->reg, DEVICE(1), BLACK);
+	flips_handle(scene->flips, &message);
+	assert_int_equal(scene->n_cancels, 5);
+	assert_int_equal(sightings_counters(scene->check.sightings)->evicted, 0);
 }
 
 static void test_without_sightings_the_keeper_remembers(void **state)
@@ -656,6 +694,8 @@ int main(void)
 		SCENE_TEST(test_nobody_is_thrown_off_twice),
 		SCENE_TEST(test_a_hint_is_not_believed_the_register_is),
 		SCENE_TEST(test_whom_the_keeper_remembers_is_thrown_off_too),
+		SCENE_TEST(test_whom_the_keeper_remembers_is_looked_at_when_his_peer_is_back),
+		SCENE_TEST(test_whom_the_keeper_remembers_takes_nobodys_place),
 		SCENE_TEST(test_without_sightings_the_keeper_remembers),
 		SCENE_TEST(test_more_than_a_slice_at_once),
 		SCENE_TEST(test_a_peer_that_is_not_there_is_left_alone),

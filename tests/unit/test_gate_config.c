@@ -279,6 +279,34 @@ static void a_peer_keeps_its_number(void **state)
 	talloc_free(peers);
 }
 
+static void the_longest_absent_gives_its_number_to_a_new_name(void **state)
+{
+	struct peers *peers = peers_alloc(NULL);
+	uint16_t id[PEERS_MAX];
+	char name[64];
+
+	(void)state;
+	for (unsigned i = 0; i < PEERS_MAX; i++) {
+		snprintf(name, sizeof(name), "P%u", i);
+		id[i] = peers_id(peers, WEIR_IF_GSUP, name);
+	}
+	peers_left(peers, PEER_NONE);
+	peers_left(peers, id[7]);
+	peers_left(peers, id[3]);
+	peers_left(peers, id[5]);
+	assert_int_equal(peers_id(peers, WEIR_IF_GSUP, "P7"), id[7]); /* back again: has not been absent longest */
+	peers_left(peers, id[7]);
+	assert_int_equal(peers_id(peers, WEIR_IF_S13, "new 1"), id[3]);
+	assert_int_equal(peers_id(peers, WEIR_IF_GSUP, "new 2"), id[5]);
+	assert_int_equal(peers_id(peers, WEIR_IF_GSUP, "new 3"), id[7]);
+	assert_int_equal(peers_id(peers, WEIR_IF_GSUP, "new 4"), PEER_NONE);
+	assert_string_equal(peers_name(peers, id[3]), "new 1");
+	assert_int_equal(peers_interface(peers, id[3]), WEIR_IF_S13);
+	assert_int_equal(peers_find(peers, WEIR_IF_GSUP, "P3"), PEER_NONE);
+	assert_int_equal(peers_count(peers), PEERS_MAX);
+	talloc_free(peers);
+}
+
 static void a_cut_name_finds_the_whole_one(void **state)
 {
 	struct peers *peers = peers_alloc(NULL);
@@ -288,6 +316,12 @@ static void a_cut_name_finds_the_whole_one(void **state)
 	assert_int_equal(peers_find_cut(peers, "MSC-00-00-00-00-00-01", 40), id);
 	assert_int_equal(peers_find_cut(peers, "MSC-00-00-", 10), id);
 	assert_int_equal(peers_find_cut(peers, "MSC-00-00", 10), PEER_NONE); /* shorter than the cut: it is whole */
+	id = peers_id_cut(peers, WEIR_IF_GSUP, "MSC-77-77-", 10);
+	assert_int_not_equal(id, PEER_NONE);
+	assert_int_equal(peers_id_cut(peers, WEIR_IF_GSUP, "MSC-77-77-", 10), id);
+	assert_int_equal(peers_id(peers, WEIR_IF_GSUP, "MSC-77-77-01"), id); /* it has its whole name now */
+	assert_string_equal(peers_name(peers, id), "MSC-77-77-01");
+	assert_int_not_equal(peers_id(peers, WEIR_IF_GSUP, "MSC-77-77-02"), id);
 	talloc_free(peers);
 }
 
@@ -329,6 +363,7 @@ int main(void)
 		cmocka_unit_test(an_empty_rule_of_a_peer_disappears),
 		cmocka_unit_test(a_copied_draft_makes_the_same_policy),
 		cmocka_unit_test(a_peer_keeps_its_number),
+		cmocka_unit_test(the_longest_absent_gives_its_number_to_a_new_name),
 		cmocka_unit_test(a_cut_name_finds_the_whole_one),
 		cmocka_unit_test(a_stranger_is_logged_once_a_minute),
 	};

@@ -174,7 +174,7 @@ static void an_hlr_that_never_asks_closes_the_peer(void **state)
 	get(s, msc);
 	put_frame(s, msc, id_resp_frame("MSC-1"));
 	assert_frame(s, msc, ccm_frame(0x06)->octets, 4);
-	put_frame(s, msc, check_frame(WHITE, IMEI));
+	put_frame(s, msc, gsup_frame(0x04, WHITE));
 	scene_pass(s, 3000);
 	assert_quiet(s, msc);
 	scene_pass(s, 1000);
@@ -345,6 +345,145 @@ static void an_hlr_that_does_not_read_stops_the_peer(void **state)
 	assert_ended(s, msc);
 }
 
+/* --- checks while the HLR is slow or not there */
+
+/* A peer whose identity was taken, and an HLR that has not asked yet. */
+static int peer_before_the_hlr(struct scene *s)
+{
+	int msc = scene_connect(s);
+
+	get(s, msc);
+	put_frame(s, msc, id_resp_frame("MSC-1"));
+	assert_frame(s, msc, ccm_frame(0x06)->octets, 4);
+	return msc;
+}
+
+static void checks_do_not_wait_for_an_hlr_that_never_asks(void **state)
+{
+	struct scene *s = *state;
+	int msc = peer_before_the_hlr(s);
+
+	put_frame(s, msc, check_frame(WHITE, IMEI));
+	assert_result(s, msc, WHITE, ACK);
+	put_frame(s, msc, ccm_frame(0x00));
+	assert_frame(s, msc, ccm_frame(0x01)->octets, 4);
+	put_frame(s, msc, check_frame(BLACK, IMEI));
+	assert_result(s, msc, BLACK, NACK);
+	assert_int_equal(counters(s)->hlr_untold, 1);
+	assert_int_equal(counters(s)->told_hlr, 0);
+	put_frame(s, msc, gsup_frame(0x04, WHITE)); /* waits, and what is behind it too */
+	put_frame(s, msc, check_frame(BLACK, IMEI));
+	assert_quiet(s, msc);
+	scene_pass(s, 4000);
+	assert_ended(s, msc);
+}
+
+/* Its queue of connections is full: the system's connect neither succeeds nor fails. */
+static void checks_do_not_wait_for_an_hlr_that_does_not_answer_the_connect(void **state)
+{
+	struct scene *s = *state;
+	struct sockaddr_storage sa;
+	socklen_t len = address_to_sockaddr(&s->hlr, &sa);
+	int msc;
+
+	assert_int_equal(listen(s->hlr_listen, 0), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		(void)!connect(fd, (struct sockaddr *)&sa, len);
+		s->fds[s->n_fds++] = fd;
+	}
+	msc = peer_before_the_hlr(s);
+	put_frame(s, msc, check_frame(WHITE, IMEI));
+	assert_result(s, msc, WHITE, ACK);
+	scene_pass(s, 2000);
+	put_frame(s, msc, check_frame(BLACK, IMEI));
+	assert_result(s, msc, BLACK, NACK);
+	scene_pass(s, 2000);
+	assert_ended(s, msc);
+	assert_int_equal(counters(s)->upstream_failed, 1);
+	assert_int_equal(counters(s)->hlr_untold, 1);
+}
+
+/* The HLR connects late in its time and asks never: all in all no longer than a client is patient. */
+static void an_hlr_has_one_deadline_for_all_of_its_handshake(void **state)
+{
+	struct scene *s = *state;
+	struct sockaddr_storage sa;
+	socklen_t len = address_to_sockaddr(&s->hlr, &sa);
+	int msc, filler[2];
+
+	assert_int_equal(listen(s->hlr_listen, 0), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		filler[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		(void)!connect(filler[i], (struct sockaddr *)&sa, len);
+		s->fds[s->n_fds++] = filler[i];
+	}
+	msc = peer_before_the_hlr(s);
+	scene_pass(s, 2000);
+	for (unsigned i = 0; i < 2; i++)
+		s->fds[s->n_fds++] = accept(s->hlr_listen, NULL, NULL);
+	usleep(1300000); /* the system's own repetition of the SYN */
+	scene_settle(s);
+	scene_pass(s, 2000);
+	assert_ended(s, msc);
+	assert_int_equal(counters(s)->upstream_failed, 1);
+}
+
+static void flood_checks(struct scene *s, int msc, const char *imsi, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		put_frame(s, msc, check_frame(imsi, IMEI));
+		assert_result(s, msc, imsi, strcmp(imsi, BLACK) ? ACK : NACK);
+	}
+}
+
+/* Checks with a long copy for an HLR that does not read, until there is no room for them: the peer must be read on. */
+static void fill_the_way_to_the_hlr(struct scene *s, int msc)
+{
+	static uint8_t sink[65536], ballast[200];
+	struct frame *frame = check_frame(WHITE, IMEI);
+	unsigned stuck = 0;
+	size_t at = 0;
+
+	add_ie(frame, 0xf0, ballast, sizeof(ballast));
+	while ((!counters(s)->hlr_untold || at) && stuck < 100) {
+		ssize_t n = send(msc, frame->octets + at, frame->len - at, MSG_NOSIGNAL);
+		at = (at + (n > 0 ? n : 0)) % frame->len;
+		stuck = n > 0 ? 0 : stuck + 1;
+		scene_settle(s);
+		while (recv(msc, sink, sizeof(sink), 0) > 0)
+			;
+	}
+	assert_int_equal(stuck, 0);
+}
+
+static void checks_do_not_wait_for_an_hlr_that_does_not_read(void **state)
+{
+	struct scene *s = *state;
+	int hlr, small = 4096, msc;
+	uint64_t untold;
+
+	setsockopt(s->hlr_listen, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	msc = scene_peer(s, "MSC-1", &hlr);
+	fill_the_way_to_the_hlr(s, msc);
+	untold = counters(s)->hlr_untold;
+	assert_true(untold > 0);
+	while (get(s, msc)->len)
+		;
+	flood_checks(s, msc, BLACK, 10);
+	assert_int_equal(counters(s)->hlr_untold, untold); /* the HLR was not to be told */
+	flood_checks(s, msc, WHITE, 300); /* more than what is left of the buffer */
+	assert_true(counters(s)->hlr_untold > untold);
+	untold = counters(s)->hlr_untold;
+	check_mode(s, GSUP_NEVER);
+	flood_checks(s, msc, WHITE, 10);
+	assert_int_equal(counters(s)->hlr_untold, untold);
+	check_mode(s, GSUP_WAIT); /* nothing can come from the HLR: nothing is waited for */
+	flood_checks(s, msc, WHITE, 10);
+	assert_int_equal(counters(s)->hlr_untold, untold + 10);
+	assert_int_equal(gsup_waiting(s->gsup), 0);
+}
+
 /* --- checks: answer first */
 
 static void an_accepted_check_is_answered_and_told(void **state)
@@ -512,6 +651,61 @@ static void who_waits_is_answered_at_the_stop(void **state)
 	put_frame(s, msc, check_frame(WHITE, IMEI));
 	gsup_stop(s->gsup);
 	assert_result(s, msc, WHITE, ACK);
+	assert_ended(s, msc);
+}
+
+/* From here on these subscribers are black. */
+static void turn_black(struct scene *s, const char *prefix)
+{
+	struct weir_imsi_rule rule = {
+		.action = WEIR_DO_BLACK, .restrictive = WEIR_DO_INHERIT, .unknown = WEIR_DO_INHERIT};
+	struct weir_policy_draft draft;
+
+	policy_draft_init(&draft);
+	assert_int_equal(imsi_prefix_from_text(prefix, strlen(prefix), &rule.prefix), 0);
+	draft.imsi_rules = &rule;
+	draft.n_imsi_rules = 1;
+	policy_free(s->check.policy);
+	s->check.policy = policy_alloc(&draft, NULL);
+	assert_non_null(s->check.policy);
+	gsup_policy_changed(s->gsup);
+}
+
+static void who_turns_black_while_he_waits_is_refused(void **state)
+{
+	struct scene *s = *state;
+	int hlr, msc = scene_peer(s, "MSC-1", &hlr);
+
+	check_mode(s, GSUP_WAIT);
+	for (unsigned i = 0; i < 3; i++)
+		put_frame(s, msc, check_frame(i < 2 ? WHITE : "001010000000002", IMEI));
+	assert_int_equal(counters(s)->told_hlr, 3);
+	turn_black(s, "00101");
+	put_frame(s, hlr, result_frame(WHITE, ACK)); /* the HLR's word comes too late */
+	assert_result(s, msc, WHITE, NACK);
+	assert_int_equal(gsup_cancel(s->gsup, id_of(s, "MSC-1"), imsi_of(WHITE), 49015420323751), 0);
+	scene_settle(s);
+	assert_result(s, msc, WHITE, NACK);
+	assert_int_equal(get(s, msc)->octets[4], 0x1c);
+	put_frame(s, hlr, result_frame(WHITE, ACK));
+	assert_quiet(s, msc);
+	scene_pass(s, 1000);
+	assert_result(s, msc, "001010000000002", NACK);
+	assert_int_equal(counters(s)->hlr_turned, 3);
+	assert_int_equal(counters(s)->hlr_decided, 0);
+	assert_int_equal(gsup_waiting(s->gsup), 0);
+}
+
+static void who_turned_black_is_refused_when_the_hlr_goes(void **state)
+{
+	struct scene *s = *state;
+	int hlr, msc = scene_peer(s, "MSC-1", &hlr);
+
+	check_mode(s, GSUP_WAIT);
+	put_frame(s, msc, check_frame(WHITE, IMEI));
+	turn_black(s, "00101");
+	close(hlr);
+	assert_result(s, msc, WHITE, NACK);
 	assert_ended(s, msc);
 }
 
@@ -702,6 +896,10 @@ int main(void)
 		T(unknown_elements_of_a_check_reach_the_hlr),
 		T(frames_reach_the_hlr_in_their_order),
 		T(an_hlr_that_does_not_read_stops_the_peer),
+		T(checks_do_not_wait_for_an_hlr_that_never_asks),
+		T(checks_do_not_wait_for_an_hlr_that_does_not_answer_the_connect),
+		T(an_hlr_has_one_deadline_for_all_of_its_handshake),
+		T(checks_do_not_wait_for_an_hlr_that_does_not_read),
 		T(an_accepted_check_is_answered_and_told),
 		T(a_refused_check_stays_here),
 		T(never_means_that_the_hlr_is_not_told),
@@ -712,6 +910,8 @@ int main(void)
 		T(too_many_that_wait_are_answered_at_once),
 		T(who_waits_is_answered_when_the_hlr_goes),
 		T(who_waits_is_answered_at_the_stop),
+		T(who_turns_black_while_he_waits_is_refused),
+		T(who_turned_black_is_refused_when_the_hlr_goes),
 		T(a_cancel_goes_to_the_peer_and_its_answer_no_further),
 		T(a_cancel_that_the_peer_refuses_is_absorbed_too),
 		T(the_domain_is_what_the_peer_said_last),

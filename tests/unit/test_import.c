@@ -621,6 +621,44 @@ static void the_small_are_told_by_name_and_the_many_by_a_sweep(void **state)
 	free(csv);
 }
 
+/* 10 grey and 10 black versions, of two sources that each would fit. */
+static void versions_that_find_no_room_widen_to_the_device(void **state)
+{
+	struct scene *scene = *state;
+	char csv[1000] = "imei,list\n", *at = csv + strlen(csv);
+
+	for (int svn = 0; svn < 10; svn++)
+		at += sprintf(at, "35209900176148%02d,grey\n", svn);
+	import(scene, "gsma", LISTS_MERGE, csv, NULL);
+	assert_int_equal(scene_ask(scene, SCENE_IMEI, 99, 0).device.lists, WEIR_ON_NONE);
+	at = csv + sprintf(csv, "imei,list\n");
+	for (int svn = 10; svn < 20; svn++)
+		at += sprintf(at, "35209900176148%02d,black\n", svn);
+	import(scene, "police", LISTS_MERGE, csv, NULL);
+	assert_int_equal(scene_ask(scene, SCENE_IMEI, 19, 0).svn.lists, WEIR_ON(WEIR_BLACK));
+	assert_int_equal(scene_ask(scene, SCENE_IMEI, 9, 0).svn.lists, WEIR_ON_NONE);
+	assert_int_equal(scene_ask(scene, SCENE_IMEI, 9, 0).device.lists, WEIR_ON(WEIR_GREY));
+	scene_verify_clean(scene);
+	at = csv + sprintf(csv, "imei,list\n");
+	for (int svn = 50; svn < 60; svn++)
+		at += sprintf(at, "35209900176148%02d,black\n", svn);
+	import(scene, "fraud", LISTS_MERGE, csv, NULL);
+	assert_int_equal(scene_ask(scene, SCENE_IMEI, 59, 0).device.lists, WEIR_ON(WEIR_BLACK));
+	scene_verify_clean(scene);
+}
+
+static void what_a_row_shielded_is_named_when_a_file_lacks_it(void **state)
+{
+	struct scene *scene = *state;
+
+	scene_put(scene, "gsma", scene_range(SCENE_IMEI, SCENE_IMEI + 9, WEIR_BLACK));
+	import(scene, "desk", LISTS_REPLACE, "imei,list\n35209900176148,white\n35209900176149,grey\n", NULL);
+	assert_true(scene->flip[0] == 0);
+	import(scene, "desk", LISTS_REPLACE, "imei,list\n35209900176149,grey\n", NULL);
+	assert_int_equal(scene->sweeps, 1); /* the range's */
+	assert_true(scene->flip[0] == SCENE_IMEI);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scene_setup, scene_teardown)
 
 int main(void)
@@ -645,6 +683,8 @@ int main(void)
 		TEST(a_turn_and_a_slice_do_not_mix),
 		TEST(a_register_lost_in_the_middle_of_a_batch_is_made_anew),
 		TEST(the_small_are_told_by_name_and_the_many_by_a_sweep),
+		TEST(versions_that_find_no_room_widen_to_the_device),
+		TEST(what_a_row_shielded_is_named_when_a_file_lacks_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -497,7 +497,7 @@ static void a_damaged_head_is_refused_in_words(void **state)
 	scene_close(scene);
 	file_of(scene, path);
 	assert_true(flip_where(path, event.previous, 32, 0) >= 1);
-	assert_int_equal(ledger_open(scene->dir, 1, &ledger, &why), -EUCLEAN);
+	assert_int_equal(ledger_open(scene->dir, &ledger, &why), -EUCLEAN);
 	assert_non_null(strstr(why.text, "last event"));
 	assert_null(ledger);
 	event.previous[0] ^= 0x10;
@@ -531,7 +531,7 @@ static void no_flipped_bit_is_used_in_silence(void **state)
 		assert_int_equal(pwrite(fd, &octet, 1, at), 1);
 		why.text[0] = '\0';
 		__lsan_disable(); /* a fault inside a guard leaves LMDB's cursor behind: known and small (store.h) */
-		if (lists_open(scene->dir, 1, NULL, NULL, &scene->lists, &why) < 0) {
+		if (lists_open(scene->dir, NULL, NULL, &scene->lists, &why) < 0) {
 			assert_true(why.text[0]);
 			refused++;
 		} else {

@@ -9,6 +9,7 @@
 #include "scratch.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 static struct scratch scratch;
@@ -595,6 +596,7 @@ static void test_a_gate_in_another_process_sees_commits_and_follows_generations(
 	assert_int_equal(pipe(to_gate) | pipe(from_gate), 0);
 	pid = fork();
 	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(to_gate[1]);
 		_exit(gate(from_gate[1], to_gate[0]));
 	}
@@ -721,8 +723,10 @@ static void test_a_killed_writer_loses_nothing_that_it_acknowledged(void **state
 
 		assert_int_equal(pipe(told), 0);
 		pid = fork();
-		if (!pid)
+		if (!pid) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL); /* no orphan where an assertion ends the test */
 			write_until_killed(told[1]);
+		}
 		close(told[1]);
 		if (read(told[0], &s, sizeof(s)) == sizeof(s))
 			acknowledged = s;

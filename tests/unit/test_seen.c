@@ -9,10 +9,12 @@
 #include <osmocom/core/select.h>
 #include <osmocom/core/utils.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "keeper/lists.h"
@@ -224,6 +226,55 @@ static void test_names_are_cleaned(void **state)
 	seen_close(seen);
 }
 
+static void test_a_crowd_in_one_device_is_bounded(void **state)
+{
+	struct seen *seen = open_seen(&wide);
+	struct seen_by by[SEEN_ASK_MAX];
+	struct seen_stats stats;
+
+	(void)state;
+	for (unsigned i = 0; i < 100000; i++)
+		note(seen, 7, UINT64_C(1001010000000000) + i * 7919 % 100000, NOW - 100000 + i, "x");
+	note(seen, 8, 1001010000000001, NOW, "x");
+	assert_int_equal(seen_in(seen, 7, by, SEEN_ASK_MAX), SEEN_IN_MAX);
+	for (unsigned i = 0; i < SEEN_IN_MAX; i++)
+		assert_int_equal(by[i].last_s, NOW - 1 - i);
+	assert_int_equal(seen_in(seen, 8, by, SEEN_ASK_MAX), 1);
+	seen_stats(seen, &stats);
+	assert_int_equal(stats.entries, SEEN_IN_MAX + 1);
+	assert_int_equal(stats.dropped, 100000 - SEEN_IN_MAX);
+	seen_close(seen);
+}
+
+static void test_everybody_is_walked_once(void **state)
+{
+	struct seen *seen = open_seen(&wide);
+	struct seen_place place = {{0}};
+	struct seen_pair pairs[SEEN_WALK_MAX];
+	struct weir_sighting refused = {
+		.imei = 5, .imsi = {1001010000000009}, .time_s = NOW, .tally = WEIR_TALLY_BLACK, .svn = WEIR_NO_SVN};
+	unsigned n, met = 0;
+	uint64_t last = 0;
+	int more;
+
+	(void)state;
+	for (unsigned i = 0; i < 6000; i++)
+		note(seen, 10 + i, 1001010000000001, i % 3 ? NOW : NOW - 2 * DAY, "x");
+	note(seen, 4, 0, NOW, "x"); /* nobody */
+	seen_note(seen, &refused, 1, NOW);
+	do {
+		more = seen_walk(seen, &place, NOW - DAY, pairs, &n);
+		assert_true(more >= 0 && n <= SEEN_WALK_MAX);
+		for (unsigned i = 0; i < n; i++, met++) {
+			assert_true(pairs[i].imei > last && pairs[i].imei >= 10);
+			assert_string_equal(pairs[i].by.peer, "x");
+			last = pairs[i].imei;
+		}
+	} while (more);
+	assert_int_equal(met, 4000);
+	seen_close(seen);
+}
+
 /* --- orders ----------------------------------------------------------------------------------------------------- */
 
 static int gate_open(void)
@@ -234,6 +285,14 @@ static int gate_open(void)
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", dir, FLIP_SOCKET);
 	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	return fd;
+}
+
+static int unlink_gate(void)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, FLIP_SOCKET);
+	return unlink(path);
 }
 
 /* As a gate must: false where it missed something. */
@@ -348,9 +407,154 @@ static void test_orders_without_a_gate(void **state)
 	orders_flips(5, 6, &imei, 1, orders);
 	gate_read(&gate, fd);
 	assert_int_equal(gate.flips, 1);
+	while (!gate.gaps) { /* and it is told that it missed something */
+		osmo_select_main(0);
+		gate_read(&gate, fd);
+	}
+	assert_int_equal(gate.serial, 6);
+	close(fd);
+	orders_free(orders);
+}
+
+/* A register in which every device with an even number is black, those of versions above 50 only. */
+static int ask_even(const struct weir_query *queries, struct weir_facts *facts, unsigned n, void *data)
+{
+	int *rc = data;
+
+	for (unsigned i = 0; i < n; i++) {
+		facts[i] = (struct weir_facts){.failed = *rc < 0};
+		if (queries[i].imei.svn > 50)
+			facts[i].svn.lists = queries[i].imei.key % 2 ? 0 : WEIR_ON(WEIR_BLACK);
+	}
+	return *rc;
+}
+
+static void note_recent(struct seen *seen, unsigned n)
+{
+	uint32_t now_s = (uint32_t)time(NULL);
+
+	for (unsigned i = 0; i < n; i++) {
+		struct weir_sighting sighting = {.imei = 100 + i / 2,
+						 .imsi = {UINT64_C(1001010000000000) + i},
+						 .time_s = now_s,
+						 .svn = 77,
+						 .peer = "msc"};
+
+		seen_note(seen, &sighting, 1, now_s);
+	}
+}
+
+static void read_until(struct gate *gate, int fd, uint64_t flips)
+{
+	while (gate->flips < flips) {
+		osmo_select_main(0);
+		gate_read(gate, fd);
+	}
+}
+
+static void test_a_sweep_names_who_was_seen(void **state)
+{
+	struct seen *seen = open_seen(&wide);
+	struct orders *orders = orders_alloc(dir, seen);
+	struct gate gate = {.serial = 5};
+	int fd = gate_open(), rc = 0;
+
+	(void)state;
+	note_recent(seen, 400);
+	note(seen, 2, 1001010000000999, 1000, "long ago");
+	orders_set_register(orders, ask_even, &rc);
+	orders_flips(LISTS_SWEEP, 6, NULL, 0, orders);
+	read_until(&gate, fd, 200);
+	assert_true(gate.gaps);
+	assert_int_equal(gate.serial, 6);
+	assert_int_equal(gate.last.imei, 298);
+	assert_int_equal(gate.last.svn, 77);
+	assert_string_equal(gate.last.peer, "msc");
+	assert_int_equal(orders_stats(orders)->walks, 1);
+	close(fd);
+	orders_free(orders);
+	seen_close(seen);
+}
+
+static void test_a_gate_that_was_away_is_told(void **state)
+{
+	struct seen *seen = open_seen(&wide);
+	struct orders *orders = orders_alloc(dir, seen);
+	struct gate gate = {.serial = 5};
+	uint64_t imei = 100;
+	int fd, rc = -EIO;
+
+	(void)state;
+	note_recent(seen, 20);
+	orders_set_register(orders, ask_even, &rc);
+	orders_flips(4, 5, &imei, 1, orders);
+	osmo_select_main(0);
+	assert_int_equal(orders_stats(orders)->datagrams, 0);
+	fd = gate_open();
+	while (!gate.datagrams) {
+		osmo_select_main(0);
+		gate_read(&gate, fd);
+	}
+	osmo_select_main(0);
+	gate_read(&gate, fd);
+	assert_int_equal(gate.flips, 0); /* the register could not be asked */
+	rc = 0;
+	read_until(&gate, fd, 10);
+	/* another one in its place, and nothing changed meanwhile */
+	close(fd);
+	assert_int_equal(unlink_gate(), 0);
+	fd = gate_open();
+	gate = (struct gate){.serial = 5};
+	read_until(&gate, fd, 10);
+	close(fd);
+	orders_free(orders);
+	seen_close(seen);
+}
+
+static void test_all_who_were_seen_in_it_are_named(void **state)
+{
+	struct seen *seen = open_seen(&wide);
+	struct orders *orders = orders_alloc(dir, seen);
+	struct gate gate = {.serial = 5};
+	uint64_t imei = 7, now_s = (uint64_t)time(NULL);
+	int fd = gate_open();
+
+	(void)state;
+	for (unsigned i = 0; i < 40; i++) {
+		struct weir_sighting sighting = {.imei = 7,
+						 .imsi = {1001010000000000 + i},
+						 .time_s = (uint32_t)now_s - i * 3600,
+						 .svn = WEIR_NO_SVN};
+
+		seen_note(seen, &sighting, 1, (uint32_t)now_s);
+	}
+	orders_flips(5, 6, &imei, 1, orders);
+	gate_read(&gate, fd);
+	assert_int_equal(gate.flips, ORDERS_SEEN_MAX);
+	assert_int_equal(gate.last.imsi.packed, 1001010000000000 + ORDERS_SEEN_MAX - 1);
 	assert_int_equal(gate.gaps, 0);
 	close(fd);
 	orders_free(orders);
+	seen_close(seen);
+}
+
+static void test_a_second_one_leaves_a_live_socket_alone(void **state)
+{
+	struct seen *seen = open_seen(&wide);
+	struct seen_socket *first, *second;
+	struct weir_why why = {""};
+	char path[128];
+
+	(void)state;
+	assert_int_equal(seen_socket_open(dir, seen, &first, &why), 0);
+	assert_int_equal(seen_socket_open(dir, seen, &second, &why), -EADDRINUSE);
+	assert_null(second);
+	assert_non_null(strstr(why.text, "another weir-keeper"));
+	snprintf(path, sizeof(path), "%s/%s", dir, SIGHTING_SOCKET);
+	assert_int_equal(access(path, F_OK), 0);
+	seen_socket_close(first);
+	assert_int_equal(access(path, F_OK), -1);
+	seen_close(seen);
 }
 
 static void test_socket_to_store(void **state)
@@ -401,7 +605,13 @@ int main(void)
 		IN_DIR("datagrams from the socket reach the store, bad ones are counted", test_socket_to_store),
 		IN_DIR("orders of one change move the serial once", test_orders_in_batches),
 		IN_DIR("an order that is lost shows as a gap, without another order", test_orders_lost_show_a_gap),
-		IN_DIR("no gate is no error", test_orders_without_a_gate),
+		IN_DIR("no gate is no error, and it is told when it is there", test_orders_without_a_gate),
+		IN_DIR("of a hundred thousand in one device the last stay", test_a_crowd_in_one_device_is_bounded),
+		IN_DIR("a walk meets all who are recent once, none who was refused", test_everybody_is_walked_once),
+		IN_DIR("a sweep names who was seen in what may be black", test_a_sweep_names_who_was_seen),
+		IN_DIR("a gate that was away, or is another, is told all", test_a_gate_that_was_away_is_told),
+		IN_DIR("all who were lately seen in a device are named", test_all_who_were_seen_in_it_are_named),
+		IN_DIR("a live socket for sightings is not taken away", test_a_second_one_leaves_a_live_socket_alone),
 	};
 	static const struct log_info_cat categories[] = {
 		[DSEEN] = {.name = "DSEEN", .loglevel = LOGL_FATAL, .enabled = 1}};

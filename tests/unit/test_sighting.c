@@ -101,6 +101,8 @@ static void any_flips(struct weir_flips *flips, unsigned n)
 		flips->flip[i].imei = any(WEIR_IMEI_END);
 		flips->flip[i].imsi = any_imsi();
 		any_peer(flips->flip[i].peer);
+		flips->flip[i].svn = (int8_t)((int)any(101) - 1);
+		flips->flip[i].interface = (uint8_t)any(WEIR_N_INTERFACES);
 	}
 }
 
@@ -113,6 +115,8 @@ static void check_flips(const struct weir_flips *a, const struct weir_flips *b)
 		assert_int_equal(a->flip[i].imei, b->flip[i].imei);
 		assert_int_equal(a->flip[i].imsi.packed, b->flip[i].imsi.packed);
 		assert_memory_equal(a->flip[i].peer, b->flip[i].peer, sizeof(a->flip[i].peer));
+		assert_int_equal(a->flip[i].svn, b->flip[i].svn);
+		assert_int_equal(a->flip[i].interface, b->flip[i].interface);
 	}
 }
 

@@ -6,6 +6,7 @@
 import json
 import os
 import pty
+import signal
 import socket
 import subprocess
 import sys
@@ -85,10 +86,28 @@ def test_a_keeper_that_hangs_up():
         equal(sorted(os.listdir(top)), ["keeper.sock"])  # no half file
 
 
+def test_a_stream_without_end_ends_with_its_refusal():
+    with Keeper() as keeper:
+        status, _, err = keeper.ctl("import", "/dev/zero", "--source", "police")
+        equal(status, REFUSED)
+        contains(err, "[unreadable]")
+
+
+def test_a_stopped_keeper_is_not_waited_for():
+    with Keeper() as keeper:
+        keeper.process.send_signal(signal.SIGSTOP)
+        try:
+            status, _, err = keeper.ctl("status")
+        finally:
+            keeper.process.send_signal(signal.SIGCONT)
+        equal(status, UNREACHABLE)
+        contains(err, "does not answer: nothing came in 30 s")
+
+
 def test_block_check_unblock():
     with Keeper() as keeper:
         good(keeper.ctl("block", "35-209900-176148-1", "--reason", "stolen"),
-             f"{A}: listed by local, in force (serial 2); unknown -> black\n")
+             f"{A}: listed by local, in force (serial 2); own entries: unknown -> black\n")
         good(keeper.ctl("block", A, "--reason=stolen"), "nothing to change")
         status, out, err = keeper.ctl("check", A + "/23")
         equal((status, err), (BLACK, ""))
@@ -96,13 +115,39 @@ def test_block_check_unblock():
         contains(out, "* ")
         good(keeper.ctl("show", A), "local   device  black  stolen")
         good(keeper.ctl("history", A), "put    local")
-        good(keeper.ctl("unblock", A), "taken off by local, in force (serial 3); black -> unknown")
+        good(keeper.ctl("unblock", A), "taken off by local, in force (serial 3); own entries: black -> unknown")
         good(keeper.ctl("unblock", A), "nothing to change")
         good(keeper.ctl("check", A), "unknown  decided at step 11, default")
         good(keeper.ctl("block", A, "--list", "grey"))
         equal(keeper.ctl("check", A)[0], GREY)
         equal(keeper.ctl("check", "123")[0], REFUSED)
         contains(keeper.ctl("block", A, "--source", "nobody")[2], "no source of that name")
+
+
+def test_what_waits_for_the_register_is_not_in_force():
+    with tempfile.TemporaryDirectory() as top:
+        server = socket.socket(socket.AF_UNIX)
+        server.bind(top + "/keeper.sock")
+        server.listen()
+
+        def serve():
+            for changed in (True, False):
+                body = json.dumps({"changed": changed, "in_force": False, "serial": 7, "before": "unknown",
+                                   "after": "black", "others": 0, "entry": {"kind": "device"}, "imei": A})
+                sock = server.accept()[0]
+                sock.recv(65536)
+                sock.sendall(b"HTTP/1.1 202 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+                             % (len(body), body.encode()))
+                sock.close()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        status, out, _ = run("-S", top, "block", A)
+        equal((status, out), (OK, f"{A}: listed by local, recorded; in force when the register "
+                                  "has caught up (serial 7); own entries: unknown -> black\n"))
+        status, out, _ = run("-S", top, "block", A)
+        equal(status, OK)
+        contains(out, "nothing to change; recorded; in force when the register has caught up")
+        thread.join()
 
 
 def test_a_mistyped_number_is_corrected():
@@ -155,7 +200,9 @@ def test_import_and_export():
         receipt = json.loads(good(keeper.ctl("--json", "import", path, "--source", "police")))
         equal((receipt["unchanged"], receipt["rejected"]), (1000, 1))
         status, out, err = keeper.ctl("import", path, "--source", "police", "--max-rejects", "0")
-        equal(status, OK)  # 0 is the default limit
+        equal(status, REFUSED)  # not one may be bad
+        contains(out, "bad-character")
+        contains(err, "[too-many-rejects]")
         status, out, err = keeper.ctl("import", write(keeper, "bad.csv", "colour\nred\n"), "--source", "police")
         equal(status, REFUSED)
         contains(err, "[unreadable]")
@@ -191,7 +238,8 @@ def test_a_bar_on_a_terminal():
         path = write(keeper, "list.csv", "imei\n" + "".join(imei(n) + "\n" for n in range(60000)))
         mother, child = pty.openpty()
         done = subprocess.Popen([api_lib.WEIRCTL, "-S", keeper.state, "import", path, "--source", "police"],
-                                stdout=subprocess.PIPE, stderr=child, text=True)
+                                stdout=subprocess.PIPE, stderr=child, text=True,
+                                preexec_fn=tap.die_with_parent)
         os.close(child)
         out = done.stdout.read()
         equal(done.wait(30), OK)

@@ -46,9 +46,9 @@ policy
  special test unknown
  imsi-prefix 00101 white
  imsi-prefix 001012 restrictive grey
- imsi-prefix 001012 unknown black
+ imsi-prefix 001012 default-unknown black
  imsi-prefix 26201 refuse
- imsi-prefix 26201 unknown white
+ imsi-prefix 26201 default-unknown white
  imsi-prefix 9 continue
  default peer refuse
  default malformed black
@@ -110,9 +110,14 @@ class Gate:
         self.log = open(os.path.join(DIR.name, "gate.log"), "w+")
         self.path = write("run.cfg", text)
         self.process = subprocess.Popen([GATE, "-S", DIR.name, "-c", self.path, "-s"] + PORTS, env=ENV, stderr=self.log,
-                                        stdout=self.log)
-        self.vty = self.connect(VTY)
-        self.read()
+                                        stdout=self.log, preexec_fn=tap.die_with_parent)
+        try:
+            self.vty = self.connect(VTY)
+            self.read()
+        except BaseException:  # the next test wants the ports
+            self.process.kill()
+            self.process.wait()
+            raise
 
     def connect(self, port):
         for _ in range(200):
@@ -254,6 +259,7 @@ BAD = [
     ("policy\n peer gsup A*B unknown white\n", 2, "'*' may only be its last character"),
     ("policy\n imsi-prefix 0010x white\n", 2, "is no IMSI prefix"),
     ("policy\n imsi-prefix 0123456789012345 white\n", 2, "is no IMSI prefix"),
+    ("policy\n imsi-prefix 00101 unknown white\n", 2, '"white" is too much'),
     ("policy\n no imsi-prefix 00101\n", 2, "there is no rule"),
     ("!\n!\ngsup\n!\n bogus\n", 5, ""),
 ]
@@ -301,7 +307,7 @@ def test_every_command_has_help():
         gate.ask("policy")
         for line in ("override ", "special ", "special all-zero ", "default ", "default peer ", "interface ",
                      "interface gsup ", "peer gsup ", "peer gsup X ", "peer gsup X unknown ", "imsi-prefix 1 ",
-                     "imsi-prefix 1 unknown "):
+                     "imsi-prefix 1 default-unknown "):
             for row in gate.ask_help(line).splitlines():
                 if re.match(r"  \S", row) and "<cr>" not in row:
                     assert re.match(r"  \S+\s+\S", row), f"{line}: no help for {row!r}"
