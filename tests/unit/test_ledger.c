@@ -622,7 +622,7 @@ static void a_flipped_bit_does_not_end_a_process_that_reads(void **state)
 		assert_true(pwrite(fd, pristine, (size_t)st.st_size, 0) == st.st_size);
 		assert_int_equal(pwrite(fd, &octet, 1, at), 1);
 		__lsan_disable();
-		if (lists_open(scene->dir, 1, NULL, NULL, &scene->lists, &why) == 0) {
+		if (lists_open(scene->dir, NULL, NULL, &scene->lists, &why) == 0) {
 			opened++;
 			read_everything(scene);
 			scene_close(scene);
