@@ -142,6 +142,7 @@ struct sort {
 	int err;
 	/* merging: a tree of losers over the runs, leaf i plays at (i + n_leaves) / 2 */
 	unsigned *loser;
+	uint64_t *head; /* the key each run is at, close together */
 	unsigned n_leaves, winner;
 	bool sealed;
 };
@@ -183,6 +184,7 @@ void sort_free(struct sort *sort)
 		free(sort->run[i].window);
 	free(sort->run);
 	free(sort->loser);
+	free(sort->head);
 	free(sort->dir);
 	free(sort);
 }
@@ -289,14 +291,17 @@ uint64_t sort_count(const struct sort *sort)
 
 /* --- merging ---------------------------------------------------------------------------------- */
 
-/* An empty run loses to all; among equal keys the earlier run wins. */
+#define KEY_NONE UINT64_MAX /* of a run that is used up: it loses to all */
+
+static void run_head(struct sort *sort, unsigned i)
+{
+	sort->head[i] = sort->run[i].at < sort->run[i].end ? sort->run[i].at->key : KEY_NONE;
+}
+
+/* Among equal keys the earlier run wins. */
 static bool run_beats(const struct sort *sort, unsigned a, unsigned b)
 {
-	const struct run *x = &sort->run[a], *y = &sort->run[b];
-
-	if (x->at == x->end || y->at == y->end)
-		return y->at == y->end && (x->at != x->end || a < b);
-	return x->at->key != y->at->key ? x->at->key < y->at->key : a < b;
+	return sort->head[a] != sort->head[b] ? sort->head[a] < sort->head[b] : a < b;
 }
 
 static unsigned tree_build(struct sort *sort, unsigned node)
@@ -338,18 +343,20 @@ static int merge_prepare(struct sort *sort)
 {
 	sort->n_leaves = sort->n_runs;
 	sort->loser = calloc(sort->n_leaves, sizeof(*sort->loser));
-	if (!sort->loser)
+	sort->head = calloc(sort->n_leaves, sizeof(*sort->head));
+	if (!sort->loser || !sort->head)
 		return -ENOMEM;
 	for (unsigned i = 0; i < sort->n_runs; i++) {
 		struct run *run = &sort->run[i];
 		int rc = 0;
 
-		if (run->window)
-			continue;
-		run->window = malloc(RUN_WINDOW * sizeof(*run->window));
-		rc = run->window ? run_refill(sort, run) : -ENOMEM;
+		if (!run->window) {
+			run->window = malloc(RUN_WINDOW * sizeof(*run->window));
+			rc = run->window ? run_refill(sort, run) : -ENOMEM;
+		}
 		if (rc < 0)
 			return rc;
+		run_head(sort, i);
 	}
 	sort->winner = tree_build(sort, 1);
 	return 0;
@@ -384,6 +391,7 @@ int sort_next(struct sort *sort, struct sort_row *row)
 	*row = *run->at++;
 	if (run->at == run->end && run_refill(sort, run) < 0)
 		return sort->err;
+	run_head(sort, winner);
 	for (unsigned node = (winner + sort->n_leaves) / 2; node > 0; node /= 2) {
 		unsigned loser = sort->loser[node];
 
