@@ -150,6 +150,12 @@ static int conclude(const struct ctl_call *call, int rc, const struct ctl_answer
 		ctl_refused(call->ctl, answer);
 		if (!call->ctl->json)
 			print_rejects(ctl_at(answer->json, "receipt"));
+	} else if (rc == CTL_OK && answer->status == 202) {
+		if (call->ctl->json)
+			puts(answer->text);
+		rc = ctl_fail(CTL_REFUSED, "%s (%s: %s of %s)", ctl_text(answer->json, "detail"),
+			      ctl_text(answer->json, "phase"), ctl_number_text(answer->json, "done"),
+			      ctl_number_text(answer->json, "total"));
 	} else if (rc == CTL_OK && call->ctl->json) {
 		puts(answer->text);
 	} else if (rc == CTL_OK) {
