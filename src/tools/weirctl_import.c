@@ -196,11 +196,15 @@ static char *import_path(const struct ctl_call *call, const char *source)
 	return path;
 }
 
-static int make_source(const struct ctl *ctl, const char *name)
+static int make_source(const struct ctl *given, const char *name)
 {
+	struct ctl own = *given, *ctl = &own;
 	char *path = ctl_path("/v1/sources/%", name);
 	struct ctl_answer answer;
-	int rc = ctl_request(ctl, "PUT", path, NULL, &answer);
+	int rc;
+
+	own.needs = "source";
+	rc = ctl_request(ctl, "PUT", path, NULL, &answer);
 
 	ctl_answer_free(&answer);
 	free(path);

@@ -266,7 +266,7 @@ def fill(path):
 def test_an_import_on_a_full_disk_is_told_and_goes_on():
     with tempfile.TemporaryDirectory() as top:
         if not os.environ.get("WEIR_IN_NAMESPACE") or \
-                subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", top], capture_output=True).returncode:
+                subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "none", top], capture_output=True).returncode:
             return
         with Keeper(state=top + "/state") as keeper:
             answers = []
