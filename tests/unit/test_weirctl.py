@@ -110,7 +110,7 @@ def test_an_answer_without_what_is_needed():
         server.bind(top + "/keeper.sock")
         server.listen()
         verbs = (("check", A), ("show", A), ("history", A), ("sources",), ("status",), ("source", "x"), ("block", A),
-                 ("rebuild",), ("--json", "verify"), ("import", "/dev/null", "--source", "x"))
+                 ("rebuild",), ("verify",), ("--json", "verify"), ("import", "/dev/null", "--source", "x"))
 
         def serve():
             for _ in verbs:
