@@ -6,6 +6,7 @@
 Nothing that was acknowledged may be lost, nothing that was refused may be there, and ledger and register must be whole
 and agree after every start.  An answer that never came leaves both possibilities open, for that one device."""
 
+import csv
 import http.client
 import json
 import os
@@ -120,9 +121,8 @@ def rows_of(number):
 
 def listed(keeper, source):
     """What the ledger says a source lists: device number -> colour."""
-    lines = keeper.get(f"/v1/sources/{source}/export", timeout=60).text.splitlines()[1:]
-    cells = [line.split(",") for line in lines]
-    return {int(cell[0][:14]) - 35209900000000: cell[4] for cell in cells}
+    lines = keeper.get(f"/v1/sources/{source}/export", timeout=60).text.splitlines()
+    return {int(row["imei"][:14]) - 35209900000000: row["list"] for row in csv.DictReader(lines)}
 
 
 def wait_applied(keeper):

@@ -625,23 +625,23 @@ static void the_small_are_told_by_name_and_the_many_by_a_sweep(void **state)
 static void versions_that_find_no_room_widen_to_the_device(void **state)
 {
 	struct scene *scene = *state;
-	char csv[1000] = "imei,list\n", *at = csv + strlen(csv);
+	char csv[1000] = "imei,svn,list\n", *at = csv + strlen(csv);
 
 	for (int svn = 0; svn < 10; svn++)
-		at += sprintf(at, "35209900176148%02d,grey\n", svn);
+		at += sprintf(at, "35209900176148,%02d,grey\n", svn);
 	import(scene, "gsma", LISTS_MERGE, csv, NULL);
 	assert_int_equal(scene_ask(scene, SCENE_IMEI, 99, 0).device.lists, WEIR_ON_NONE);
-	at = csv + sprintf(csv, "imei,list\n");
+	at = csv + sprintf(csv, "imei,svn,list\n");
 	for (int svn = 10; svn < 20; svn++)
-		at += sprintf(at, "35209900176148%02d,black\n", svn);
+		at += sprintf(at, "35209900176148,%02d,black\n", svn);
 	import(scene, "police", LISTS_MERGE, csv, NULL);
 	assert_int_equal(scene_ask(scene, SCENE_IMEI, 19, 0).svn.lists, WEIR_ON(WEIR_BLACK));
 	assert_int_equal(scene_ask(scene, SCENE_IMEI, 9, 0).svn.lists, WEIR_ON_NONE);
 	assert_int_equal(scene_ask(scene, SCENE_IMEI, 9, 0).device.lists, WEIR_ON(WEIR_GREY));
 	scene_verify_clean(scene);
-	at = csv + sprintf(csv, "imei,list\n");
+	at = csv + sprintf(csv, "imei,svn,list\n");
 	for (int svn = 50; svn < 60; svn++)
-		at += sprintf(at, "35209900176148%02d,black\n", svn);
+		at += sprintf(at, "35209900176148,%02d,black\n", svn);
 	import(scene, "fraud", LISTS_MERGE, csv, NULL);
 	assert_int_equal(scene_ask(scene, SCENE_IMEI, 59, 0).device.lists, WEIR_ON(WEIR_BLACK));
 	scene_verify_clean(scene);
