@@ -63,7 +63,7 @@ void gate_config_abort(void *root)
 static void raise_files(unsigned connections)
 {
 	struct rlimit files;
-	rlim_t need = connections + OTHER_FILES;
+	rlim_t need = 2ull * connections + OTHER_FILES; /* each peer may have a connection to the HLR */
 
 	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= need)
 		return;

@@ -162,6 +162,7 @@ static int take_identity(struct gsup_session *s, const struct ipa_frame *frame)
 		return refuse(s, &gsup->counters.stranger, "no peer rule allows this name from this address");
 	memcpy(s->id_resp, frame->bytes, frame->len);
 	s->id_resp_len = frame->len;
+	traffic_known(s->down);
 	replace_older(s);
 	s->peer = (struct check_peer){
 		.name = s->name,

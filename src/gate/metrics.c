@@ -130,5 +130,7 @@ void gate_metrics(struct daemon_text *out, void *data)
 	    traffic_count(gate->traffic));
 	one(out, "connections_refused_total", "counter", "connections closed at once: too many",
 	    traffic_refused(gate->traffic));
+	one(out, "connections_crowded_total", "counter",
+	    "connections closed for newer ones before they said who they are", traffic_crowded(gate->traffic));
 	one(out, "peers", "gauge", "peers known by name, connected or not", peers_count(gate->peers));
 }

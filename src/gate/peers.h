@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* Small numbers for peers: (interface, name) -> id, the same as long as the process lives, up to PEERS_MAX names.
+/* Small numbers for peers: (interface, name) -> id, the same while the process lives, up to PEERS_MAX names.
  *
- * Sightings and "block now" remember a peer by its id.  Ids begin at 1.  Where the table is full, the name that has been
+ * Sightings and "block now" remember a peer by its id.  Ids begin at 1.  Where the table is full, the name that was
  * absent longest gives its id to the new one.  What sightings still say of that id is not forgotten: "block now" may
  * send the new peer a cancel for a subscriber that it does not have, which it refuses, and the old one, when it comes
  * back under another id, is known by its next checks and by what the keeper saw.  PEER_NONE says that there is no id:

@@ -278,7 +278,7 @@ static void make_terms(const struct term *t)
 	if (t->offset == offsetof(struct weir_terms, restrictive))
 		make("imsi-prefix PREFIX", IMSI_HELP "1 to 15 digits\n", 0, "", "", t, t->may | inherit, set_imsi_term);
 	if (t->offset == offsetof(struct weir_terms, unknown)) {
-		/* Not `unknown WHITE`: `imsi-prefix X unknown` alone is an action, and one word more turned it round. */
+		/* Not `unknown`: `imsi-prefix X unknown` alone is an action; one more word turned it round. */
 		static struct term imsi_unknown;
 		imsi_unknown = *t;
 		imsi_unknown.name = "default-unknown";

@@ -61,16 +61,55 @@ static void listener_pause(struct traffic_listener *l, bool pause)
 		l->paused = pause;
 }
 
+static bool same_host(const struct gate_address *a, const struct gate_address *b)
+{
+	struct gate_address at = *a;
+
+	at.port = b->port;
+	return address_equal(&at, b);
+}
+
+/* The connection that has been here longest without saying who it is, of one host (NULL: of any); and how many there
+ * are. */
+static struct traffic_conn *oldest_stranger(struct traffic *t, const struct gate_address *host, unsigned *n)
+{
+	struct traffic_conn *c, *oldest = NULL;
+
+	*n = 0;
+	llist_for_each_entry(c, &t->conns, entry) {
+		if (!c->taken || c->known || (host && !same_host(&c->remote, host)))
+			continue;
+		(*n)++;
+		if (!oldest || c->since_us < oldest->since_us)
+			oldest = c;
+	}
+	return oldest;
+}
+
+/* The newest one counts already, and is itself the last that gives way. */
+static void make_place(struct traffic *t, struct traffic_conn *newest)
+{
+	struct traffic_conn *victim;
+	unsigned n;
+
+	victim = oldest_stranger(t, &newest->remote, &n);
+	if (n <= TRAFFIC_STRANGERS) {
+		if (t->n_taken <= t->max_conns)
+			return;
+		victim = oldest_stranger(t, NULL, &n);
+	}
+	if (victim == newest)
+		t->refused++;
+	else
+		t->crowded++;
+	traffic_close(victim, TRAFFIC_END_OURS);
+}
+
 static void listener_take(struct traffic_listener *l, int fd, const struct sockaddr_storage *sa)
 {
 	struct traffic *t = l->traffic;
 	struct traffic_conn *c;
 
-	if (t->n_conns >= t->max_conns) {
-		t->refused++;
-		close(fd);
-		return;
-	}
 	c = traffic_conn_alloc(t, l->kind, fd, EPOLLIN);
 	if (!c) {
 		close(fd);
@@ -79,9 +118,13 @@ static void listener_take(struct traffic_listener *l, int fd, const struct socka
 	}
 	traffic_socket_options(fd);
 	address_from_sockaddr(sa, &c->remote);
+	c->taken = true;
+	t->n_taken++;
 	if (!l->kind->accepted(c, l->owner)) {
 		c->kind = NULL;
 		traffic_conn_bury(c);
+	} else {
+		make_place(t, c);
 	}
 }
 
@@ -387,6 +430,11 @@ unsigned traffic_count(const struct traffic *t)
 uint64_t traffic_refused(const struct traffic *t)
 {
 	return t->refused;
+}
+
+uint64_t traffic_crowded(const struct traffic *t)
+{
+	return t->crowded;
 }
 
 void traffic_limit(struct traffic *t, unsigned max_connections)

@@ -17,6 +17,9 @@
  * - A writer that makes no progress for TRAFFIC_STALL_S is closed.  So is a connect that takes too long.
  * - Out of descriptors or above the maximum of connections, those that stand go on; accepting pauses until the next
  * tick.
+ * - The maximum is of accepted connections; those that we made (to the HLR) come on top.  Whoever has not said
+ * who he is (traffic_known) gives way: above the maximum, or above TRAFFIC_STRANGERS of his address, the one of them
+ * that has been here longest is closed for the new one.
  * - closed() is called exactly once for every connection that accepted() or traffic_connect() took, and the pointer
  * must be forgotten there.  It may be called from within any traffic_ call on that connection.
  * - Time comes in as an argument (monotonic microseconds): tests move it by hand.
@@ -37,6 +40,7 @@
 #define TRAFFIC_STALL_S   10
 #define TRAFFIC_FINISH_S  2
 #define TRAFFIC_CONNECT_S 3
+#define TRAFFIC_STRANGERS 32 /* connections of one address that have not said who they are */
 
 struct traffic;
 struct traffic_conn;
@@ -86,6 +90,7 @@ struct traffic_conn {
 	/* private to traffic.c */
 	int fd, connect_errno;
 	bool dead, finishing, shut, short_of_room, dirty, resumed;
+	bool taken, known; /* came from a listener; said who it is */
 	uint32_t events;
 	uint32_t in_start, in_end, in_size, out_start, out_end, out_size;
 	int64_t stalled_us, deadline_us;
@@ -116,6 +121,7 @@ int64_t traffic_now_us(const struct traffic *traffic); /* of the current turn */
 int traffic_fd(const struct traffic *traffic);         /* the set: readable when a turn has work */
 unsigned traffic_count(const struct traffic *traffic);
 uint64_t traffic_refused(const struct traffic *traffic); /* accepted and closed at once: above the maximum */
+uint64_t traffic_crowded(const struct traffic *traffic); /* not known yet and closed for a newer one */
 void traffic_limit(struct traffic *traffic, unsigned max_connections);
 
 int traffic_listen(struct traffic *traffic, const struct traffic_kind *kind, void *owner,
@@ -136,6 +142,9 @@ uint8_t *traffic_reserve(struct traffic_conn *conn, size_t len);
 void traffic_commit(struct traffic_conn *conn, size_t len);
 size_t traffic_room(const struct traffic_conn *conn);
 bool traffic_send(struct traffic_conn *conn, const void *octets, size_t len); /* reserve, copy, commit */
+
+/* It said who it is: it need not give way any more. */
+void traffic_known(struct traffic_conn *conn);
 
 /* Stop reading; go on with what is in the receive buffer, then read again. */
 void traffic_pause(struct traffic_conn *conn);

@@ -55,6 +55,7 @@ void traffic_conn_bury(struct traffic_conn *c)
 	close(c->fd); /* leaves the epoll set with it */
 	c->fd = -1;
 	t->n_conns--;
+	t->n_taken -= c->taken;
 	llist_del(&c->entry);
 	llist_del(&c->work);
 	c->dirty = c->resumed = false;
@@ -146,6 +147,11 @@ bool traffic_send(struct traffic_conn *c, const void *octets, size_t len)
 	memcpy(to, octets, len);
 	traffic_commit(c, len);
 	return true;
+}
+
+void traffic_known(struct traffic_conn *c)
+{
+	c->known = true;
 }
 
 void traffic_pause(struct traffic_conn *c)

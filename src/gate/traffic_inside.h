@@ -20,8 +20,8 @@ struct traffic {
 	int epoll;
 	int64_t now_us, worked_us; /* of this turn; of the last one that had work */
 	bool in_turn, started;
-	unsigned n_conns, max_conns;
-	uint64_t refused;
+	unsigned n_conns, n_taken, max_conns; /* n_taken of n_conns came from a listener */
+	uint64_t refused, crowded;
 	struct llist_head conns, listeners;
 	struct llist_head dirty, resumed, graves; /* by conn->work */
 	struct traffic_hooks hooks;

@@ -38,7 +38,7 @@ DEFUN(cfg_traffic, cfg_traffic_cmd, "traffic", "All connections that carry check
 }
 
 DEFUN(cfg_max_connections, cfg_max_connections_cmd, "max-connections <2-65000>",
-      "Connections at a time, to peers and to the HLR; more are closed at once\nHow many\n")
+      "Connections of peers at a time, those to the HLR not counted; more are closed at once\nHow many\n")
 {
 	the_gate->draft->max_connections = atoi(argv[0]);
 	return CMD_SUCCESS;

@@ -20,6 +20,7 @@
 #include "keeper/main.h"
 
 #define REJECTS_TOLD 1000
+#define STUCK_US     10000000 /* so long an import may stand still before its client is told */
 
 enum stage {
 	READING,
@@ -36,6 +37,7 @@ struct api_import {
 	struct api_slicer slicer;
 	enum stage stage;
 	bool dry_run, resumed;
+	int64_t stuck_us; /* since when it cannot go on; 0: it does */
 	bool no_rejects; /* max_rejects=0: lists.h has its default there */
 };
 
@@ -267,12 +269,49 @@ static enum api_slice accept_step(struct api_import *job)
 	return API_SLICE_MORE;
 }
 
+/* 202: accepted, and it cannot go on now.  From here on nobody waits for it. */
+static void answer_stuck(struct api_import *job)
+{
+	json_t *value = receipt_json(job, false);
+	uint64_t done, total;
+	const char *phase = lists_import_phase(job->import, &done, &total);
+
+	json_object_set_new(value, "phase", json_string(phase));
+	json_object_set_new(value, "done", json_integer((json_int_t)done));
+	json_object_set_new(value, "total", json_integer((json_int_t)total));
+	json_object_set_new(value, "detail",
+			    json_string("the import is accepted and cannot go on now: the store cannot be written (is "
+					"the disk full?); it goes on by itself when it can"));
+	*http_data(job->request) = NULL;
+	api_answer(job->request, 202, value);
+	job->request = NULL;
+}
+
+/* Another try in a moment; says so once in the log, and to the client when it takes long. */
+static enum api_slice stuck(struct api_import *job, int err)
+{
+	int64_t now = daemon_mono_us();
+
+	if (!job->stuck_us) {
+		job->stuck_us = now;
+		LOGP(DLISTS, LOGL_ERROR, "the import into %s cannot go on: %s; it is tried again and again\n",
+		     job->resumed ? "a list" : job->spec.source, strerror(-err));
+	}
+	if (job->request && now - job->stuck_us > STUCK_US)
+		answer_stuck(job);
+	return API_SLICE_LATER;
+}
+
 static enum api_slice apply_step(struct api_import *job)
 {
 	int rc = lists_import_step(job->import);
 
 	if (rc < 0)
-		return API_SLICE_LATER;
+		return stuck(job, rc);
+	if (job->stuck_us)
+		LOGP(DLISTS, LOGL_NOTICE, "the import into %s goes on\n",
+		     job->resumed ? "a list" : job->spec.source);
+	job->stuck_us = 0;
 	if (rc > 0)
 		return API_SLICE_MORE;
 	job_done(job, true);

@@ -94,7 +94,7 @@ static bool is_idle(const struct http_connection *connection)
 	return !request || !request->begun || (request->response && !request->opened);
 }
 
-/* Every place is taken and somebody waits: the idlest connection goes.  Each that comes then makes room for the next. */
+/* Every place is taken and somebody waits: the idlest goes.  Each that comes then makes room for the next. */
 static void make_room(struct http *http)
 {
 	struct http_connection *connection, *idlest = NULL;

@@ -15,8 +15,8 @@
  *   done together.
  * - A connection that does not get on is cut: a request's head in request_timeout_s, a body or an answer at 4 kB/s at
  *   least after the same grace, and a pause of six times that; 15 s without a request.  Where every place is taken and
- *   somebody waits, who is without an accepted request for longest (a second at least) makes room.  A connection whose request we are working on is never
- *   cut by us.
+ *   somebody waits, who is without an accepted request for longest (a second at least) makes room.  A connection whose
+ *   request we are working on is never cut by us.
  *
  * Caveats.  One thread.  http_answer* once per request.  The library reads lines as C strings before we see them: a
  * line that begins with NUL is skipped like an empty one, and what follows a NUL in a value is not seen. */

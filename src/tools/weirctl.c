@@ -20,19 +20,28 @@
 #define NONE   {NULL, NULL, NULL}
 
 static const struct ctl_verb verbs[] = {
-	{"check", "IMEI", 1, 1, ctl_check, "what would the core be told of this device, and why",
+	{"check", "IMEI", 1, 1, ctl_check, "imei verdict.colour facts trace",
+	 "what would the core be told of this device, and why",
 	 {{"imsi", "IMSI", "with this subscriber in it"},
 	  {"interface", "NAME", "as asked over gsup, s13, n5g or map (default: gsup)"}}},
-	{"block", "IMEI", 1, 1, ctl_block, "put a device on a list", {SOURCE, REASON, LIST, SVN, FORCE}},
-	{"unblock", "IMEI", 1, 1, ctl_unblock, "take a device off the list of a source", {SOURCE, SVN}},
-	{"pair", "allow|deny|fixed|remove IMEI IMSI", 3, 3, ctl_pair, "rule for one subscriber in one device",
+	{"block", "IMEI", 1, 1, ctl_block, "changed serial",
+	 "put a device on a list", {SOURCE, REASON, LIST, SVN, FORCE}},
+	{"unblock", "IMEI", 1, 1, ctl_unblock, "changed serial",
+	 "take a device off the list of a source", {SOURCE, SVN}},
+	{"pair", "allow|deny|fixed|remove IMEI IMSI", 3, 3, ctl_pair, "changed serial",
+	 "rule for one subscriber in one device",
 	 {SOURCE, REASON, FORCE}},
-	{"tac", "put|remove TAC", 2, 2, ctl_tac, "list every device of a type", {SOURCE, REASON, LIST}},
-	{"range", "put|remove FROM TO", 3, 3, ctl_range, "list a range of devices, 14 digits each, both ends in it",
+	{"tac", "put|remove TAC", 2, 2, ctl_tac, "changed serial",
+	 "list every device of a type", {SOURCE, REASON, LIST}},
+	{"range", "put|remove FROM TO", 3, 3, ctl_range, "changed serial",
+	 "list a range of devices, 14 digits each, both ends in it",
 	 {SOURCE, REASON, LIST}},
-	{"show", "IMEI", 1, 1, ctl_show, "who lists a device, and who was seen in it", {NONE}},
-	{"history", "IMEI", 1, 1, ctl_history, "what happened to a device, oldest first", {NONE}},
-	{"import", "FILE|-", 1, 1, ctl_import, "read a CSV file into the list of a source",
+	{"show", "IMEI", 1, 1, ctl_show, "imei verdict.colour entries",
+	 "who lists a device, and who was seen in it", {NONE}},
+	{"history", "IMEI", 1, 1, ctl_history, "imei events whole",
+	 "what happened to a device, oldest first", {NONE}},
+	{"import", "FILE|-", 1, 1, ctl_import, "in_force rows",
+	 "read a CSV file into the list of a source",
 	 {{"source", "NAME", "the source; made where there is none (required)"},
 	  {"mode", "MODE", "merge (default), replace (what the file lacks goes) or take-off"},
 	  LIST,
@@ -40,14 +49,19 @@ static const struct ctl_verb verbs[] = {
 	  {"dry-run", NULL, "say what it would do, change nothing"},
 	  {"strict", NULL, "reject rows with a wrong check digit"},
 	  {"max-rejects", "N", "refuse it all when more rows are bad, 0: any (default: 1000 or 0.1 %)"}}},
-	{"export", "", 0, 0, ctl_export, "write lists as CSV",
+	{"export", "", 0, 0, ctl_export, NULL, "write lists as CSV",
 	 {{"source", "NAME", "of one source (default: of all)"},
 	  {"output", "FILE", "into a file (default: standard output)"}}},
-	{"sources", "", 0, 0, ctl_sources, "the sources and how much each lists", {NONE}},
-	{"source", "NAME", 1, 1, ctl_source, "make a source", {NONE}},
-	{"status", "", 0, 0, ctl_status, "ledger, register and API at a glance", {NONE}},
-	{"verify", "", 0, 0, ctl_verify, "check ledger and register, every record", {NONE}},
-	{"rebuild", "", 0, 0, ctl_rebuild, "make the register anew from the ledger's entries", {NONE}},
+	{"sources", "", 0, 0, ctl_sources, "sources",
+	 "the sources and how much each lists", {NONE}},
+	{"source", "NAME", 1, 1, ctl_source, "source",
+	 "make a source", {NONE}},
+	{"status", "", 0, 0, ctl_status, "version ready ledger.serial register",
+	 "ledger, register and API at a glance", {NONE}},
+	{"verify", "", 0, 0, ctl_verify, "clean findings",
+	 "check ledger and register, every record", {NONE}},
+	{"rebuild", "", 0, 0, ctl_rebuild, "rebuilt",
+	 "make the register anew from the ledger's entries", {NONE}},
 };
 /* clang-format on */
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
@@ -164,9 +178,10 @@ static int usage_error(const struct ctl_verb *verb, const char *what, const char
 			verb->name);
 }
 
-static int run_verb(const struct ctl *ctl, const struct ctl_verb *verb, int argc, char **argv)
+static int run_verb(const struct ctl *given, const struct ctl_verb *verb, int argc, char **argv)
 {
-	struct ctl_call call = {.ctl = ctl, .verb = verb};
+	struct ctl ctl = *given;
+	struct ctl_call call = {.ctl = &ctl, .verb = verb};
 	bool only_args = false;
 
 	for (int i = 0; i < argc;) {
@@ -191,6 +206,7 @@ static int run_verb(const struct ctl *ctl, const struct ctl_verb *verb, int argc
 	}
 	if (call.n_args < verb->min_args)
 		return usage_error(verb, "needs", verb->args);
+	ctl.needs = verb->needs;
 	return verb->run(&call);
 }
 

@@ -25,6 +25,7 @@ struct ctl {
 	const char *state_dir;
 	char socket[108]; /* as long as a UNIX socket's path can be */
 	bool json;
+	const char *needs; /* of the verb that runs */
 };
 
 #define CTL_ARGS_MAX    4
@@ -42,6 +43,7 @@ struct ctl_verb {
 	const char *name, *args;
 	unsigned min_args, max_args;
 	int (*run)(const struct ctl_call *call);
+	const char *needs; /* members of its answer: "serial" and the like, blanks between; NULL: it looks itself */
 	const char *sentence;
 	struct ctl_option option[CTL_OPTIONS_MAX];
 };

@@ -29,7 +29,7 @@ static void take_line(struct verify *verify)
 		fprintf(stderr, "\rverify  %3lld %%  ", total ? done * 100 / total : 0);
 	if (ctl_at(value, "finding"))
 		printf("%s%s\n", verify->tty ? "\r" : "", ctl_text(value, "finding"));
-	if (ctl_at(value, "result")) {
+	if (ctl_at(value, "result.clean")) {
 		verify->ended = true;
 		verify->clean = json_is_true(ctl_at(value, "result.clean"));
 		verify->findings = ctl_number(value, "result.findings");
@@ -78,7 +78,7 @@ int ctl_verify(const struct ctl_call *call)
 	if (rc != CTL_OK)
 		return rc;
 	if (!verify.ended)
-		return ctl_fail(CTL_FINDINGS, "the verification did not come to its end");
+		return ctl_fail(CTL_UNREACHABLE, "the keeper's answer cannot be understood");
 	if (verify.clean) {
 		puts("clean: ledger and register are whole and agree");
 		return CTL_OK;

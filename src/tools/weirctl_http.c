@@ -168,8 +168,9 @@ static int unreachable(const struct ctl *ctl, CURL *curl, CURLcode rc)
 
 	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &error);
 	if (rc == CURLE_OPERATION_TIMEDOUT || rc == CURLE_ABORTED_BY_CALLBACK)
-		return ctl_fail(CTL_UNREACHABLE, "the keeper at %s does not answer: nothing came in %d s.  Is it stopped?",
-				ctl->socket, rc == CURLE_OPERATION_TIMEDOUT ? (int)ANSWER_S : STALL_S);
+		return ctl_fail(CTL_UNREACHABLE,
+				"the keeper at %s does not answer: nothing came in %d s.  Is it stopped?", ctl->socket,
+			 rc == CURLE_OPERATION_TIMEDOUT ? (int)ANSWER_S : STALL_S);
 	if (rc != CURLE_COULDNT_CONNECT)
 		return ctl_fail(CTL_UNREACHABLE, "the keeper hung up before its answer was whole (%s)",
 				curl_easy_strerror(rc));
@@ -189,6 +190,24 @@ int ctl_refused(const struct ctl *ctl, const struct ctl_answer *answer)
 	if (*detail)
 		return ctl_fail(CTL_REFUSED, "refused: %s [%s]", detail, ctl_text(answer->json, "code"));
 	return ctl_fail(CTL_REFUSED, "refused with HTTP status %ld", answer->status);
+}
+
+/* Has the answer what the verb needs? */
+static bool is_understood(const struct ctl *ctl, const struct ctl_answer *answer)
+{
+	char needs[80], *rest = NULL;
+
+	snprintf(needs, sizeof(needs), "%s", ctl->needs ? ctl->needs : "");
+	for (char *path = strtok_r(needs, " ", &rest); path; path = strtok_r(NULL, " ", &rest)) {
+		if (!ctl_at(answer->json, path))
+			return false;
+	}
+	return true;
+}
+
+static int not_understood(void)
+{
+	return ctl_fail(CTL_UNREACHABLE, "the keeper's answer cannot be understood");
 }
 
 /* The transfer is over: what came of it? */
@@ -233,6 +252,8 @@ static int ask(const struct ctl *ctl, const char *method, const char *path, cons
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, text ? text : "");
 	}
 	rc = conclude(ctl, curl, curl_easy_perform(curl), answer, wait == WAIT_SIDE);
+	if (rc == CTL_OK && wait != WAIT_SIDE && !is_understood(ctl, answer))
+		rc = not_understood();
 	curl_slist_free_all(headers);
 	curl_easy_cleanup(curl);
 	free(text);
@@ -362,6 +383,8 @@ int ctl_post_file(const struct ctl *ctl, const char *path, const struct ctl_uplo
 		rc = CTL_LOCAL;
 	else if (rc == CTL_UNREACHABLE)
 		unreachable(ctl, curl, code);
+	if (rc == CTL_OK && !is_understood(ctl, answer))
+		rc = not_understood();
 	curl_multi_cleanup(multi);
 	curl_slist_free_all(headers);
 	curl_easy_cleanup(curl);

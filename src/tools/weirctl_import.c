@@ -150,6 +150,12 @@ static int conclude(const struct ctl_call *call, int rc, const struct ctl_answer
 		ctl_refused(call->ctl, answer);
 		if (!call->ctl->json)
 			print_rejects(ctl_at(answer->json, "receipt"));
+	} else if (rc == CTL_OK && answer->status == 202) {
+		if (call->ctl->json)
+			puts(answer->text);
+		rc = ctl_fail(CTL_REFUSED, "%s (%s: %s of %s)", ctl_text(answer->json, "detail"),
+			      ctl_text(answer->json, "phase"), ctl_number_text(answer->json, "done"),
+			      ctl_number_text(answer->json, "total"));
 	} else if (rc == CTL_OK && call->ctl->json) {
 		puts(answer->text);
 	} else if (rc == CTL_OK) {
@@ -190,11 +196,15 @@ static char *import_path(const struct ctl_call *call, const char *source)
 	return path;
 }
 
-static int make_source(const struct ctl *ctl, const char *name)
+static int make_source(const struct ctl *given, const char *name)
 {
+	struct ctl own = *given, *ctl = &own;
 	char *path = ctl_path("/v1/sources/%", name);
 	struct ctl_answer answer;
-	int rc = ctl_request(ctl, "PUT", path, NULL, &answer);
+	int rc;
+
+	own.needs = "source";
+	rc = ctl_request(ctl, "PUT", path, NULL, &answer);
 
 	ctl_answer_free(&answer);
 	free(path);

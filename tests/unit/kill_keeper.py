@@ -121,8 +121,8 @@ def rows_of(number):
 
 def listed(keeper, source):
     """What the ledger says a source lists: device number -> colour."""
-    rows = csv.DictReader(keeper.get(f"/v1/sources/{source}/export", timeout=60).text.splitlines())
-    return {int(row["imei"][:14]) - 35209900000000: row["list"] for row in rows}
+    lines = keeper.get(f"/v1/sources/{source}/export", timeout=60).text.splitlines()
+    return {int(row["imei"][:14]) - 35209900000000: row["list"] for row in csv.DictReader(lines)}
 
 
 def wait_applied(keeper):

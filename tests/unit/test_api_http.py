@@ -184,7 +184,7 @@ def test_more_connections_than_allowed_wait_for_their_turn():
 
 
 def test_idle_connections_do_not_keep_others_out():
-    """Who was answered and stays, or was refused and goes on sending, makes room: in a second or two, not in a minute."""
+    """Who was answered and stays, or was refused and goes on sending, makes room in a second or two."""
     refused = request("POST /nowhere HTTP/1.1", ("Host: k", "Content-Length: 500000"), b"x")
     for data in (request("GET /livez HTTP/1.1"), refused):
         with Keeper("api; connections 64") as keeper:

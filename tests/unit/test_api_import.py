@@ -4,7 +4,9 @@
 """Lists in and out over the API: good files, bad files, half files, two at a time, and what is served meanwhile."""
 
 import os
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -246,6 +248,47 @@ def test_verify_and_rebuild_do_not_disturb_one_another():
             for thread in threads:
                 thread.join()
         assert statuses <= {(200, "clean"), (409, "busy")} and (200, "clean") in statuses, statuses
+
+
+def fill(path):
+    with open(path, "wb", buffering=0) as ballast:
+        try:
+            for size in (65536, 4096):
+                try:
+                    while ballast.write(bytes(size)):
+                        pass
+                except OSError:
+                    continue
+        finally:
+            pass
+
+
+def test_an_import_on_a_full_disk_is_told_and_goes_on():
+    with tempfile.TemporaryDirectory() as top:
+        if not os.environ.get("WEIR_IN_NAMESPACE") or \
+                subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "none", top], capture_output=True).returncode:
+            return
+        with Keeper(state=top + "/state") as keeper:
+            answers = []
+            thread = threading.Thread(target=lambda: answers.append(
+                keeper.load("local", listing(range(200000)), timeout=60)))
+            thread.start()
+            deadline = time.monotonic() + 30
+            while keeper.get("/v1/import").json.get("phase") != "applying":
+                assert time.monotonic() < deadline and not answers, answers
+            fill(top + "/ballast")
+            thread.join()
+            answer = answers[0]
+            if answer.status == 202:  # otherwise it was through before the disk was full
+                equal((answer.json["in_force"], answer.json["phase"]), (False, "applying"))
+                contains(answer.json["detail"], "goes on by itself")
+                contains(keeper.log(), "cannot go on")
+            print(f"# answered with {answer.status}")
+            os.unlink(top + "/ballast")
+            wait_running(keeper, False)
+            equal(keeper.colour(imei(199999)), "black")
+            equal(keeper.verify()["clean"], True)
+        subprocess.run(["umount", top], check=True)
 
 
 def begin_upload(keeper, source="local", length=100000):

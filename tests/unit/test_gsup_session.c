@@ -155,6 +155,29 @@ static void silence_instead_of_an_identity_closes_after_5_s(void **state)
 	assert_int_equal(gsup_counters(s->gsup)->unidentified, 1);
 }
 
+/* One host that opens connections and says nothing keeps nobody out. */
+static void a_flood_of_nameless_connections_keeps_nobody_out(void **state)
+{
+	struct scene *s = *state;
+	int fd[40], msc = scene_peer(s, "MSC-1", NULL);
+
+	for (unsigned i = 0; i < 40; i++)
+		fd[i] = scene_connect(s);
+	assert_int_equal(traffic_count(s->traffic), 1 + 32);
+	for (unsigned i = 0; i < 8; i++)
+		assert_ended(s, fd[i]);
+	assert_int_equal(get(s, fd[8])->octets[3], 0x04);
+	assert_quiet(s, fd[8]);
+	put_frame(s, msc, check_frame("001010000000001", IMEI));
+	assert_result(s, msc, "001010000000001", ACK);
+	traffic_limit(s->traffic, 20);
+	scene_peer(s, "MSC-2", NULL);
+	put_frame(s, msc, check_frame("001010000000001", IMEI));
+	assert_result(s, msc, "001010000000001", ACK);
+	assert_true(traffic_crowded(s->traffic) > 8);
+	assert_int_equal(traffic_refused(s->traffic), 0);
+}
+
 static void a_second_connection_of_a_name_replaces_the_first(void **state)
 {
 	struct scene *s = *state;
@@ -557,6 +580,7 @@ int main(void)
 		T(an_endless_identity_closes),
 		T(an_address_that_no_rule_covers_is_closed_at_once),
 		T(silence_instead_of_an_identity_closes_after_5_s),
+		T(a_flood_of_nameless_connections_keeps_nobody_out),
 		T(a_second_connection_of_a_name_replaces_the_first),
 		T(each_colour_has_its_answer),
 		T(no_register_lets_through_and_counts),

@@ -391,15 +391,22 @@ static void above_the_maximum_new_ones_are_closed_and_old_ones_stay(void **state
 	struct gate_address any = loopback(0);
 	struct sockaddr_storage sa;
 	socklen_t len;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int first = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0);
 	char buf[4];
 
-	traffic_limit(stage->traffic, 1);
+	traffic_limit(stage->traffic, 1); /* the stage's own connection was not accepted: it does not count */
 	assert_int_equal(traffic_listen(stage->traffic, &kind, NULL, &any, &listener, NULL), 0);
 	len = address_to_sockaddr(traffic_listener_address(listener), &sa);
+	assert_int_equal(connect(first, (struct sockaddr *)&sa, len), 0);
+	turns(stage);
+	assert_int_equal(n_accepted, 1);
+	traffic_known(accepted_seen[0].conn);
 	assert_int_equal(connect(fd, (struct sockaddr *)&sa, len), 0);
 	turns(stage);
 	assert_int_equal(recv(fd, buf, sizeof(buf), 0), 0);
+	assert_int_equal(accepted_seen[0].closed, 0);
+	assert_int_equal(traffic_crowded(stage->traffic), 0);
+	close(first);
 	assert_int_equal(traffic_refused(stage->traffic), 1);
 	send(stage->fd, "ab", 2, 0);
 	turns(stage);

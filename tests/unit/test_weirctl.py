@@ -104,6 +104,29 @@ def test_a_stopped_keeper_is_not_waited_for():
         contains(err, "does not answer: nothing came in 30 s")
 
 
+def test_an_answer_without_what_is_needed():
+    with tempfile.TemporaryDirectory() as top:
+        server = socket.socket(socket.AF_UNIX)
+        server.bind(top + "/keeper.sock")
+        server.listen()
+        verbs = (("check", A), ("show", A), ("history", A), ("sources",), ("status",), ("source", "x"), ("block", A),
+                 ("rebuild",), ("verify",), ("--json", "verify"), ("import", "/dev/null", "--source", "x"))
+
+        def serve():
+            for _ in verbs:
+                sock = server.accept()[0]
+                sock.recv(65536)
+                sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+                sock.close()
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        for args in verbs:
+            status, out, err = run("-S", top, *args)
+            equal((args, status, out), (args, UNREACHABLE, ""))
+            contains(err, "the keeper's answer cannot be understood")
+        thread.join()
+
+
 def test_block_check_unblock():
     with Keeper() as keeper:
         good(keeper.ctl("block", "35-209900-176148-1", "--reason", "stolen"),
