@@ -162,7 +162,7 @@ def test_what_waits_for_the_register_is_not_in_force():
                 sock.sendall(b"HTTP/1.1 202 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
                              % (len(body), body.encode()))
                 sock.close()
-        thread = threading.Thread(target=serve)
+        thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         status, out, _ = run("-S", top, "block", A)
         equal((status, out), (OK, f"{A}: listed by local, recorded; in force when the register "
