@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@
 #include "keeper/turn.h"
 #include "register/register.h"
 
+#define KEEPER_NICE 5
 #define SLICE_ROWS 40000 /* of long work at once: some 50 ms, what a single request may have to wait */
 
 #define VTY_PORT   4281
@@ -232,12 +234,21 @@ static int start_http(struct keeper *keeper, struct weir_why *why)
 	return rc;
 }
 
+/* Checks come first: where the two share a processor, the keeper's work waits for the gate's and not the other way
+ * round.  Whoever started us with a niceness has chosen already. */
+static void stand_back(void)
+{
+	if (getpriority(PRIO_PROCESS, 0) == 0 && setpriority(PRIO_PROCESS, 0, KEEPER_NICE) < 0)
+		LOGP(DMAIN, LOGL_NOTICE, "cannot give checks the right of way: %s\n", strerror(errno));
+}
+
 static int start(void *root, struct weir_why *why)
 {
 	static struct osmo_timer_list second, heal;
 	struct keeper *keeper = root;
 	int rc;
 
+	stand_back();
 	keeper->started_ms = daemon_now_ms();
 	rc = make_state_dir(daemon_state_dir(), why);
 	if (rc == 0)
