@@ -27,18 +27,6 @@ PORTS = ["-C", f"line vty; bind 127.0.0.1 {VTY}", "-C", f"ctrl; bind 127.0.0.1 {
 DIR = tempfile.TemporaryDirectory(prefix="weir-daemon-")
 
 
-def enter_namespace():
-    """Start again inside a network namespace with a loopback interface, where that is allowed."""
-    if os.environ.get("WEIR_IN_NAMESPACE"):
-        return
-    probe = subprocess.run(["unshare", "-n", "ip", "link", "set", "lo", "up"], capture_output=True)
-    if probe.returncode == 0:
-        os.environ["WEIR_IN_NAMESPACE"] = "1"
-        DIR.cleanup()
-        os.execvp("unshare", ["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", sys.executable,
-                              os.path.abspath(__file__)] + sys.argv[1:])
-
-
 def write(name, text):
     path = os.path.join(DIR.name, name)
     with open(path, "wb") as out:
@@ -678,5 +666,5 @@ def test_peers_that_vanish():
 
 
 if __name__ == "__main__":
-    enter_namespace()
+    tap.enter_namespace(DIR.cleanup)
     tap.run(globals())

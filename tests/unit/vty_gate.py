@@ -69,18 +69,6 @@ policy
 """
 
 
-def enter_namespace():
-    """Start again inside a network namespace with a loopback interface, where that is allowed."""
-    if os.environ.get("WEIR_IN_NAMESPACE"):
-        return
-    probe = subprocess.run(["unshare", "-n", "ip", "link", "set", "lo", "up"], capture_output=True)
-    if probe.returncode == 0:
-        os.environ["WEIR_IN_NAMESPACE"] = "1"
-        DIR.cleanup()
-        os.execvp("unshare", ["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", sys.executable,
-                              os.path.abspath(__file__)] + sys.argv[1:])
-
-
 def write(name, text):
     path = os.path.join(DIR.name, name)
     with open(path, "w") as out:
@@ -421,5 +409,5 @@ def test_explain_reads_its_options_in_any_order():
 
 
 if __name__ == "__main__":
-    enter_namespace()
+    tap.enter_namespace(DIR.cleanup)
     tap.run(globals())
