@@ -48,7 +48,7 @@ enum token_mode {
 
 struct token_key_config {
 	char file[TOKEN_PATH_TEXT]; /* PEM public key or certificate */
-	char kid[TOKEN_KID_TEXT];   /* "": tries every token whose kid no other key has */
+	char kid[TOKEN_KID_TEXT];   /* "": tried for every token, whatever its kid */
 };
 
 struct token_config {
