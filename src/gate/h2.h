@@ -143,6 +143,8 @@ void *h2_data(const struct h2_session *session);
 struct traffic_conn *h2_conn(const struct h2_session *session); /* NULL once closed */
 unsigned h2_streams(const struct h2_session *session);          /* open now */
 uint64_t h2_requests(const struct h2_session *session);         /* so far */
+/* Why we ended it, or are about to, in a few words for the log; NULL where we did not, or in order. */
+const char *h2_ending(const struct h2_session *session);
 
 /* What the kind passes on.  h2_consume returns what consume shall return. */
 ssize_t h2_consume(struct h2_session *session, const uint8_t *octets, size_t len);
