@@ -27,7 +27,7 @@
 
 struct tls_files {
 	char certificate[TLS_PATH_TEXT]; /* PEM, the chain; "" is none (a client may do without) */
-	char key[TLS_PATH_TEXT];         /* PEM */
+	char private_key[TLS_PATH_TEXT]; /* PEM */
 	char ca[TLS_PATH_TEXT];          /* PEM, who may have signed the peer's; "": nobody's is asked for */
 };
 

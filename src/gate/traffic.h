@@ -14,8 +14,8 @@
  *
  * Promises.
  * - One receive and one send buffer a connection, allocated with it, never grown.  Above that the socket is not read.
- * - TLS is a matter of the listener: handlers see octets.  What they write waits for the end of the handshake, which has
- * TRAFFIC_SECURE_S.  Over SCTP each message leaves as one user message, whatever the turn has gathered.
+ * - TLS is a matter of the listener: handlers see octets.  What they write waits for the end of the handshake, which
+ * has TRAFFIC_SECURE_S.  Over SCTP each message leaves as one user message, whatever the turn has gathered.
  * - A writer that makes no progress for TRAFFIC_STALL_S is closed.  So is a connect that takes too long.
  * - Out of descriptors or above the maximum of connections, those that stand go on; accepting pauses until the next
  * tick.
@@ -70,8 +70,8 @@ struct traffic_kind {
 	const char *name;
 	uint32_t in_size, out_size; /* in_size bounds a message */
 	uint32_t sctp_ppid;         /* payload protocol identifier of what we send over SCTP */
-	/* Over SCTP: octets of the first message in the send buffer, which is sent as one user message.  Else not called,
-	 * and may be NULL. */
+	/* Over SCTP: octets of the first message in the send buffer, which is sent as one user message.  Else not
+	 * called, and may be NULL. */
 	size_t (*message)(const uint8_t *octets, size_t len);
 	/* A listener took a connection.  Set conn->data; false closes it without calling closed(). */
 	bool (*accepted)(struct traffic_conn *conn, void *owner);
@@ -105,6 +105,9 @@ struct traffic_conn {
 
 	/* private to traffic.c */
 	int fd, connect_errno;
+	size_t (*message)(const uint8_t *octets, size_t len); /* of the kind, also when that has let go */
+	struct tls_context *connect_tls;
+	const char *connect_name;
 	bool dead, finishing, shut, short_of_room, dirty, resumed;
 	bool taken, known; /* came from a listener; said who it is */
 	uint32_t events;
@@ -157,7 +160,7 @@ void traffic_listener_tls(struct traffic_listener *listener, struct tls_context 
 const struct gate_place *traffic_listener_place(const struct traffic_listener *listener); /* with the real port */
 
 /* Connect without waiting.  NULL where there is no descriptor or memory; every later failure comes as closed().  tls:
- * a client's context and the name that the server's certificate must carry, or NULL. */
+ * a client's context and the name that the server's certificate must carry (it outlives the connection), or NULL. */
 struct traffic_conn *traffic_connect(struct traffic *traffic, const struct traffic_kind *kind, void *data,
 				     const struct gate_address *address, struct tls_context *tls, const char *name);
 
