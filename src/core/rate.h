@@ -11,7 +11,7 @@
  *  capacity  the gate has a capacity and its bucket is too low for this priority: shed
  *
  * Priority is 0 (first) to 31 (last), as 3gpp-Sbi-Message-Priority (TS 29.500 6.8.4) has it; a DRMP AVP (RFC 7944)
- * of p is 2p.  The lower the gate's bucket, the fewer priorities are admitted: in steps of four, priority p needs p/64 of
+ * of p is 2p.  The lower the gate's bucket, the fewer priorities are admitted: in steps of four, p needs p/64 of
  * a full bucket, so that 0 to 3 are answered to the last token and 28 to 31 are shed when it is nearly half empty.
  *
  * What a reservation admits is taken from the gate's bucket too, which may go into debt by one burst: then everybody
