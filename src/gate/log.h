@@ -9,6 +9,7 @@ enum gate_log {
 	DTRAFFIC, /* sockets */
 	DGSUP,    /* GSUP sessions */
 	DNOTIFY,  /* sightings out, flips in */
+	DNRF,     /* the NRF and who we are there */
 	GATE_N_LOGS
 };
 
