@@ -444,12 +444,9 @@ void nrf_state(const struct nrf *nrf, struct nrf_state *state)
 		nrf_server_print(state->server, asked(nrf));
 }
 
-#define ROW(name, help)                                                                                                \
-	{                                                                                                              \
-#name, help, offsetof(struct nrf_counters, name)                                                       \
-	}
+#define ROW(field, text) COUNTER_ROW(struct nrf_counters, field, text)
 
-static const struct nrf_counter_row rows[] = {
+static const struct counter_row rows[] = {
 	ROW(registered, "registrations, whole profiles taken"),
 	ROW(heartbeats, "heartbeats taken"),
 	ROW(deregistered, "farewells taken"),
@@ -459,12 +456,7 @@ static const struct nrf_counter_row rows[] = {
 	ROW(redirected, "of those: sent elsewhere, where we do not go"),
 };
 
-const struct nrf_counter_row *nrf_counter_row(unsigned n)
+struct counter_table nrf_counter_table(const struct nrf *nrf)
 {
-	return n < sizeof(rows) / sizeof(rows[0]) ? &rows[n] : NULL;
-}
-
-uint64_t nrf_counter(const struct nrf *nrf, const struct nrf_counter_row *row)
-{
-	return *(const uint64_t *)((const char *)&nrf->counters + row->offset);
+	return (struct counter_table){"nrf", rows, sizeof(rows) / sizeof(rows[0]), &nrf->counters};
 }

@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "core/why.h"
+#include "gate/counters.h"
 #include "gate/nrf_config.h"
 
 #define NRF_BACKOFF_S   30
@@ -84,10 +85,4 @@ struct nrf_state {
 };
 void nrf_state(const struct nrf *nrf, struct nrf_state *state);
 
-/* The counters as rows, for people and for metrics; NULL past the last. */
-struct nrf_counter_row {
-	const char *name, *help;
-	size_t offset; /* in struct nrf_counters */
-};
-const struct nrf_counter_row *nrf_counter_row(unsigned n);
-uint64_t nrf_counter(const struct nrf *nrf, const struct nrf_counter_row *row);
+struct counter_table nrf_counter_table(const struct nrf *nrf); /* good as long as the client is */
