@@ -98,7 +98,7 @@ const char *n5g_body(enum n5g_answer answer, const struct n5g_question *question
 	problem.title = row->title;
 	problem.cause = row->cause;
 	problem.detail = row->detail;
-	problem.version = answer == N5G_API_INVALID ? VERSION + 1 : NULL;
+	problem.version = answer == N5G_API_INVALID ? &VERSION[1] : NULL;
 	if (question && question->param && names_param(answer)) {
 		problem.param = question->param;
 		problem.param_len = question->param_len;
