@@ -400,6 +400,7 @@ static void begin(struct n5g_question *q)
 	memset(q, 0, sizeof(*q));
 	q->query.imei.svn = WEIR_NO_SVN;
 	q->query.interface = WEIR_IF_N5G;
+	q->query.fault = WEIR_IMEI_EMPTY;
 	q->refusal = N5G_PARAM_INCORRECT;
 }
 
