@@ -429,7 +429,7 @@ void h2_tick(struct h2_session *s)
 {
 	int64_t now = h2_now_us(s);
 
-	if (s->conn->connecting) {
+	if (s->conn->connecting || s->conn->securing) {
 		s->born_us = now;
 		return;
 	}

@@ -70,6 +70,7 @@ struct h2_field {
 	const char *name, *value;
 	uint16_t name_len, value_len;
 	bool constant;
+	bool again; /* not constant, but will come again: worth a place in the peer's table of fields */
 };
 #define H2_FIELD(name_, value_)                                                                                        \
 	{                                                                                                              \

@@ -291,6 +291,7 @@ nghttp2_nv h2_nv(const struct h2_field *field)
 		.namelen = field->name_len,
 		.valuelen = field->value_len,
 		.flags = field->constant ? NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE
+			 : field->again  ? NGHTTP2_NV_FLAG_NONE
 					 : NGHTTP2_NV_FLAG_NO_INDEX,
 	};
 }
