@@ -19,6 +19,7 @@ void config_init(struct gate_config *config)
 	config->gsup.check_mode = GSUP_ANSWER_FIRST;
 	config->gsup.wait_ms = 1000;
 	config->n5g.max_streams = H2_STREAMS;
+	nrf_config_init(&config->nrf);
 	policy_draft_init(&config->policy.draft);
 }
 

@@ -15,6 +15,7 @@
 #include "core/rate.h"
 #include "core/why.h"
 #include "gate/address.h"
+#include "gate/nrf_config.h"
 #include "gate/tls.h"
 #include "gate/token.h"
 #include "wire/n5g.h"
@@ -87,6 +88,7 @@ struct gate_config {
 	uint32_t capacity; /* checks a second that the gate takes on; 0: no bound */
 	struct gsup_config gsup;
 	struct n5g_config n5g;
+	struct nrf_config nrf;
 	struct policy_config policy;
 };
 
