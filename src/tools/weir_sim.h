@@ -28,15 +28,20 @@ struct sim_options {
 	struct weir_imsi imsi;  /* the subscriber it asks for */
 	unsigned digits;        /* how many digits of an IMEI go on the wire; 0: 16 where there is an SVN, else 14 */
 	int timeout_ms;         /* for each answer */
+	const char *ca, *pair;  /* ask over TLS: PEM files, the authorities and our certificate with its key; or NULL */
 };
 
 struct sim_counterpart {
 	const char *name, *sentence, *port, *called;
 	int (*run)(const struct sim_options *options, int argc, char **argv);
 	const char *commands;   /* for -h */
+	bool has_tls;
 };
 
-extern const struct sim_counterpart sim_gsup;
+extern const struct sim_counterpart sim_gsup, sim_n5g;
+
+/* One line: what was asked for, what was answered, how long it took. */
+void sim_tell(const char *asked, const char *verdict, int64_t us);
 
 /* --- weir_sim_link.c: a TCP connection that is read in whole frames --------------------------- */
 

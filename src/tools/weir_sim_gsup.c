@@ -57,7 +57,7 @@ static void tell(const struct msc *msc, const struct question *q, const char *ve
 	char text[WEIR_IMEI_TEXT];
 
 	if (!msc->times_us)
-		printf("%s  %-10s %7.3f ms\n", imei_print_checked(text, q->key), verdict, (double)us / 1000);
+		sim_tell(imei_print_checked(text, q->key), verdict, us);
 }
 
 /* The answer to the oldest question.  0, or -EPROTO where it is none. */

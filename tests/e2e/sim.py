@@ -3,9 +3,12 @@
 # Copyright (C) 2026 The Weir authors
 """weir-sim against a server that does what each row wants: what it sends, what it says of what it gets, how it ends."""
 import re
+import shutil
 
+import certs
 import gsup
 import rig
+import sbi
 
 IMSI = "001010000000042"
 
@@ -113,9 +116,109 @@ def load(r, t):
     t.equal((most, waiting), (16, 0), "and keeps no more questions under way than it was told")
 
 
+# --- n5g ------------------------------------------------------------------------------------------
+def n5g(*arguments):
+    return rig.command(rig.program("weir-sim"), "n5g", "-i", IMSI, "-t", "700", *arguments)
+
+
+def n5g_requests(t, fake):
+    """What an AMF's request looks like on the wire."""
+    fake.set(status=200, headers={"content-type": "application/json"}, body='{"status":"WHITELISTED"}')
+    rows = (
+        ("15 digits go out as an imei", ["001000010000015"], "imei-001000010000015"),
+        ("whatever their check digit is", ["001000010000017"], "imei-001000010000017"),
+        ("14 digits get their check digit", ["00100001000001"], "imei-001000010000015"),
+        ("16 digits go out as an imeisv", ["0010000100000142"], "imeisv-0010000100000142"),
+        ("an imeisv can be asked for with 15 digits", ["-d", "15", "0010000100000142"], "imei-001000010000015"),
+        ("a PEI goes out as it is typed", ["mac-00-00-5e-00-53-01"], "mac-00-00-5e-00-53-01"),
+    )
+    for name, typed, pei in rows:
+        status, said = n5g(*typed[:-1], "check", typed[-1])
+        asked = (fake.request() or {}).get("headers", {})
+        wanted = "%s?pei=%s&supi=imsi-%s" % (sbi.RESOURCE, pei, IMSI)
+        t.ok(status == 0 and asked.get(":path") == wanted, name, (status, said, asked))
+    t.ok(re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d\.\d{3} GMT", asked.get("3gpp-sbi-sender-timestamp", "")),
+         "it says when it asks", asked)
+    t.equal(asked.get("3gpp-sbi-max-rsp-time"), "700", "and how long it waits")
+    status, said = n5g("check", "0010000100000", "001000010000015")
+    t.ok(status == 2 and "too few digits" in said, "13 digits are told and not sent", (status, said))
+
+
+def n5g_verdicts(t, fake):
+    ok, problem = {"content-type": "application/json"}, {"content-type": "application/problem+json"}
+    rows = (
+        ("WHITELISTED is told as white", 200, ok, '{"status":"WHITELISTED"}', 0, "white "),
+        ("BLACKLISTED as black", 200, ok, '{"status":"BLACKLISTED"}', 0, "black "),
+        ("GREYLISTED as grey", 200, ok, '{"status":"GREYLISTED"}', 0, "grey "),
+        ("ERROR_EQUIPMENT_UNKNOWN as unknown", 404, problem, '{"status":404,"cause":"ERROR_EQUIPMENT_UNKNOWN"}', 0,
+         "unknown "),
+        ("another cause as an error with its name", 503, problem, '{"status":503,"cause":"NF_CONGESTION"}', 0,
+         "error 503 NF_CONGESTION"),
+        ("a 404 without a cause is no answer", 404, problem, '{"status":404}', 1, "no verdict"),
+        ("nor is a status of another word", 200, ok, '{"status":"PINKLISTED"}', 1, "no verdict"),
+        ("nor one of another type", 200, {"content-type": "text/plain"}, '{"status":"WHITELISTED"}', 1, "no verdict"),
+        ("nor what is no JSON", 200, ok, '{"status":"WHITELISTED"', 1, "no verdict"),
+        ("nor an empty 200", 200, ok, "", 1, "no verdict"),
+    )
+    for name, code, headers, text, wanted, words in rows:
+        fake.set(status=code, headers=headers, body=text)
+        status, said = n5g("check", "001000010000015")
+        t.ok(status == wanted and words in said, name, (status, said))
+        fake.request()
+
+
+def n5g_failures(t, fake):
+    fake.set(silent=True)
+    status, said = n5g("check", "001000010000015")
+    t.ok(status == 1 and "no answer within 700 ms" in said, "silence is told and fails", (status, said))
+    fake.set(reset=True)
+    status, said = n5g("check", "001000010000015")
+    t.ok(status == 1 and "weir-sim: " in said, "a stream that is reset is told and fails", (status, said))
+    fake.set(hangup=True)
+    status, said = n5g("check", "001000010000015")
+    t.ok(status == 1 and "weir-sim: " in said, "a closed connection is told and fails", (status, said))
+    status, said = n5g("-a", "127.0.0.1:7778", "check", "001000010000015")
+    t.ok(status == 1 and "cannot connect" in said, "nobody there is told and fails", (status, said))
+    status, said = n5g("load", "1", "1")
+    t.ok(status == 2 and "check IMEI" in said, "an unknown command tells the known ones", (status, said))
+
+
+def n5g_tls(r, t):
+    pki = certs.Pki(r.path("tls"))
+    server = pki.make("server", ["127.0.0.1"])
+    amf = pki.make("amf", ["amf.weir.test"])
+    with open(r.path("amf.pem"), "wb") as out:
+        for name in (amf.certificate, amf.key):
+            with open(name, "rb") as f:
+                shutil.copyfileobj(f, out)
+    fake = sbi.Fake(key=server.key, cert=server.certificate, ca=pki.ca())
+    fake.set(status=200, headers={"content-type": "application/json"}, body='{"status":"BLACKLISTED"}')
+    status, said = n5g("-T", pki.ca(), "-c", r.path("amf.pem"), "check", "001000010000015")
+    asked = fake.request()
+    t.ok(status == 0 and "black" in said, "it asks over TLS", (status, said))
+    t.equal(asked and asked.get("peer"), "amf.weir.test", "and shows its certificate")
+    status, said = n5g("-T", pki.ca("other-ca"), "check", "001000010000015")
+    t.ok(status == 1 and "certificate" in said, "a server of another authority is told and fails", (status, said))
+    status, said = rig.command(rig.program("weir-sim"), "gsup", "-T", pki.ca(), "check", "001000010000015")
+    t.ok(status == 2 and "has no TLS" in said, "gsup says that it has none", (status, said))
+    fake.end()
+
+
+def n5g_scenes(r):
+    if not shutil.which("node"):
+        r.tap.ok(True, "n5g # SKIP node is not installed")
+        return
+    fake = sbi.Fake()
+    for scene in (n5g_requests, n5g_verdicts, n5g_failures):
+        scene(r.tap, fake)
+    fake.end()
+    n5g_tls(r, r.tap)
+
+
 def body(r):
     for scene in (requests, verdicts, failures, listening, load):
         scene(r, r.tap)
+    n5g_scenes(r)
 
 
 if __name__ == "__main__":
