@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright (C) 2026 The Weir authors
-"""What a hostile or broken network function may send to weir-gate's N5g-eir port, while a good AMF (Node's HTTP/2 client)
-keeps getting right answers.
+"""What a hostile or broken network function may send to weir-gate's N5g-eir port, while a good AMF (Node's HTTP/2
+client) keeps getting right answers.
 
 Each function is one scene; after each, the good client must have had nothing but right answers, in time, on the one
 connection it began with, and the gate must have kept no memory.  The bounds are those of src/gate/h2.h with slack for
@@ -21,8 +21,7 @@ import weir
 
 LISTED, FREE = "imei-001000010000015", "imeisv-0010000200000242"
 PATIENCE = 5                                                   # seconds for the good client's answers
-BUDGET = 400                                                   # src/gate/h2.h: H2_BUDGET, and so many more a second below
-BUDGET_S = 200
+BUDGET, BUDGET_S = 400, 200                                    # src/gate/h2.h: H2_BUDGET, H2_BUDGET_S
 GOOD = sbi.status_path(LISTED)
 CALM = "GOAWAY ENHANCE_YOUR_CALM"
 
@@ -435,7 +434,7 @@ def truncations(t, w):
 
 
 def flips(t, w):
-    """Every bit of a connection.  It ends, or goes on rightly; where a frame's length was hit it may wait for the rest."""
+    """Every bit of a connection: it ends or goes on rightly, or waits where the length of a frame was hit."""
     octets, wrong, went_on = recorded(), [], 0
     lengths = frame_lengths(octets)
     for bit in range(8 * len(octets)):

@@ -41,7 +41,10 @@ function connect() {
 	made.number = number;
 	made.on('connect', () => {
 		const socket = made.socket;
-		tell('connect', { tls: socket.getProtocol ? socket.getProtocol() : null, alpn: made.alpnProtocol });
+		tell('connect', {
+			tls: socket.getProtocol ? socket.getProtocol() : null, alpn: made.alpnProtocol,
+			certificate: socket.getPeerCertificate ? socket.getPeerCertificate().serialNumber : null,
+		});
 	});
 	made.on('remoteSettings', (settings) => tell('settings', { settings }));
 	made.on('goaway', (code, last, data) => {
@@ -80,10 +83,10 @@ function ask(request, attempt) {
 	let problem = null;
 	const done = () => {
 		const ms = Number(process.hrtime.bigint() - began) / 1e6;
-		if (options.retry && attempt < 4 && wasNotProcessed(stream, answer)) {
+		if (options.retry && attempt < 50 && wasNotProcessed(stream, answer)) {
 			if (session === on)
 				session = null;
-			setTimeout(ask, 20, request, attempt + 1);
+			setTimeout(ask, 100, request, attempt + 1);
 			return;
 		}
 		if (answer && !problem)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // Copyright (C) 2026 The Weir authors
 //
-// An HTTP/2 server that gives the answers it was told to give, whatever is asked: what a client makes of them is tested.
+// An HTTP/2 server that gives the answers it was told to give, whatever is asked: clients are tested with it.
 //
 //   node n5g_fake.js PORT [TLS AS JSON]        TLS: {"key": FILE, "cert": FILE, "ca": FILE}
 //
