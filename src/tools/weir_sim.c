@@ -14,17 +14,13 @@
 
 static const struct sim_counterpart *const counterparts[] = {
 	&sim_gsup,
+	&sim_s13,
 	&sim_n5g,
 };
 #define N_COUNTERPARTS (sizeof(counterparts) / sizeof(counterparts[0]))
 
 #define DEFAULT_IMSI "001010000000001"
 #define DEFAULT_TIMEOUT_MS 5000 /* osmo-msc's own patience with a check */
-
-void sim_tell(const char *asked, const char *verdict, int64_t us)
-{
-	printf("%s  %-10s %7.3f ms\n", asked, verdict, (double)us / 1000);
-}
 
 static int usage(FILE *out)
 {
@@ -40,7 +36,7 @@ static int usage(FILE *out)
 		     "  -a HOST[:PORT]  whom to ask; [HOST]:PORT for IPv6\n"
 		     "  -n NAME         what to be called\n"
 		     "  -i IMSI         the subscriber asked for (" DEFAULT_IMSI ")\n"
-		     "  -d DIGITS       send 14, 15 or 16 digits (what has an SVN 16, else 14, as osmo-msc does)\n"
+		     "  -d DIGITS       send 14, 15 or 16 digits; without it as such a core does\n"
 		     "  -t MS           how long to wait for an answer (%d)\n"
 		     "  -T FILE         n5g: ask over TLS; FILE has the authorities of the server's certificate\n"
 		     "  -c FILE         n5g: show this certificate; its key is in the same file\n"

@@ -15,9 +15,8 @@
 #include <string.h>
 #include <time.h>
 
-#define BODY_MAX    65536
-#define PEI_TEXT    128
-#define VERDICT_MAX 96
+#define BODY_MAX 65536
+#define PEI_TEXT 128
 
 struct amf {
 	const struct sim_options *options;
@@ -51,7 +50,7 @@ static const struct {
 };
 
 /* What an AMF makes of an answer (TS 29.511 6.1.3.2.3.1), or NULL where it is none. */
-static const char *read_verdict(long status, const char *type, const json_t *body, char buf[static VERDICT_MAX])
+static const char *read_verdict(long status, const char *type, const json_t *body, char buf[static SIM_VERDICT_TEXT])
 {
 	const char *text;
 	size_t i;
@@ -68,7 +67,7 @@ static const char *read_verdict(long status, const char *type, const json_t *bod
 		return NULL;
 	if (status == 404 && !strcmp(text, "ERROR_EQUIPMENT_UNKNOWN"))
 		return "unknown";
-	snprintf(buf, VERDICT_MAX, "error %ld %s", status, text);
+	snprintf(buf, SIM_VERDICT_TEXT, "error %ld %s", status, text);
 	return buf;
 }
 
@@ -77,7 +76,7 @@ static int take_answer(struct amf *amf, const char *asked)
 	json_t *body = json_loadb(amf->body, amf->used, JSON_REJECT_DUPLICATES, NULL);
 	curl_off_t sent_us = 0, done_us = 0;
 	const char *verdict;
-	char buf[VERDICT_MAX], *type = NULL;
+	char buf[SIM_VERDICT_TEXT], *type = NULL;
 	long status = 0;
 
 	curl_easy_getinfo(amf->curl, CURLINFO_RESPONSE_CODE, &status);
@@ -236,19 +235,28 @@ static int ask(const struct sim_options *options, const char *typed)
 	return err;
 }
 
-static int run_n5g(const struct sim_options *options, int argc, char **argv)
+static int run_check(void *data, int argc, char **argv)
 {
 	int i, err = 0;
 
-	if (strcmp(argv[0], "check") != 0 || argc < 2) {
-		fprintf(stderr, "weir-sim: n5g knows\n%s", sim_n5g.commands);
-		return SIM_USAGE;
-	}
 	curl_global_init(CURL_GLOBAL_DEFAULT);
-	for (i = 1; i < argc && !err; i++)
-		err = ask(options, argv[i]);
+	for (i = 0; i < argc && !err; i++)
+		err = ask(data, argv[i]);
 	curl_global_cleanup();
-	return err ? (err == -EINVAL ? SIM_USAGE : SIM_FAILED) : SIM_ANSWERED;
+	return err;
+}
+
+static const struct sim_command commands[] = {
+	{"check", 1, 10000, run_check},
+	{NULL, 0, 0, NULL},
+};
+
+static int run_n5g(const struct sim_options *options, int argc, char **argv)
+{
+	const struct sim_command *command = sim_command_of(&sim_n5g, commands, argc, argv);
+	struct sim_options own = *options;
+
+	return command ? (int)sim_exit_of(command->run(&own, argc - 1, argv + 1)) : SIM_USAGE;
 }
 
 const struct sim_counterpart sim_n5g = {
