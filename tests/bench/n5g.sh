@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright (C) 2026 The Weir authors
 #
-# N5g-eir over cleartext HTTP/2: weir-gate with ROWS devices listed, against nghttpd serving a static file as long as the
-# answer, both asked by h2load with the same targets: clients x streams as SHAPES says.  Rounds are interleaved; what counts
-# are the medians of the ratios within a round.  Servers stay on core 0; h2load shares it at 1x1 and has the other one
-# otherwise; weir-keeper, which stores who was seen, runs where there is room.
+# N5g-eir over cleartext HTTP/2: weir-gate with ROWS devices listed, against nghttpd serving a static file as long as
+# the answer, both asked by h2load with the same targets: clients x streams as SHAPES says.  Rounds are interleaved; what
+# counts are the medians of the ratios within a round.  Servers stay on core 0; h2load shares it at 1x1 and has the
+# other one otherwise; weir-keeper, which stores who was seen, runs where there is room.
 #
 # Every request of a client asks for another device, and every round for others; the clients of one h2load ask for the
 # same ones at about the same time, so of 16 clients one in 16 looks up what is not in the processor's cache.
@@ -72,8 +72,8 @@ measure() {
 	nghttpd) port=7778 pid=$nghttpd ;;
 	esac
 	before=$(cpu_ns "$pid")
-	said=$(taskset -c $core h2load -n "$count" -c "$clients" -m "$streams" -i "$work/targets" -B "http://127.0.0.1:$port") ||
-		die "h2load failed at $server"
+	said=$(taskset -c $core h2load -n "$count" -c "$clients" -m "$streams" -i "$work/targets" \
+		-B "http://127.0.0.1:$port") || die "h2load failed at $server"
 	grep -q "^status codes: $count 2xx, 0 3xx, 0 4xx, 0 5xx" <<<"$said" ||
 		die "$server did not answer all: $(grep -E '^(requests|status codes):' <<<"$said")"
 	[ "$round" = 0 ] || awk -v r="$round" -v shape="$shape" -v server="$server" -v n="$count" \
