@@ -337,6 +337,7 @@ static int open_interfaces(struct gate *gate, struct weir_why *why)
 	if (rc)
 		return rc;
 	commit(gate, gate->current);
+	nrf_operative(gate->nrf, !gate->store_failed);
 	if (traffic_start(gate->traffic))
 		return why_set(why, -ENOMEM, "the traffic sockets cannot be hung into the loop");
 	return 0;
