@@ -579,6 +579,8 @@ static void test_unknown_at_goodbye(void **state)
 	nrf_stop(nrf);
 	reply(404, PROBLEM);
 	assert_string_equal(phase(), "stopped");
+	assert_int_equal(counted("deregistered"), 1);
+	assert_int_equal(counted("failed"), 0);
 }
 
 /* --- what makes a configuration unusable */
