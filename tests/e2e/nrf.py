@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import time
+import urllib.parse
 
 import certs
 import rig
@@ -175,7 +176,8 @@ def gets_bad_answers(t, nrf):
     for body in harmless:
         beats = counter("heartbeats")
         nrf.do("answer", status=200, body=body, times=1)
-        t.ok(rig.until(lambda: counter("heartbeats") > beats, 3) and gauge() == 1, "answer %.24r: taken for a yes" % body)
+        t.ok(rig.until(lambda: counter("heartbeats") > beats, 3) and gauge() == 1,
+             "answer %.24r: taken for a yes" % body)
 
 
 def nrf_ends_connections(t, nrf):
@@ -200,7 +202,7 @@ def nrf_stalls(t, nrf):
 def nrf_restarts(t, w, nrf):
     before = len(re.findall("NRF http.*trying again", w.gate.text()))
     nrf.kill()
-    t.ok(rig.until(lambda: counter("failed") and gauge() == 0 and shown("^failures +[2-9]"), 8), "without an NRF it goes on trying")
+    t.ok(rig.until(lambda: gauge() == 0 and shown("^failures +[2-9]"), 8), "without an NRF it goes on trying")
     t.equal(len(re.findall("NRF http.*trying again", w.gate.text())), before + 1, "and has said so once")
     nrf = Nrf()
     put = nrf.event("register", 12)
@@ -260,7 +262,7 @@ def one_of_two(t, w, nrf):
     t.ok(not nrf.event("register", 0.5), "and the second is not")
     found = sbi.Client("http://%s:%d" % OTHER)
     answer = found.ask("/nnrf-disc/v1/nf-instances?target-nf-type=5G_EIR&requester-nf-type=AMF")
-    t.ok(answer.json["nfInstances"] and answer.json["nfInstances"][0]["services"], "an NRF of release 15 finds services")
+    t.ok([i["services"] != [] for i in answer.json["nfInstances"]] == [True], "an NRF of release 15 finds services")
     found.end()
     other.kill()
     t.ok(nrf.event("register", 5), "when the first is gone the second is")
@@ -353,9 +355,10 @@ def tokens(t, r, w, nrf):
 def real_token(t, nrf, amf):
     """As an AMF gets one: from the NRF's token endpoint."""
     client = sbi.Client("http://%s:%d" % nrf.address)
-    request = {"path": "/oauth2/token", "method": "POST", "headers": {"content-type": "application/x-www-form-urlencoded"},
-               "body": "grant_type=client_credentials&nfInstanceId=%s&nfType=AMF&targetNfType=5G_EIR&scope=n5g-eir-eic"
-                       % AMF}
+    form = {"grant_type": "client_credentials", "nfInstanceId": AMF, "nfType": "AMF", "targetNfType": "5G_EIR",
+            "scope": "n5g-eir-eic"}
+    request = {"path": "/oauth2/token", "method": "POST", "body": urllib.parse.urlencode(form),
+               "headers": {"content-type": "application/x-www-form-urlencoded"}}
     token = client.ask_all(request)[0].json["access_token"]
     t.equal(with_token(amf, token).brief, "BLACKLISTED", "a token of the NRF's own endpoint: answered")
     t.equal(amf.ask(LISTED, authorization="bearer  " + token).brief, "BLACKLISTED", "however Bearer is written")
@@ -369,8 +372,8 @@ def many(t, nrf, amf):
     token = nrf.sign(claims())
     answers = amf.ask_all(*[{"path": LISTED, "headers": {"authorization": "Bearer " + token}}] * 90)
     after = weir.metrics(weir.GATE_ADMIN)
-    t.ok(all(a and a.brief == "BLACKLISTED" for a in answers) and after["weir_gate_token_verified_total"] == verified + 1,
-         "one token, 90 requests, one verification")
+    t.ok(all(a and a.brief == "BLACKLISTED" for a in answers) and
+         after["weir_gate_token_verified_total"] == verified + 1, "one token, 90 requests, one verification")
     bad = [token[:-8] + "%07dA" % i for i in range(90)]            # still base64url of 64 octets
     answers = amf.ask_all(*({"path": LISTED, "headers": {"authorization": "Bearer " + b}} for b in bad))
     kinds = {a.status for a in answers if a}
@@ -385,7 +388,8 @@ def renewed(t, w, nrf, amf):
     old = nrf.sign(claims())
     nrf.do("renew")
     new = nrf.sign(claims())
-    t.ok(with_token(amf, new).status == 401 and with_token(amf, old).brief == "BLACKLISTED", "a new key is not known yet")
+    t.ok(with_token(amf, new).status == 401 and with_token(amf, old).brief == "BLACKLISTED",
+         "a new key is not known yet")
     w.gate.process.send_signal(signal.SIGHUP)
     t.ok(rig.until(lambda: with_token(amf, new).brief == "BLACKLISTED", 5, 0.2), "after SIGHUP it is")
     t.equal(with_token(amf, old).status, 401, "and the old one is not")

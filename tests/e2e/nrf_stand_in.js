@@ -6,9 +6,9 @@
 //
 //   node nrf_stand_in.js PORT [OPTIONS AS JSON]
 //
-// Options: host; key, cert, ca (names of files: TLS, and client certificates of that authority are demanded); timer (the
-// heartBeatTimer it gives; 0 gives none); public (where it writes its public key, PEM); kid (of that key); onlyArray (an
-// NRF of release 15: it does not know nfServiceList).
+// Options: host; key, cert, ca (names of files: TLS, and client certificates of that authority are demanded); timer
+// (the heartBeatTimer it gives; 0 gives none); public (where it writes its public key, PEM); kid (of that key);
+// onlyArray (an NRF of release 15: it does not know nfServiceList).
 // Each line of standard input is a command:
 //   {"do": "forget"}                           all who are registered
 //   {"do": "answer", "method": "PATCH", "status": 503, "headers": {...}, "body": "...", "times": 1}
@@ -18,8 +18,9 @@
 //   {"do": "timer", "seconds": 1}
 //   {"do": "renew"}                            another key
 //   {"do": "sign", "claims": {...}, "header": {...}, "as": "nrf" | "stranger" | "none" | "hs256"}
-// Each line of standard output is something that happened: {"event": "ready" | "done" | "session" | "closed" | "register"
-// | "heartbeat" | "deregister" | "token" | "discovery" | "other", ...}; "wrong" lists what was not as it should be.
+// Each line of standard output is something that happened: {"event": "ready" | "done" | "session" | "closed" |
+// "register" | "heartbeat" | "deregister" | "discovery" | "special" | "stalled" | "tls" | "other", ...}; "wrong" lists
+// what was not as it should be.
 'use strict';
 const crypto = require('crypto');
 const fs = require('fs');
@@ -58,14 +59,15 @@ function sign(claims, header, as) {
 		return text + '.' + crypto.createHmac('sha256', secret).update(text).digest('base64url');
 	}
 	const key = as === 'stranger' ? stranger.privateKey : own.privateKey;
-	return text + '.' + crypto.sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url');
+	const signature = crypto.sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' });
+	return text + '.' + signature.toString('base64url');
 }
 
 function tokenRequest(body) {
 	const form = new URLSearchParams(body);
 	const scope = form.get('scope') || '';
-	const served = [...instances.values()].some((p) => p.nfType === form.get('targetNfType') && isFor(p, form.get('nfType')) &&
-		servicesOf(p).some((s) => s.serviceName === scope));
+	const served = [...instances.values()].some((p) => p.nfType === form.get('targetNfType') &&
+		isFor(p, form.get('nfType')) && servicesOf(p).some((s) => s.serviceName === scope));
 	if (form.get('grant_type') !== 'client_credentials')
 		return [400, { error: 'unsupported_grant_type' }];
 	if (!served)
@@ -84,12 +86,12 @@ function checkService(s, wrong) {
 	const need = (condition, text) => { if (!condition) wrong.push('service: ' + text); };
 	need(s.serviceInstanceId, 'serviceInstanceId');
 	need(s.serviceName === 'n5g-eir-eic', 'serviceName');
-	need(isSet(s.versions) && s.versions.every((v) => v.apiVersionInUri === 'v1' && /^1\.\d+\.\d+$/.test(v.apiFullVersion)),
-		'versions');
+	need(isSet(s.versions) && s.versions.every((v) => v.apiVersionInUri === 'v1' &&
+		/^1\.\d+\.\d+$/.test(v.apiFullVersion)), 'versions');
 	need(['http', 'https'].includes(s.scheme), 'scheme');
 	need(s.nfServiceStatus === 'REGISTERED' || s.nfServiceStatus === 'SUSPENDED', 'nfServiceStatus');
-	need(isSet(s.ipEndPoints) && s.ipEndPoints.every((e) => (e.ipv4Address || e.ipv6Address) && isInt(e.port, 1, 65535) &&
-		e.transport === 'TCP'), 'ipEndPoints');
+	need(isSet(s.ipEndPoints) && s.ipEndPoints.every((e) => (e.ipv4Address || e.ipv6Address) &&
+		isInt(e.port, 1, 65535) && e.transport === 'TCP'), 'ipEndPoints');
 	need(s.oauth2Required === undefined || typeof s.oauth2Required === 'boolean', 'oauth2Required');
 }
 
@@ -106,11 +108,14 @@ function checkProfile(p, id, headers) {
 	need(p.plmnList === undefined || (isSet(p.plmnList) && p.plmnList.every((x) => /^\d{3}$/.test(x.mcc) &&
 		/^\d{2,3}$/.test(x.mnc))), 'plmnList');
 	need(p.allowedNfTypes === undefined || isSet(p.allowedNfTypes), 'allowedNfTypes');
-	need(isInt(p.priority, 0, 65535) && isInt(p.capacity, 0, 65535) && isInt(p.load, 0, 100), 'priority, capacity, load');
-	need(isSet(p.nfServices) && p.nfServiceList && Object.keys(p.nfServiceList).length === p.nfServices.length, 'services');
+	need(isInt(p.priority, 0, 65535) && isInt(p.capacity, 0, 65535) && isInt(p.load, 0, 100),
+		'priority, capacity, load');
+	need(isSet(p.nfServices) && p.nfServiceList &&
+		Object.keys(p.nfServiceList).length === p.nfServices.length, 'services');
 	for (const s of p.nfServices || []) {
 		checkService(s, wrong);
-		need(JSON.stringify((p.nfServiceList || {})[s.serviceInstanceId]) === JSON.stringify(s), 'services in two shapes');
+		need(JSON.stringify((p.nfServiceList || {})[s.serviceInstanceId]) === JSON.stringify(s),
+			'services in two shapes');
 	}
 	return wrong;
 }
@@ -168,8 +173,10 @@ function discover(query) {
 		p.nfStatus === 'REGISTERED' && isFor(p, query.get('requester-nf-type')));
 	const services = query.get('service-names');
 	say('discovery', { found: found.length });
-	return [200, { validityPeriod: 60, nfInstances: found.map((p) => Object.assign({}, p, { nfServices: undefined,
-		nfServiceList: undefined, services: servicesOf(p).filter((s) => !services || s.serviceName === services) })) }];
+	return [200, { validityPeriod: 60, nfInstances: found.map((p) => Object.assign({}, p, {
+		nfServices: undefined, nfServiceList: undefined,
+		services: servicesOf(p).filter((s) => !services || s.serviceName === services),
+	})) }];
 }
 
 function answerTo(method, url, headers, body) {
