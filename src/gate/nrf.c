@@ -50,7 +50,7 @@ struct nrf {
 	struct nrf_plan *plan, *next;
 	struct nrf_caller *caller;
 	enum phase phase;
-	struct home home;
+	struct home home, next_home; /* where we are known; where a registration is under way */
 	struct nrf_status status;
 	unsigned at; /* which server of the plan */
 	bool stopping;
@@ -172,9 +172,7 @@ static void registered(struct nrf *nrf, const struct nrf_answer *answer)
 
 	nrf->counters.registered++;
 	nrf->phase = NRF_REGISTERED;
-	nrf->home.known = true;
-	nrf->home.server = nrf->plan->server[nrf->at];
-	memcpy(nrf->home.instance_id, profile->instance_id, sizeof(nrf->home.instance_id));
+	nrf->home = nrf->next_home;
 	nrf->heartbeat_s = profile->heartbeat_s ? profile->heartbeat_s : NRF_HEARTBEAT_S;
 	well(nrf, answer);
 	LOGP(DNRF, news ? LOGL_NOTICE : LOGL_INFO, "registered at NRF %s as %s, heartbeat every %u s\n",
@@ -257,7 +255,11 @@ static bool call(struct nrf *nrf, const char *method, const char *instance_id, c
 static bool call_register(struct nrf *nrf)
 {
 	char *profile = nrf_json_profile(&nrf->plan->profile, &nrf->status);
-	bool made = profile && call(nrf, "PUT", nrf->plan->profile.instance_id, "application/json", profile);
+	bool made;
+
+	nrf->next_home = (struct home){.known = true, .server = *asked(nrf)};
+	memcpy(nrf->next_home.instance_id, nrf->plan->profile.instance_id, sizeof(nrf->next_home.instance_id));
+	made = profile && call(nrf, "PUT", nrf->plan->profile.instance_id, "application/json", profile);
 
 	free(profile);
 	return made;
@@ -305,6 +307,8 @@ void nrf_turn(struct nrf *nrf, int64_t now_us)
 
 static void leave(struct nrf *nrf)
 {
+	if (nrf->phase == NRF_REGISTERING && nrf_caller_busy(nrf->caller))
+		nrf->home = nrf->next_home; /* it may know us, though it has not said so yet */
 	nrf_caller_forget(nrf->caller);
 	due_now(nrf);
 	if (!nrf->home.known) {

@@ -572,6 +572,49 @@ static void test_nothing_to_say_goodbye_to(void **state)
 	assert_int_equal(line.calls, 1);
 }
 
+static void test_goodbye_before_the_answer(void **state)
+{
+	(void)state;
+	expect_call("PUT", 0, 0);
+	nrf_stop(nrf);
+	assert_string_equal(line.method, "DELETE");
+	assert_string_equal(line.id, US);
+	reply(204, "");
+	assert_string_equal(phase(), "stopped");
+}
+
+static void test_goodbye_to_the_one_that_is_being_told(void **state)
+{
+	struct weir_why why;
+
+	(void)state;
+	assert_int_equal(nrf_config_add_server(&config, NRF_HTTP, "192.0.2.2", 7777, NULL, &why), 0);
+	assert_int_equal(take(), 0);
+	register_once("");
+	expect_call("PATCH", 8 * SECOND, 9 * SECOND);
+	no_reply(false, false);
+	expect_call("PUT", 0, SECOND / 2);
+	nrf_stop(nrf);
+	assert_string_equal(line.method, "DELETE");
+	assert_int_equal(line.server.place.address.octets[3], 2);
+}
+
+static void test_another_nrf_before_the_answer(void **state)
+{
+	struct weir_why why;
+
+	(void)state;
+	expect_call("PUT", 0, 0);
+	assert_int_equal(nrf_config_del_server(&config, NRF_HTTP, "192.0.2.1", 7777, &why), 0);
+	assert_int_equal(nrf_config_add_server(&config, NRF_HTTP, "192.0.2.2", 7777, NULL, &why), 0);
+	assert_int_equal(take(), 0);
+	expect_call("DELETE", 0, 0);
+	assert_int_equal(line.server.place.address.octets[3], 1);
+	reply(204, "");
+	expect_call("PUT", 0, 0);
+	assert_int_equal(line.server.place.address.octets[3], 2);
+}
+
 static void test_unknown_at_goodbye(void **state)
 {
 	(void)state;
@@ -760,6 +803,9 @@ int main(void)
 		TEST(test_says_goodbye),
 		TEST(test_goodbye_has_an_end),
 		TEST(test_nothing_to_say_goodbye_to),
+		TEST(test_goodbye_before_the_answer),
+		TEST(test_goodbye_to_the_one_that_is_being_told),
+		TEST(test_another_nrf_before_the_answer),
 		TEST(test_unknown_at_goodbye),
 		TEST(test_refused_configurations),
 		TEST(test_settings_that_are_refused),
