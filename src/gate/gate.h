@@ -24,6 +24,7 @@ struct daemon_text;
 struct gsup;
 struct notify;
 struct peers;
+struct s13;
 struct traffic;
 
 struct gate {
@@ -33,6 +34,7 @@ struct gate {
 	struct peers *peers;
 	struct traffic *traffic;
 	struct gsup *gsup;
+	struct s13 *s13;
 	struct notify *notify;
 	struct osmo_timer_list second, tenth;
 	bool started, stopping;
