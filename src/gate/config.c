@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "gate/h2.h"
 #include "wire/diameter.h"
 
 void config_init(struct gate_config *config)
@@ -21,6 +22,7 @@ void config_init(struct gate_config *config)
 	config->s13.watchdog_s = 30;
 	config->s13.connections_per_peer = 1;
 	config->s13.foreign_limit = 10;
+	config->n5g.max_streams = H2_STREAMS;
 	policy_draft_init(&config->policy.draft);
 }
 

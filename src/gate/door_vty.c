@@ -30,6 +30,7 @@ static const struct door_row {
 } doors[] = {
 	{GSUP_NODE, offsetof(struct gate_config, gsup.door), 0},
 	{S13_NODE, offsetof(struct gate_config, s13.door), HAS_TLS | HAS_SCTP | HAS_REALM | HAS_RATE},
+	{N5G_NODE, offsetof(struct gate_config, n5g.door), HAS_TLS | HAS_RATE},
 };
 
 static const struct door_row *row_of(int node)

@@ -17,6 +17,7 @@
 #include "daemon/daemon.h"
 #include "gate/gsup.h"
 #include "gate/log.h"
+#include "gate/n5g.h"
 #include "gate/notify.h"
 #include "gate/peers.h"
 #include "gate/s13.h"
@@ -80,11 +81,14 @@ static int prepare(struct gate *gate, const struct gate_config *config, struct w
 {
 	int rc = gsup_prepare(gate->gsup, &config->gsup, why);
 
-	if (rc == 0)
+	if (!rc)
 		rc = s13_prepare(gate->s13, &config->s13, why);
+	if (!rc)
+		rc = n5g_prepare(gate->n5g, &config->n5g, why);
 	if (rc) {
 		gsup_abort(gate->gsup);
 		s13_abort(gate->s13);
+		n5g_abort(gate->n5g);
 	}
 	return rc;
 }
@@ -94,6 +98,7 @@ static void commit(struct gate *gate, const struct gate_config *config)
 	gate->check.capacity = config->capacity;
 	gsup_commit(gate->gsup);
 	s13_commit(gate->s13);
+	n5g_commit(gate->n5g);
 }
 
 static void limit_connections(struct gate *gate, const struct gate_config *config)
@@ -123,6 +128,7 @@ static int put_in_force(struct gate *gate, struct gate_config *config, struct we
 	if (gate->started) {
 		gsup_policy_changed(gate->gsup);
 		s13_policy_changed(gate->s13);
+		n5g_policy_changed(gate->n5g);
 	}
 	return 0;
 }
@@ -247,6 +253,7 @@ unsigned gate_counter_tables(const struct gate *gate, struct counter_table table
 
 	tables[n++] = gsup_counter_table(gate->gsup);
 	tables[n++] = s13_counter_table(gate->s13);
+	tables[n++] = n5g_counter_table(gate->n5g);
 	return n;
 }
 
@@ -294,7 +301,8 @@ static int open_interfaces(struct gate *gate, struct weir_why *why)
 		return -ENOMEM;
 	gate->gsup = gsup_alloc(gate, &gate->check, gate->traffic, gate->peers);
 	gate->s13 = s13_alloc(gate, &gate->check, gate->traffic, gate->peers);
-	if (!gate->gsup || !gate->s13)
+	gate->n5g = n5g_alloc(gate, &gate->check, gate->traffic, gate->peers);
+	if (!gate->gsup || !gate->s13 || !gate->n5g)
 		return why_set(why, -ENOMEM, "out of memory");
 	gate->notify = notify_alloc(gate, &gate->check, gate->gsup, gate->peers, why);
 	if (!gate->notify)
@@ -347,6 +355,7 @@ void gate_stop(void *root)
 	traffic_turn(gate->traffic, daemon_mono_us()); /* what has arrived by now is still answered */
 	gsup_stop(gate->gsup);
 	s13_stop(gate->s13);
+	n5g_stop(gate->n5g);
 	if (!traffic_count(gate->traffic))
 		daemon_quit();
 }
@@ -360,6 +369,7 @@ void gate_fini(void *root)
 	notify_free(gate->notify);
 	gsup_free(gate->gsup);
 	s13_free(gate->s13);
+	n5g_free(gate->n5g);
 	traffic_free(gate->traffic);
 	register_close(gate->check.reg);
 	policy_free(gate->check.policy);

@@ -22,6 +22,7 @@
 
 struct daemon_text;
 struct gsup;
+struct n5g;
 struct notify;
 struct peers;
 struct s13;
@@ -35,6 +36,7 @@ struct gate {
 	struct traffic *traffic;
 	struct gsup *gsup;
 	struct s13 *s13;
+	struct n5g *n5g;
 	struct notify *notify;
 	struct osmo_timer_list second, tenth;
 	bool started, stopping;

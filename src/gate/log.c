@@ -18,6 +18,7 @@ static const struct log_info_cat categories[GATE_N_LOGS] = {
 		  .description = "Diameter peers: S13 and S13'",
 		  .enabled = 1,
 		  .loglevel = LOGL_NOTICE},
+	[DN5G] = {.name = "DN5G", .description = "N5g-eir clients", .enabled = 1, .loglevel = LOGL_NOTICE},
 	[DNOTIFY] = {.name = "DNOTIFY",
 		     .description = "Sightings and blocks between gate and keeper",
 		     .enabled = 1,
