@@ -10,8 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "wire/diameter.h"
 #include "gate/h2.h"
+#include "wire/diameter.h"
 
 void config_init(struct gate_config *config)
 {

@@ -143,7 +143,9 @@ int gate_config_commit(void *root, struct weir_why *why)
 
 	if (!config)
 		return why_set(why, -ENOMEM, "out of memory for the configuration");
-	rc = policy ? put_in_force(gate, config, policy, why) : -EINVAL;
+	rc = policy ? s13_check_config(&config->s13, why) : -EINVAL;
+	if (!rc)
+		rc = put_in_force(gate, config, policy, why);
 	if (rc) {
 		policy_free(policy);
 		talloc_free(config);

@@ -69,6 +69,9 @@ struct s13_counters {
 struct s13 *s13_alloc(void *ctx, struct check *check, struct traffic *traffic, struct peers *peers);
 void s13_free(struct s13 *s13);
 
+/* What is wrong with a configuration as it stands, whatever ports and files there are: 0, or -EINVAL and why. */
+int s13_check_config(const struct s13_config *config, struct weir_why *why);
+
 /* A configuration in two steps: prepare opens what is new and can fail, commit cannot.  Followed by exactly one of
  * commit and abort; abort without a prepare is fine.  config must stay until the next commit. */
 int s13_prepare(struct s13 *s13, const struct s13_config *config, struct weir_why *why);
