@@ -9,6 +9,7 @@ import signal
 import socket
 import ssl
 import time
+import warnings
 
 import certs
 import h2raw as h
@@ -55,7 +56,9 @@ class Tls:
             context.set_alpn_protocols(alpn)
         if version:
             context.set_ciphers("ALL:@SECLEVEL=0")
-            context.minimum_version = context.maximum_version = version
+            with warnings.catch_warnings():                    # that the old ones are not to be used is known
+                warnings.simplefilter("ignore")
+                context.minimum_version = context.maximum_version = version
         if pair:
             context.load_cert_chain(pair.certificate, pair.key)
         sock = socket.create_connection(TLS, 5)
