@@ -59,7 +59,7 @@ targets() {
 share() { [ "$1" = 1x1 ] && echo 60000 || echo 100000; }
 count_of() { echo $(($(share "$1") * (${1%x*} < 8 ? ${1%x*} : 8))); }
 
-cpu_ns() { awk "{ ns += \$1 } END { print ns }" "/proc/$1"/task/*/schedstat; }
+cpu_ns() { awk "{ ns += \$1 } END { printf \"%.0f\", ns }" "/proc/$1"/task/*/schedstat; }
 
 # measure SERVER SHAPE ROUND: a line of results: round, shape, server, answers a second, mean us, CPU ns each
 measure() {
@@ -116,6 +116,7 @@ for round in $(seq 0 "$rounds"); do # round 0 warms up: pages and caches
 		done
 	done
 done
+[ -s "$work/results" ] || die "no results"
 report
 for shape in $shapes; do
 	goal "rate at $shape, over nghttpd's" "$(ratio "$shape" 4)" '>=' 1.0
