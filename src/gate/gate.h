@@ -25,6 +25,7 @@ struct gsup;
 struct n5g;
 struct notify;
 struct peers;
+struct s13;
 struct traffic;
 
 struct gate {
@@ -34,6 +35,7 @@ struct gate {
 	struct peers *peers;
 	struct traffic *traffic;
 	struct gsup *gsup;
+	struct s13 *s13;
 	struct n5g *n5g;
 	struct notify *notify;
 	struct osmo_timer_list second, tenth;
