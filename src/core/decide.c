@@ -56,10 +56,17 @@ static bool say_as(struct decision *d, enum weir_step step, enum weir_action act
 	return true;
 }
 
+/* A MAC address, an EUI-64 or another identity that is no IMEI (TS 29.571 5.3.2): readable, but on no list. */
+static bool has_no_imei(const struct weir_query *query)
+{
+	return query->fault == WEIR_IMEI_SCHEME;
+}
+
 /* A colour, counted as such, or as malformed where the identity could not even be read. */
 static bool say(struct decision *d, enum weir_step step, enum weir_action colour, unsigned reason, const char *text)
 {
-	enum weir_tally tally = d->query->fault ? WEIR_TALLY_MALFORMED : (enum weir_tally)colour;
+	bool unreadable = d->query->fault && !has_no_imei(d->query);
+	enum weir_tally tally = unreadable ? WEIR_TALLY_MALFORMED : (enum weir_tally)colour;
 
 	return say_as(d, step, colour, tally, reason, text);
 }
@@ -88,6 +95,8 @@ static bool step_identity(struct decision *d)
 {
 	enum weir_action action;
 
+	if (has_no_imei(d->query))
+		return pass(d, WEIR_STEP_IDENTITY, "the identity is no IMEI: no list can hold it");
 	if (d->query->fault)
 		return say_as(d, WEIR_STEP_IDENTITY, d->terms->malformed, WEIR_TALLY_MALFORMED, WEIR_REASON_NONE,
 			      "the identity cannot be read");
@@ -230,17 +239,22 @@ bool policy_needs_no_facts(const struct weir_policy *policy, const struct weir_q
 	struct decision d = {.verdict = &verdict};
 
 	decision_init(&d, policy, query);
-	return steps_before_the_store(&d);
+	return has_no_imei(query) || steps_before_the_store(&d);
+}
+
+static bool steps_of_the_store(struct decision *d)
+{
+	return step_store(d) || step_pair(d) || step_svn(d) || step_device(d) || step_range(d);
 }
 
 void policy_decide(const struct weir_policy *policy, const struct weir_query *query, const struct weir_facts *facts,
 		   struct weir_verdict *verdict, struct weir_trace *trace)
 {
-	struct decision d = {.facts = facts, .verdict = verdict, .trace = trace};
+	struct decision d = {.facts = has_no_imei(query) ? NULL : facts, .verdict = verdict, .trace = trace};
 
 	if (trace)
 		trace->n = 0;
 	decision_init(&d, policy, query);
-	(void)(steps_before_the_store(&d) || step_store(&d) || step_pair(&d) || step_svn(&d) || step_device(&d) ||
-	       step_range(&d) || step_overlap(&d) || step_default(&d));
+	(void)(steps_before_the_store(&d) || (!has_no_imei(query) && steps_of_the_store(&d)) || step_overlap(&d) ||
+	       step_default(&d));
 }

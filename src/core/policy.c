@@ -69,6 +69,8 @@ void policy_draft_init(struct weir_policy_draft *draft)
 		draft->special[i] = WEIR_DO_CONTINUE;
 	for (unsigned i = 0; i < WEIR_N_INTERFACES; i++)
 		draft->interface[i] = empty_terms;
+	draft->interface[WEIR_IF_S13].store_failure = WEIR_DO_REFUSE;
+	draft->interface[WEIR_IF_N5G].store_failure = WEIR_DO_REFUSE;
 }
 
 static bool may(enum weir_action action, unsigned allowed)

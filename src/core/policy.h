@@ -7,7 +7,8 @@
  *
  *  1 override  a global switch answers every check with one colour
  *  2 peer      the peer may not ask at all, or is always told one colour
- *  3 identity  unreadable, all-zero, repeated, counting and test identities
+ *  3 identity  unreadable, all-zero, repeated, counting and test identities.  One that is no IMEI (WEIR_IMEI_SCHEME) is
+ *              readable: it is on no list, so 5 to 9 have nothing to say of it
  *  4 imsi      the longest matching IMSI prefix rule: a fixed colour, or its own mode and default for steps 10 and 11
  *  5 store     the store could not answer: allow, deny or refuse, as configured; counted as failed, never silence
  *  6 pair      deny beats allow; a subscriber fixed to other devices is black, unless an allow pair names this one;
@@ -50,7 +51,8 @@ int action_from_name(const char *name);
 struct weir_terms {
 	enum weir_action peer;          /* step 2: CONTINUE, REFUSE or a colour */
 	enum weir_action malformed;     /* step 3: REFUSE (default) or a colour */
-	enum weir_action store_failure; /* step 5: WHITE lets through (default), BLACK, UNKNOWN or REFUSE */
+	enum weir_action store_failure; /* step 5: WHITE lets through (default), BLACK, UNKNOWN or REFUSE (default of
+					   S13 and N5g, whose clients have a policy of their own for a failure) */
 	enum weir_action restrictive;   /* step 10: CONTINUE: permissive (default); GREY or BLACK: not on white */
 	enum weir_action unknown;       /* step 11: a colour; UNKNOWN (default) leaves it to the interface */
 };
@@ -85,7 +87,7 @@ struct weir_policy_draft {
 
 struct weir_policy; /* immutable; made from a draft, replaced whole */
 
-/* Defaults of every field above. */
+/* Defaults of every field above; those of an interface that differ are set in interface[]. */
 void policy_draft_init(struct weir_policy_draft *draft);
 
 /* Make a policy.  It copies what it needs (malloc); the draft may change afterwards.  NULL and why on failure: an

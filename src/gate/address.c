@@ -108,6 +108,25 @@ bool address_equal(const struct gate_address *a, const struct gate_address *b)
 	return a->family == b->family && a->port == b->port && !memcmp(a->octets, b->octets, sizeof(a->octets));
 }
 
+bool place_equal(const struct gate_place *a, const struct gate_place *b)
+{
+	if (a->transport != b->transport || a->n != b->n)
+		return false;
+	for (unsigned i = 0; i < a->n; i++) {
+		if (!address_equal(&a->address[i], &b->address[i]))
+			return false;
+	}
+	return true;
+}
+
+const char *transport_name(enum gate_transport transport)
+{
+	static const char *const names[GATE_N_TRANSPORTS] = {
+		[GATE_TCP] = "tcp", [GATE_TLS] = "tls", [GATE_SCTP] = "sctp"};
+
+	return (unsigned)transport < GATE_N_TRANSPORTS ? names[transport] : "?";
+}
+
 bool prefix_covers(const struct gate_prefix *prefix, const struct gate_address *address)
 {
 	unsigned whole = prefix->bits / 8, rest = prefix->bits % 8;

@@ -16,6 +16,22 @@ struct gate_address {
 	uint8_t octets[16]; /* IPv4: the first four */
 };
 
+enum gate_transport {
+	GATE_TCP = 0,
+	GATE_TLS,  /* over TCP, from the first octet */
+	GATE_SCTP, /* one-to-one; each message is one user message */
+	GATE_N_TRANSPORTS
+};
+
+#define GATE_HOMES 4
+
+/* Where to listen: several addresses (with one port) where SCTP is multi-homed. */
+struct gate_place {
+	enum gate_transport transport;
+	unsigned n;
+	struct gate_address address[GATE_HOMES];
+};
+
 struct gate_prefix {
 	struct gate_address net; /* bits after the length are zero */
 	uint8_t bits;
@@ -31,6 +47,9 @@ socklen_t address_to_sockaddr(const struct gate_address *address, struct sockadd
 
 bool address_equal(const struct gate_address *a, const struct gate_address *b); /* port too */
 bool prefix_covers(const struct gate_prefix *prefix, const struct gate_address *address);
+
+bool place_equal(const struct gate_place *a, const struct gate_place *b);
+const char *transport_name(enum gate_transport transport); /* "tcp", "tls", "sctp" */
 
 #define GATE_ADDRESS_TEXT 56
 /* Address only; and with port: "127.0.0.1:4222", "[::1]:4222". */

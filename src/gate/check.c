@@ -50,9 +50,10 @@ static void count(struct check_counters *counters, const struct weir_verdict *ve
 		counters->refused++;
 }
 
-static bool is_sighting(const struct weir_verdict *verdict)
+/* Who was seen in which device: not where there is no IMEI to tell. */
+static bool is_sighting(const struct weir_query *query, const struct weir_verdict *verdict)
 {
-	return verdict->tally != WEIR_TALLY_MALFORMED && verdict->tally != WEIR_TALLY_SHED;
+	return !query->fault && verdict->tally != WEIR_TALLY_MALFORMED && verdict->tally != WEIR_TALLY_SHED;
 }
 
 static void answer_round(struct check *check, enum weir_interface interface, const struct check_peer *peer,
@@ -71,9 +72,10 @@ static void answer_round(struct check *check, enum weir_interface interface, con
 	}
 	round_decide(&round, check, verdicts);
 	check->counters[interface].batches++;
+	check->answered[interface] += n;
 	for (unsigned i = 0; i < n; i++) {
 		count(&check->counters[interface], &verdicts[i]);
-		if (check->sightings && is_sighting(&verdicts[i]))
+		if (check->sightings && is_sighting(&queries[i], &verdicts[i]))
 			sightings_note(check->sightings, interface, peer, &queries[i], &verdicts[i], now_s);
 	}
 }

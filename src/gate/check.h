@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "core/policy.h"
+#include "core/rate.h"
 #include "core/verdict.h"
 
 struct weir_register;
@@ -42,6 +43,10 @@ struct check {
 	struct sightings *sightings;  /* NULL: nobody listens */
 	struct check_counters counters[WEIR_N_INTERFACES];
 	struct check_histogram histogram[WEIR_N_INTERFACES];
+	unsigned answered[WEIR_N_INTERFACES]; /* in this turn: for the histogram, and 0 again after it */
+	uint32_t capacity;            /* checks a second that the gate takes on; 0: no bound */
+	struct rate rate;             /* of all interfaces that can shed (core/rate.h) */
+	unsigned load;                /* share of the last second in which the loop worked, 0..100 */
 	int store_error;              /* the last one, for the alarm; whoever follows the register makes it 0 again */
 };
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 void config_init(struct gate_config *config)
 {
@@ -40,7 +41,7 @@ bool config_pattern_matches(const char *pattern, const char *name)
 	return !strcmp(pattern, name);
 }
 
-bool config_covers_address(const struct gsup_config *config, const struct gate_address *address)
+bool config_covers_address(const struct door_config *config, const struct gate_address *address)
 {
 	for (unsigned i = 0; i < config->n_peers; i++) {
 		if (prefix_covers(&config->peer[i].prefix, address))
@@ -49,7 +50,7 @@ bool config_covers_address(const struct gsup_config *config, const struct gate_a
 	return false;
 }
 
-bool config_allows_peer(const struct gsup_config *config, const char *name, const struct gate_address *address)
+bool config_allows_peer(const struct door_config *config, const char *name, const struct gate_address *address)
 {
 	for (unsigned i = 0; i < config->n_peers; i++) {
 		if (prefix_covers(&config->peer[i].prefix, address) &&
@@ -57,6 +58,36 @@ bool config_allows_peer(const struct gsup_config *config, const char *name, cons
 			return true;
 	}
 	return false;
+}
+
+static bool identity_matches(const char *pattern, const char *name)
+{
+	size_t len = strlen(pattern);
+
+	if (len && pattern[len - 1] == '*')
+		return !strncasecmp(pattern, name, len - 1);
+	return !strcasecmp(pattern, name);
+}
+
+bool config_allows_identity(const struct door_config *config, const char *name, const char *realm,
+			    const struct gate_address *address)
+{
+	for (unsigned i = 0; i < config->n_peers; i++) {
+		const struct gate_peer_rule *rule = &config->peer[i];
+		if (prefix_covers(&rule->prefix, address) && identity_matches(rule->pattern, name) &&
+		    (!rule->realm[0] || !strcasecmp(rule->realm, realm)))
+			return true;
+	}
+	return false;
+}
+
+struct rate_terms config_rate_terms(const struct door_config *config, const char *name)
+{
+	for (unsigned i = 0; i < config->n_rates; i++) {
+		if (identity_matches(config->rate[i].pattern, name))
+			return config->rate[i].terms;
+	}
+	return (struct rate_terms){0};
 }
 
 static int pattern_check(const char *pattern, size_t size, struct weir_why *why)
@@ -77,11 +108,14 @@ static int pattern_check(const char *pattern, size_t size, struct weir_why *why)
 	return 0;
 }
 
-static int rule_from_text(const char *pattern, const char *prefix, struct gate_peer_rule *rule, struct weir_why *why)
+static int rule_from_text(const char *pattern, const char *realm, const char *prefix, struct gate_peer_rule *rule,
+			  struct weir_why *why)
 {
 	int rc = pattern_check(pattern, sizeof(rule->pattern), why);
 
 	memset(rule, 0, sizeof(*rule));
+	if (!rc && realm && strlen(realm) >= sizeof(rule->realm))
+		rc = why_set(why, -EINVAL, "a realm has at most %zu characters", sizeof(rule->realm) - 1);
 	if (rc)
 		return rc;
 	if (prefix_from_text(prefix, &rule->prefix))
@@ -90,10 +124,11 @@ static int rule_from_text(const char *pattern, const char *prefix, struct gate_p
 			       "with no bits set behind the length",
 			       prefix);
 	snprintf(rule->pattern, sizeof(rule->pattern), "%s", pattern);
+	snprintf(rule->realm, sizeof(rule->realm), "%s", realm ? realm : "");
 	return 0;
 }
 
-static int find_peer(const struct gsup_config *config, const struct gate_peer_rule *rule)
+static int find_peer(const struct door_config *config, const struct gate_peer_rule *rule)
 {
 	for (unsigned i = 0; i < config->n_peers; i++) {
 		if (!memcmp(&config->peer[i], rule, sizeof(*rule)))
@@ -102,10 +137,11 @@ static int find_peer(const struct gsup_config *config, const struct gate_peer_ru
 	return -ENOENT;
 }
 
-int config_add_peer(struct gsup_config *config, const char *pattern, const char *prefix, struct weir_why *why)
+int config_add_peer(struct door_config *config, const char *pattern, const char *realm, const char *prefix,
+		    struct weir_why *why)
 {
 	struct gate_peer_rule rule;
-	int rc = rule_from_text(pattern, prefix, &rule, why);
+	int rc = rule_from_text(pattern, realm, prefix, &rule, why);
 
 	if (rc || find_peer(config, &rule) >= 0)
 		return rc;
@@ -115,18 +151,62 @@ int config_add_peer(struct gsup_config *config, const char *pattern, const char 
 	return 0;
 }
 
-int config_del_peer(struct gsup_config *config, const char *pattern, const char *prefix, struct weir_why *why)
+int config_del_peer(struct door_config *config, const char *pattern, const char *realm, const char *prefix,
+		    struct weir_why *why)
 {
 	struct gate_peer_rule rule;
-	int at, rc = rule_from_text(pattern, prefix, &rule, why);
+	int at, rc = rule_from_text(pattern, realm, prefix, &rule, why);
 
 	if (rc)
 		return rc;
 	at = find_peer(config, &rule);
 	if (at < 0)
-		return why_set(why, at, "there is no rule 'peer %.64s address %.60s'", pattern, prefix);
+		return why_set(why, at, "there is no rule 'peer %.64s%s%.64s address %.60s'", pattern,
+			       realm ? " realm " : "", realm ? realm : "", prefix);
 	config->n_peers--;
 	memmove(&config->peer[at], &config->peer[at + 1], (config->n_peers - at) * sizeof(config->peer[0]));
+	return 0;
+}
+
+static struct gate_rate_rule *find_rate(struct door_config *config, const char *pattern)
+{
+	for (unsigned i = 0; i < config->n_rates; i++) {
+		if (!strcmp(config->rate[i].pattern, pattern))
+			return &config->rate[i];
+	}
+	return NULL;
+}
+
+static void forget_rate(struct door_config *config, struct gate_rate_rule *rule)
+{
+	size_t behind = (size_t)(&config->rate[config->n_rates] - (rule + 1));
+
+	memmove(rule, rule + 1, behind * sizeof(*rule));
+	config->n_rates--;
+}
+
+int config_set_rate(struct door_config *config, const char *pattern, const struct rate_terms *terms,
+		    struct weir_why *why)
+{
+	struct gate_rate_rule *rule = find_rate(config, pattern);
+	int rc = pattern_check(pattern, sizeof(rule->pattern), why);
+
+	if (rc)
+		return rc;
+	if (!terms->limit && !terms->reserve) {
+		if (!rule)
+			return why_set(why, -ENOENT, "there is no rule 'rate %.64s'", pattern);
+		forget_rate(config, rule);
+		return 0;
+	}
+	if (!rule && config->n_rates == GATE_MAX_RATE_RULES)
+		return why_set(why, -ENOSPC, "more than %u rate rules; use a pattern", GATE_MAX_RATE_RULES);
+	if (!rule) {
+		rule = &config->rate[config->n_rates++];
+		memset(rule, 0, sizeof(*rule));
+		snprintf(rule->pattern, sizeof(rule->pattern), "%s", pattern);
+	}
+	rule->terms = *terms;
 	return 0;
 }
 
@@ -139,38 +219,53 @@ static int address_for(const char *text, unsigned port, struct gate_address *add
 	return 0;
 }
 
-static int find_listen(const struct gsup_config *config, const struct gate_address *address)
+static int place_for(enum gate_transport transport, const char *const *texts, unsigned n, unsigned port,
+		     struct gate_place *place, struct weir_why *why)
+{
+	int rc = 0;
+
+	*place = (struct gate_place){.transport = transport, .n = n};
+	if (n < 1 || n > GATE_HOMES || (n > 1 && transport != GATE_SCTP))
+		return why_set(why, -EINVAL, "%u addresses; SCTP takes up to %u, everything else one", n, GATE_HOMES);
+	for (unsigned i = 0; i < n && !rc; i++)
+		rc = address_for(texts[i], port, &place->address[i], why);
+	return rc;
+}
+
+static int find_listen(const struct door_config *config, const struct gate_place *place)
 {
 	for (unsigned i = 0; i < config->n_listen; i++) {
-		if (address_equal(&config->listen[i], address))
+		if (place_equal(&config->listen[i], place))
 			return i;
 	}
 	return -ENOENT;
 }
 
-int config_add_listen(struct gsup_config *config, const char *text, unsigned port, struct weir_why *why)
+int config_add_listen(struct door_config *config, enum gate_transport transport, const char *const *texts, unsigned n,
+		      unsigned port, struct weir_why *why)
 {
-	struct gate_address address;
-	int rc = address_for(text, port, &address, why);
+	struct gate_place place;
+	int rc = place_for(transport, texts, n, port, &place, why);
 
-	if (rc || find_listen(config, &address) >= 0)
+	if (rc || find_listen(config, &place) >= 0)
 		return rc;
 	if (config->n_listen == GATE_MAX_LISTEN)
 		return why_set(why, -ENOSPC, "more than %u listen addresses", GATE_MAX_LISTEN);
-	config->listen[config->n_listen++] = address;
+	config->listen[config->n_listen++] = place;
 	return 0;
 }
 
-int config_del_listen(struct gsup_config *config, const char *text, unsigned port, struct weir_why *why)
+int config_del_listen(struct door_config *config, enum gate_transport transport, const char *const *texts, unsigned n,
+		      unsigned port, struct weir_why *why)
 {
-	struct gate_address address;
-	int at, rc = address_for(text, port, &address, why);
+	struct gate_place place;
+	int at, rc = place_for(transport, texts, n, port, &place, why);
 
 	if (rc)
 		return rc;
-	at = find_listen(config, &address);
+	at = find_listen(config, &place);
 	if (at < 0)
-		return why_set(why, at, "not listening on %.60s port %u", text, port);
+		return why_set(why, at, "not listening on %.60s port %u", texts[0], port);
 	config->n_listen--;
 	memmove(&config->listen[at], &config->listen[at + 1], (config->n_listen - at) * sizeof(config->listen[0]));
 	return 0;

@@ -12,17 +12,38 @@
 #include <stdint.h>
 
 #include "core/policy.h"
+#include "core/rate.h"
 #include "core/why.h"
 #include "gate/address.h"
+#include "gate/tls.h"
 
 #define GATE_MAX_LISTEN     16
 #define GATE_MAX_PEER_RULES 1024
+#define GATE_MAX_RATE_RULES 256
 #define GATE_PATTERN_TEXT   64
 
-/* Who may connect: a name, or the beginning of names and '*', from an address in a prefix. */
+/* Who may connect: a name, or the beginning of names and '*', from an address in a prefix; with Diameter also the
+ * realm ("" is any). */
 struct gate_peer_rule {
-	char pattern[GATE_PATTERN_TEXT];
+	char pattern[GATE_PATTERN_TEXT], realm[GATE_PATTERN_TEXT];
 	struct gate_prefix prefix;
+};
+
+/* How much a peer may ask: the first rule whose pattern matches. */
+struct gate_rate_rule {
+	char pattern[GATE_PATTERN_TEXT];
+	struct rate_terms terms;
+};
+
+/* What every interface has (door.h). */
+struct door_config {
+	struct gate_place listen[GATE_MAX_LISTEN];
+	unsigned n_listen;
+	struct gate_peer_rule peer[GATE_MAX_PEER_RULES];
+	unsigned n_peers;
+	struct gate_rate_rule rate[GATE_MAX_RATE_RULES];
+	unsigned n_rates;
+	struct tls_files tls;
 };
 
 enum gsup_check_mode {
@@ -35,10 +56,7 @@ enum gsup_check_mode {
 #define GSUP_WAIT_MAX_MS 4000 /* the client gives up after 5 s */
 
 struct gsup_config {
-	struct gate_address listen[GATE_MAX_LISTEN];
-	unsigned n_listen;
-	struct gate_peer_rule peer[GATE_MAX_PEER_RULES];
-	unsigned n_peers;
+	struct door_config door;
 	struct gate_address hlr; /* family 0: none, we answer alone */
 	enum gsup_check_mode check_mode;
 	unsigned wait_ms;
@@ -53,6 +71,7 @@ struct policy_config {
 
 struct gate_config {
 	unsigned max_connections;
+	uint32_t capacity; /* checks a second that the gate takes on; 0: no bound */
 	struct gsup_config gsup;
 	struct policy_config policy;
 };
@@ -64,15 +83,29 @@ void config_init(struct gate_config *config);
 struct weir_policy_draft config_policy_draft(const struct gate_config *config);
 
 /* May this peer connect?  By address alone (before it said its name), and by both. */
-bool config_covers_address(const struct gsup_config *config, const struct gate_address *address);
-bool config_allows_peer(const struct gsup_config *config, const char *name, const struct gate_address *address);
+bool config_covers_address(const struct door_config *config, const struct gate_address *address);
+bool config_allows_peer(const struct door_config *config, const char *name, const struct gate_address *address);
+/* realm NULL: it is not asked for.  Names and realms of Diameter are compared without regard to case (RFC 6733 4.3.1);
+ * those of GSUP and certificates' names come in as they are. */
+bool config_allows_identity(const struct door_config *config, const char *name, const char *realm,
+			    const struct gate_address *address);
 bool config_pattern_matches(const char *pattern, const char *name);
+/* All zero where no rule speaks of this name. */
+struct rate_terms config_rate_terms(const struct door_config *config, const char *name);
 
 /* Changes, as the commands make them.  -EINVAL, -ENOSPC or -ENOENT with a sentence. */
-int config_add_listen(struct gsup_config *config, const char *address, unsigned port, struct weir_why *why);
-int config_del_listen(struct gsup_config *config, const char *address, unsigned port, struct weir_why *why);
-int config_add_peer(struct gsup_config *config, const char *pattern, const char *prefix, struct weir_why *why);
-int config_del_peer(struct gsup_config *config, const char *pattern, const char *prefix, struct weir_why *why);
+int config_add_listen(struct door_config *config, enum gate_transport transport, const char *const *addresses,
+		      unsigned n, unsigned port, struct weir_why *why);
+int config_del_listen(struct door_config *config, enum gate_transport transport, const char *const *addresses,
+		      unsigned n, unsigned port, struct weir_why *why);
+/* realm may be NULL: any. */
+int config_add_peer(struct door_config *config, const char *pattern, const char *realm, const char *prefix,
+		    struct weir_why *why);
+int config_del_peer(struct door_config *config, const char *pattern, const char *realm, const char *prefix,
+		    struct weir_why *why);
+/* Both 0 forgets the rule. */
+int config_set_rate(struct door_config *config, const char *pattern, const struct rate_terms *terms,
+		    struct weir_why *why);
 int config_set_hlr(struct gsup_config *config, const char *address, unsigned port, struct weir_why *why);
 
 /* The rule of a prefix or of a peer, made where it is not there; NULL with why where there is no more room.  A rule

@@ -74,6 +74,22 @@ static void raise_files(unsigned connections)
 		     (unsigned long long)need, (unsigned long long)files.rlim_cur);
 }
 
+/* All interfaces get ready or none moves: ports that are taken and certificates that cannot be read show here. */
+static int prepare(struct gate *gate, const struct gate_config *config, struct weir_why *why)
+{
+	int rc = gsup_prepare(gate->gsup, &config->gsup, why);
+
+	if (rc)
+		gsup_abort(gate->gsup);
+	return rc;
+}
+
+static void commit(struct gate *gate, const struct gate_config *config)
+{
+	gate->check.capacity = config->capacity;
+	gsup_commit(gate->gsup);
+}
+
 static void limit_connections(struct gate *gate, const struct gate_config *config)
 {
 	raise_files(config->max_connections);
@@ -87,11 +103,12 @@ static int put_in_force(struct gate *gate, struct gate_config *config, struct we
 
 	if (gate->started) {
 		limit_connections(gate, config);
-		rc = gsup_configure(gate->gsup, &config->gsup, why);
+		rc = prepare(gate, config, why);
 		if (rc) {
 			limit_connections(gate, gate->current);
 			return rc;
 		}
+		commit(gate, config);
 	}
 	policy_free(gate->check.policy);
 	gate->check.policy = policy;
@@ -176,7 +193,7 @@ void gate_follow_soon(struct gate *gate)
 
 static void set_clock(struct gate *gate)
 {
-	gsup_set_clock(gate->gsup, daemon_now_ms() * 1000 - daemon_mono_us());
+	traffic_set_clock(gate->traffic, daemon_now_ms() * 1000 - daemon_mono_us());
 }
 
 static void each_tenth(void *data)
@@ -192,6 +209,17 @@ static void orders_came(void *data)
 	gate_follow_soon(data);
 }
 
+/* Turns that answered, of the time since the last look; idle turns and other work of the loop do not count. */
+static void measure_load(struct gate *gate)
+{
+	int64_t now_us = daemon_mono_us(), span_us = now_us - gate->load_since_us;
+
+	if (gate->load_since_us && span_us > 0)
+		gate->check.load = gate->busy_us >= span_us ? 100 : (unsigned)(gate->busy_us * 100 / span_us);
+	gate->busy_us = 0;
+	gate->load_since_us = now_us;
+}
+
 static void each_second(void *data)
 {
 	struct gate *gate = data;
@@ -199,6 +227,7 @@ static void each_second(void *data)
 	osmo_timer_schedule(&gate->second, 1, 0);
 	gate_follow(gate);
 	set_clock(gate);
+	measure_load(gate);
 	gsup_expire(gate->gsup, daemon_mono_us());
 	notify_flush(gate->notify, daemon_mono_us(), daemon_now_ms() / 1000);
 	notify_second(gate->notify);
@@ -211,15 +240,22 @@ static void each_second(void *data)
 static void turned(void *data, int64_t start_us)
 {
 	struct gate *gate = data;
-	unsigned n = gsup_take_answered(gate->gsup);
-	int64_t now_us;
+	int64_t now_us = 0;
 
-	if (!n)
+	for (unsigned i = 0; i < WEIR_N_INTERFACES; i++) {
+		unsigned n = gate->check.answered[i];
+		if (!n)
+			continue;
+		if (!now_us)
+			now_us = daemon_mono_us();
+		check_histogram_add(&gate->check.histogram[i], now_us - start_us, n);
+		gate->check.answered[i] = 0;
+	}
+	if (!now_us)
 		return;
-	now_us = daemon_mono_us();
-	check_histogram_add(&gate->check.histogram[WEIR_IF_GSUP], now_us - start_us, n);
+	gate->busy_us += now_us - start_us;
 	if (gate->notify)
-		notify_flush(gate->notify, now_us, gsup_wall_s(gate->gsup));
+		notify_flush(gate->notify, now_us, traffic_wall_s(gate->traffic));
 }
 
 static void idle(void *data)
@@ -248,9 +284,10 @@ static int open_interfaces(struct gate *gate, struct weir_why *why)
 	notify_set_follow(gate->notify, orders_came, gate);
 	limit_connections(gate, gate->current);
 	set_clock(gate);
-	rc = gsup_configure(gate->gsup, &gate->current->gsup, why);
+	rc = prepare(gate, gate->current, why);
 	if (rc)
 		return rc;
+	commit(gate, gate->current);
 	if (traffic_start(gate->traffic))
 		return why_set(why, -ENOMEM, "the traffic sockets cannot be hung into the loop");
 	return 0;

@@ -39,6 +39,7 @@ struct gate {
 	unsigned store_well_s;     /* how long no look-up has failed */
 	struct weir_why store_why; /* what was said when it was raised */
 	uint64_t store_failures;   /* how often it was */
+	int64_t busy_us, load_since_us; /* for check.load */
 };
 
 struct gate *gate_alloc(void *ctx);

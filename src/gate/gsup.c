@@ -34,16 +34,10 @@ struct gsup *gsup_alloc(void *ctx, struct check *check, struct traffic *traffic,
 	gsup->traffic = traffic;
 	gsup->peers = peers;
 	gsup->config = &no_config;
+	door_init(&gsup->door, traffic, &gsup_down_kind, gsup);
 	INIT_LLIST_HEAD(&gsup->sessions);
 	gsup_wait_init(gsup);
 	return gsup;
-}
-
-static void close_listeners(struct gsup *gsup)
-{
-	for (unsigned i = 0; i < gsup->n_listeners; i++)
-		traffic_unlisten(gsup->listener[i]);
-	gsup->n_listeners = 0;
 }
 
 static void end_sessions(struct gsup *gsup)
@@ -55,7 +49,7 @@ static void end_sessions(struct gsup *gsup)
 void gsup_stop(struct gsup *gsup)
 {
 	gsup->stopping = true;
-	close_listeners(gsup);
+	door_close(&gsup->door);
 	end_sessions(gsup);
 	traffic_flush(gsup->traffic);
 }
@@ -64,7 +58,7 @@ void gsup_free(struct gsup *gsup)
 {
 	if (!gsup)
 		return;
-	close_listeners(gsup);
+	door_close(&gsup->door);
 	end_sessions(gsup);
 	osmo_timer_del(&gsup->wait_timer);
 	free(gsup->wait_places);
@@ -73,59 +67,14 @@ void gsup_free(struct gsup *gsup)
 
 /* --- configuration */
 
-/* Listeners that stay are told by the address as it was configured: a port 0 of a test is another number by now. */
-static struct traffic_listener *take_listener(struct gsup *gsup, const struct gate_address *address)
-{
-	for (unsigned i = 0; i < gsup->n_listeners; i++) {
-		struct traffic_listener *l = gsup->listener[i];
-		if (l && i < gsup->config->n_listen && address_equal(&gsup->config->listen[i], address)) {
-			gsup->listener[i] = NULL;
-			return l;
-		}
-	}
-	return NULL;
-}
-
-static int open_listeners(struct gsup *gsup, const struct gsup_config *config, struct traffic_listener **fresh,
-			  struct weir_why *why)
-{
-	int rc;
-
-	for (unsigned i = 0; i < config->n_listen; i++) {
-		fresh[i] = NULL;
-		for (unsigned k = 0; k < gsup->n_listeners && k < gsup->config->n_listen; k++) {
-			if (address_equal(&gsup->config->listen[k], &config->listen[i]))
-				goto next;
-		}
-		rc = traffic_listen(gsup->traffic, &gsup_down_kind, gsup, &config->listen[i], &fresh[i], why);
-		if (rc) {
-			while (i--)
-				traffic_unlisten(fresh[i]);
-			return rc;
-		}
-next:;
-	}
-	return 0;
-}
-
-static void swap_listeners(struct gsup *gsup, const struct gsup_config *config, struct traffic_listener **fresh)
-{
-	for (unsigned i = 0; i < config->n_listen; i++) {
-		if (!fresh[i])
-			fresh[i] = take_listener(gsup, &config->listen[i]);
-	}
-	close_listeners(gsup); /* those that vanished; NULL is fine */
-	memcpy(gsup->listener, fresh, config->n_listen * sizeof(fresh[0]));
-	gsup->n_listeners = config->n_listen;
-}
-
 static void judge_sessions(struct gsup *gsup)
 {
+	const struct door_config *door = &gsup->config->door;
 	struct gsup_session *s, *next;
 
 	llist_for_each_entry_safe(s, next, &gsup->sessions, entry) {
-		bool allowed = s->state == GSUP_IDENTITY ? config_covers_address(gsup->config, &s->down->remote)
-							 : config_allows_peer(gsup->config, s->name, &s->down->remote);
+		bool allowed = s->state == GSUP_IDENTITY ? config_covers_address(door, &s->down->remote)
+							 : config_allows_peer(door, s->name, &s->down->remote);
 		if (!allowed)
 			gsup_session_end(s, TRAFFIC_END_OURS);
 		else
@@ -133,22 +82,24 @@ static void judge_sessions(struct gsup *gsup)
 	}
 }
 
-int gsup_configure(struct gsup *gsup, const struct gsup_config *config, struct weir_why *why)
+int gsup_prepare(struct gsup *gsup, const struct gsup_config *config, struct weir_why *why)
 {
-	struct traffic_listener *fresh[GATE_MAX_LISTEN];
-	int rc;
+	gsup->next = config;
+	return gsup->stopping ? 0 : door_prepare(&gsup->door, &config->door, why);
+}
 
-	if (gsup->stopping) {
-		gsup->config = config;
-		return 0;
-	}
-	rc = open_listeners(gsup, config, fresh, why);
-	if (rc)
-		return rc;
-	swap_listeners(gsup, config, fresh);
-	gsup->config = config;
+void gsup_abort(struct gsup *gsup)
+{
+	door_abort(&gsup->door);
+}
+
+void gsup_commit(struct gsup *gsup)
+{
+	gsup->config = gsup->next;
+	if (gsup->stopping)
+		return;
+	door_commit(&gsup->door);
 	judge_sessions(gsup);
-	return 0;
 }
 
 void gsup_policy_changed(struct gsup *gsup)
@@ -224,25 +175,7 @@ void gsup_expire(struct gsup *gsup, int64_t now_us)
 	gsup_cancel_expire(gsup, now_us);
 }
 
-void gsup_set_clock(struct gsup *gsup, int64_t wall_minus_mono_us)
-{
-	gsup->wall_minus_mono_us = wall_minus_mono_us;
-}
-
-uint32_t gsup_wall_s(const struct gsup *gsup)
-{
-	return (traffic_now_us(gsup->traffic) + gsup->wall_minus_mono_us) / 1000000;
-}
-
 /* --- what is shown */
-
-unsigned gsup_take_answered(struct gsup *gsup)
-{
-	unsigned n = gsup->answered;
-
-	gsup->answered = 0;
-	return n;
-}
 
 const struct gsup_counters *gsup_counters(const struct gsup *gsup)
 {
@@ -297,9 +230,9 @@ unsigned gsup_waiting(const struct gsup *gsup)
 	return gsup->n_waiting;
 }
 
-const struct gate_address *gsup_listening(const struct gsup *gsup, unsigned n)
+const struct gate_place *gsup_listening(const struct gsup *gsup, unsigned n)
 {
-	return n < gsup->n_listeners ? traffic_listener_address(gsup->listener[n]) : NULL;
+	return door_listening(&gsup->door, n);
 }
 
 static const char *const state_names[] = {

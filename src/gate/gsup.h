@@ -78,10 +78,12 @@ struct gsup_counters {
 struct gsup *gsup_alloc(void *ctx, struct check *check, struct traffic *traffic, struct peers *peers);
 void gsup_free(struct gsup *gsup);
 
-/* Take a configuration into force: opens new addresses, closes vanished ones, closes peers that are no longer allowed,
- * moves the others to another HLR without closing them.  config must stay until the next call.  On failure nothing has
- * changed. */
-int gsup_configure(struct gsup *gsup, const struct gsup_config *config, struct weir_why *why);
+/* Take a configuration into force, in two steps (door.h): prepare opens new addresses and may fail, then nothing has
+ * changed; commit closes vanished ones and peers that are no longer allowed, and moves the others to another HLR
+ * without closing them.  config must stay until the next commit. */
+int gsup_prepare(struct gsup *gsup, const struct gsup_config *config, struct weir_why *why);
+void gsup_commit(struct gsup *gsup);
+void gsup_abort(struct gsup *gsup);
 /* The policy was replaced: resolve every peer's terms again. */
 void gsup_policy_changed(struct gsup *gsup);
 
@@ -93,15 +95,9 @@ bool gsup_peer_ready(struct gsup *gsup, uint16_t peer_id, uint16_t *terms);
 
 /* Answer the checks whose wait is over, forget cancels that nobody answered. */
 void gsup_expire(struct gsup *gsup, int64_t now_us);
-/* Wall clock minus monotonic clock, for the stamps of sightings; set about once a second. */
-void gsup_set_clock(struct gsup *gsup, int64_t wall_minus_mono_us);
-uint32_t gsup_wall_s(const struct gsup *gsup); /* seconds since 1970 by the clock of the turn */
 
 /* SIGTERM: no new connections; every session says what it has to say and ends. */
 void gsup_stop(struct gsup *gsup);
-
-/* Checks answered since the last call: for the histogram of the turn. */
-unsigned gsup_take_answered(struct gsup *gsup);
 
 /* The counters as rows, for people and for metrics; NULL past the last. */
 struct gsup_counter_row {
@@ -112,8 +108,8 @@ const struct gsup_counter_row *gsup_counter_row(unsigned n);
 uint64_t gsup_counter(const struct gsup *gsup, const struct gsup_counter_row *row);
 const struct gsup_counters *gsup_counters(const struct gsup *gsup);
 unsigned gsup_waiting(const struct gsup *gsup);
-/* The n-th listening address with the real port, NULL past the last. */
-const struct gate_address *gsup_listening(const struct gsup *gsup, unsigned n);
+/* The n-th listening place with the real port, NULL past the last. */
+const struct gate_place *gsup_listening(const struct gsup *gsup, unsigned n);
 
 struct gsup_peer_state {
 	const char *name, *state; /* "identity awaited", "hlr awaited", "proxy", "alone" */

@@ -245,7 +245,6 @@ static int act(struct gsup_session *s, const struct round *r)
 			return rc;
 		check++;
 	}
-	s->gsup->answered += r->n_checks;
 	s->gsup->counters.from_peer += r->n;
 	s->from_peer += r->n;
 	return 0;
@@ -275,7 +274,7 @@ ssize_t gsup_frames_from_peer(struct gsup_session *s, const uint8_t *octets, siz
 			break;
 		if (r.n_checks)
 			check_answer(gsup->check, WEIR_IF_GSUP, &s->peer, r.query, r.verdict, r.n_checks,
-				     gsup_wall_s(gsup));
+				     traffic_wall_s(gsup->traffic));
 		if (act(s, &r) < 0)
 			return -EPROTO;
 		taken += r.len; /* and again, even where not all fitted: the need was over-estimated */

@@ -122,7 +122,7 @@ void gsup_session_upstream(struct gsup_session *s)
 	s->state = GSUP_UPSTREAM; /* from here on only checks are taken from the peer */
 	s->up_pinged_us = 0;
 	s->upstream_us = traffic_now_us(s->gsup->traffic);
-	s->up = traffic_connect(s->gsup->traffic, &gsup_up_kind, s, hlr);
+	s->up = traffic_connect(s->gsup->traffic, &gsup_up_kind, s, hlr, NULL, NULL);
 	if (!s->up)
 		upstream_fail(s, "cannot be reached");
 }
@@ -158,7 +158,7 @@ static int take_identity(struct gsup_session *s, const struct ipa_frame *frame)
 		s->name[0] = '\0';
 		return refuse(s, &gsup->counters.violated, "the identity has no readable serial number");
 	}
-	if (!config_allows_peer(gsup->config, s->name, &s->down->remote))
+	if (!config_allows_peer(&gsup->config->door, s->name, &s->down->remote))
 		return refuse(s, &gsup->counters.stranger, "no peer rule allows this name from this address");
 	memcpy(s->id_resp, frame->bytes, frame->len);
 	s->id_resp_len = frame->len;
@@ -212,7 +212,7 @@ static bool down_accepted(struct traffic_conn *conn, void *owner)
 	struct gsup_session *s;
 	char text[GATE_ADDRESS_TEXT];
 
-	if (!config_covers_address(gsup->config, &conn->remote)) {
+	if (!config_covers_address(&gsup->config->door, &conn->remote)) {
 		gsup->counters.stranger++;
 		if (gripe_now(&gsup->strangers, &conn->remote, traffic_now_us(gsup->traffic)))
 			LOGP(DGSUP, LOGL_NOTICE, "%s: refused: no peer rule covers this address\n",

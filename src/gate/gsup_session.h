@@ -17,6 +17,7 @@
 
 #include "gate/check.h"
 #include "gate/config.h"
+#include "gate/door.h"
 #include "gate/gripe.h"
 #include "gate/gsup.h"
 #include "gate/traffic.h"
@@ -66,14 +67,11 @@ struct gsup {
 	struct check *check;
 	struct traffic *traffic;
 	struct peers *peers;
-	const struct gsup_config *config;
-	struct traffic_listener *listener[GATE_MAX_LISTEN];
-	unsigned n_listeners;
+	const struct gsup_config *config, *next;
+	struct door door;
 	struct llist_head sessions;
 	struct gsup_counters counters;
 	struct gripes strangers, quarrels;
-	unsigned answered;
-	int64_t wall_minus_mono_us;
 	bool stopping;
 
 	struct gsup_wait *wait_places; /* GSUP_WAITING of them, made when first needed */

@@ -5,7 +5,6 @@
  *
  * System calls of a turn with one ready connection: epoll_wait, recv, send.  Nothing else.  The clock is read once a
  * turn, by who begins it.  Never frees a connection inside a turn: events of the same epoll_wait may still name it. */
-#define _GNU_SOURCE /* accept4 */
 #include "gate/traffic_inside.h"
 
 #include <errno.h>
@@ -19,25 +18,8 @@
 #include "daemon/daemon.h"
 
 #define TURN_EVENTS    128
-#define ACCEPTS_A_TURN 64
 #define LINGER_US      1000
 #define BUSY_US        300
-
-struct traffic_listener {
-	struct traffic *traffic;
-	const struct traffic_kind *kind;
-	void *owner;
-	struct gate_address address;
-	int fd;
-	bool paused;
-	struct llist_head entry;
-};
-
-/* Low bit of the event's pointer: a listener. */
-static void *tag_listener(struct traffic_listener *listener)
-{
-	return (void *)((uintptr_t)listener | 1);
-}
 
 int traffic_watch(struct traffic *t, int op, int fd, uint32_t events, void *ptr)
 {
@@ -50,159 +32,6 @@ void traffic_want_flush(struct traffic *t)
 {
 	if (!t->in_turn && t->started && !osmo_timer_pending(&t->flusher))
 		osmo_timer_schedule(&t->flusher, 0, 0);
-}
-
-/* --- listening */
-
-static void listener_pause(struct traffic_listener *l, bool pause)
-{
-	if (l->paused != pause &&
-	    traffic_watch(l->traffic, EPOLL_CTL_MOD, l->fd, pause ? 0 : EPOLLIN, tag_listener(l)) == 0)
-		l->paused = pause;
-}
-
-static bool same_host(const struct gate_address *a, const struct gate_address *b)
-{
-	struct gate_address at = *a;
-
-	at.port = b->port;
-	return address_equal(&at, b);
-}
-
-/* The connection that has been here longest without saying who it is, of one host (NULL: of any); and how many there
- * are. */
-static struct traffic_conn *oldest_stranger(struct traffic *t, const struct gate_address *host, unsigned *n)
-{
-	struct traffic_conn *c, *oldest = NULL;
-
-	*n = 0;
-	llist_for_each_entry(c, &t->conns, entry) {
-		if (!c->taken || c->known || (host && !same_host(&c->remote, host)))
-			continue;
-		(*n)++;
-		if (!oldest || c->since_us < oldest->since_us)
-			oldest = c;
-	}
-	return oldest;
-}
-
-/* The newest one counts already, and is itself the last that gives way. */
-static void make_place(struct traffic *t, struct traffic_conn *newest)
-{
-	struct traffic_conn *victim;
-	unsigned n;
-
-	victim = oldest_stranger(t, &newest->remote, &n);
-	if (n <= TRAFFIC_STRANGERS) {
-		if (t->n_taken <= t->max_conns)
-			return;
-		victim = oldest_stranger(t, NULL, &n);
-	}
-	if (victim == newest)
-		t->refused++;
-	else
-		t->crowded++;
-	traffic_close(victim, TRAFFIC_END_OURS);
-}
-
-static void listener_take(struct traffic_listener *l, int fd, const struct sockaddr_storage *sa)
-{
-	struct traffic *t = l->traffic;
-	struct traffic_conn *c;
-
-	c = traffic_conn_alloc(t, l->kind, fd, EPOLLIN);
-	if (!c) {
-		close(fd);
-		listener_pause(l, true);
-		return;
-	}
-	traffic_socket_options(fd);
-	address_from_sockaddr(sa, &c->remote);
-	c->taken = true;
-	t->n_taken++;
-	if (!l->kind->accepted(c, l->owner)) {
-		c->kind = NULL;
-		traffic_conn_bury(c);
-	} else {
-		make_place(t, c);
-	}
-}
-
-static void listener_event(struct traffic_listener *l)
-{
-	struct sockaddr_storage sa;
-	socklen_t len;
-	int fd;
-
-	for (unsigned i = 0; i < ACCEPTS_A_TURN; i++) {
-		len = sizeof(sa);
-		fd = accept4(l->fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd < 0)
-			break;
-		listener_take(l, fd, &sa);
-	}
-	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
-		listener_pause(l, true); /* the queue stays readable: without this the loop would spin */
-}
-
-static int listener_socket(const struct gate_address *address)
-{
-	struct sockaddr_storage sa;
-	socklen_t len = address_to_sockaddr(address, &sa);
-	int fd, err, one = 1;
-
-	fd = socket(address->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(fd, (const struct sockaddr *)&sa, len) == 0 && listen(fd, 1024) == 0)
-		return fd;
-	err = -errno;
-	close(fd);
-	return err;
-}
-
-int traffic_listen(struct traffic *t, const struct traffic_kind *kind, void *owner, const struct gate_address *address,
-		   struct traffic_listener **listener, struct weir_why *why)
-{
-	struct sockaddr_storage sa;
-	socklen_t len = sizeof(sa);
-	char text[GATE_ADDRESS_TEXT];
-	struct traffic_listener *l;
-	int rc;
-
-	*listener = NULL;
-	rc = listener_socket(address);
-	if (rc < 0)
-		return why_set(why, rc, "%s cannot listen on %s: %s; choose an address of this machine and a free port",
-			       kind->name, address_print_port(text, address), strerror(-rc));
-	l = talloc_zero(t, struct traffic_listener);
-	if (!l || traffic_watch(t, EPOLL_CTL_ADD, rc, EPOLLIN, tag_listener(l))) {
-		close(rc);
-		talloc_free(l);
-		return why_set(why, -ENOMEM, "%s cannot listen: out of memory", kind->name);
-	}
-	*l = (struct traffic_listener){.traffic = t, .kind = kind, .owner = owner, .address = *address, .fd = rc};
-	if (getsockname(l->fd, (struct sockaddr *)&sa, &len) == 0)
-		address_from_sockaddr(&sa, &l->address);
-	llist_add_tail(&l->entry, &t->listeners);
-	*listener = l;
-	return 0;
-}
-
-void traffic_unlisten(struct traffic_listener *l)
-{
-	if (!l)
-		return;
-	OSMO_ASSERT(!l->traffic->in_turn); /* an event of this turn may name it */
-	close(l->fd);
-	llist_del(&l->entry);
-	talloc_free(l);
-}
-
-const struct gate_address *traffic_listener_address(const struct traffic_listener *l)
-{
-	return &l->address;
 }
 
 /* --- turns */
@@ -255,13 +84,14 @@ static void end_turn(struct traffic *t)
 static void run_events(struct traffic *t, const struct epoll_event *ev, int n, int64_t now_us)
 {
 	t->now_us = now_us;
+	t->secured_now = 0;
 	t->in_turn = true;
 	for (int i = 0; i < n; i++) {
-		uintptr_t ptr = (uintptr_t)ev[i].data.ptr;
-		if (ptr & 1)
-			listener_event((struct traffic_listener *)(ptr & ~(uintptr_t)1));
+		void *ptr = ev[i].data.ptr;
+		if (traffic_is_listener(ptr))
+			traffic_listener_event(traffic_to_listener(ptr));
 		else
-			traffic_conn_event((struct traffic_conn *)ptr, ev[i].events);
+			traffic_conn_event(ptr, ev[i].events);
 	}
 	end_turn(t);
 	if (t->hooks.turned)
@@ -289,7 +119,6 @@ void traffic_tick(struct traffic *t, int64_t now_us)
 {
 	struct llist_head visited;
 	struct traffic_conn *c;
-	struct traffic_listener *l;
 
 	t->now_us = now_us;
 	t->in_turn = true;
@@ -302,8 +131,7 @@ void traffic_tick(struct traffic *t, int64_t now_us)
 		llist_add_tail(&c->entry, &t->conns);
 		traffic_conn_tick(c);
 	}
-	llist_for_each_entry(l, &t->listeners, entry)
-		listener_pause(l, false);
+	traffic_listeners_resume(t);
 	end_turn(t);
 }
 
@@ -393,8 +221,6 @@ int traffic_start(struct traffic *t)
 
 void traffic_free(struct traffic *t)
 {
-	struct traffic_listener *l, *next;
-
 	if (!t)
 		return;
 	osmo_timer_del(&t->ticker);
@@ -402,8 +228,7 @@ void traffic_free(struct traffic *t)
 		osmo_fd_unregister(&t->ofd);
 	t->started = false;
 	t->hooks = (struct traffic_hooks){0};
-	llist_for_each_entry_safe(l, next, &t->listeners, entry)
-		traffic_unlisten(l);
+	traffic_unlisten_all(t);
 	while (!llist_empty(&t->conns))
 		traffic_close(llist_first_entry(&t->conns, struct traffic_conn, entry), TRAFFIC_END_OURS);
 	clear_graves(t);
@@ -415,6 +240,26 @@ void traffic_free(struct traffic *t)
 int64_t traffic_now_us(const struct traffic *t)
 {
 	return t->now_us;
+}
+
+void traffic_set_clock(struct traffic *t, int64_t wall_minus_mono_us)
+{
+	t->wall_minus_mono_us = wall_minus_mono_us;
+}
+
+int64_t traffic_wall_us(const struct traffic *t)
+{
+	return t->now_us + t->wall_minus_mono_us;
+}
+
+uint64_t traffic_tls_failed(const struct traffic *t)
+{
+	return t->tls_failed;
+}
+
+uint64_t traffic_tls_refused(const struct traffic *t)
+{
+	return t->tls_refused;
 }
 
 int traffic_fd(const struct traffic *t)

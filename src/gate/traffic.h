@@ -14,6 +14,8 @@
  *
  * Promises.
  * - One receive and one send buffer a connection, allocated with it, never grown.  Above that the socket is not read.
+ * - TLS is a matter of the listener: handlers see octets.  What they write waits for the end of the handshake, which
+ * has TRAFFIC_SECURE_S.  Over SCTP each message leaves as one user message, whatever the turn has gathered.
  * - A writer that makes no progress for TRAFFIC_STALL_S is closed.  So is a connect that takes too long.
  * - Out of descriptors or above the maximum of connections, those that stand go on; accepting pauses until the next
  * tick.
@@ -24,7 +26,7 @@
  * must be forgotten there.  It may be called from within any traffic_ call on that connection.
  * - Time comes in as an argument (monotonic microseconds): tests move it by hand.
  *
- * Used by GSUP; made for Diameter and HTTP/2 as well: nothing in here knows a protocol. */
+ * GSUP, Diameter and HTTP/2 use it; nothing in here knows a protocol. */
 #pragma once
 
 #include <stdbool.h>
@@ -40,8 +42,12 @@
 #define TRAFFIC_STALL_S   10
 #define TRAFFIC_FINISH_S  2
 #define TRAFFIC_CONNECT_S 3
+#define TRAFFIC_SECURE_S  5
+#define TRAFFIC_SECURING  64 /* TLS handshakes under way at a time; more are closed at once */
 #define TRAFFIC_STRANGERS 32 /* connections of one address that have not said who they are */
 
+struct tls_context;
+struct tls_session;
 struct traffic;
 struct traffic_conn;
 struct traffic_listener;
@@ -63,10 +69,17 @@ const char *traffic_end_name(enum traffic_end end);
 struct traffic_kind {
 	const char *name;
 	uint32_t in_size, out_size; /* in_size bounds a message */
+	uint32_t sctp_ppid;         /* payload protocol identifier of what we send over SCTP */
+	/* Over SCTP: octets of the first message in the send buffer, which is sent as one user message.  Else not
+	 * called, and may be NULL. */
+	size_t (*message)(const uint8_t *octets, size_t len);
 	/* A listener took a connection.  Set conn->data; false closes it without calling closed(). */
 	bool (*accepted)(struct traffic_conn *conn, void *owner);
-	/* traffic_connect succeeded. */
+	/* traffic_connect succeeded, with TLS the handshake too. */
 	void (*connected)(struct traffic_conn *conn);
+	/* The TLS handshake of an accepted connection is done (conn->tls tells who it is); called before the first
+	 * consume.  May close.  May be NULL. */
+	void (*secured)(struct traffic_conn *conn);
 	/* Take whole messages from the front.  Returns octets taken, or a negative number to close (END_PROTOCOL). What
 	 * is left comes again, with more behind it; after traffic_pause only after traffic_resume. */
 	ssize_t (*consume)(struct traffic_conn *conn, const uint8_t *octets, size_t len);
@@ -83,12 +96,18 @@ struct traffic_conn {
 	const struct traffic_kind *kind; /* NULL once closed or finishing */
 	struct traffic *traffic;
 	struct gate_address remote;
+	enum gate_transport transport;
+	struct tls_session *tls;    /* NULL without TLS */
 	int64_t since_us, heard_us; /* made; last octets received */
 	uint64_t octets_in, octets_out;
 	bool connecting, paused;
+	bool securing; /* the TLS handshake is under way: what is written waits for it */
 
 	/* private to traffic.c */
 	int fd, connect_errno;
+	size_t (*message)(const uint8_t *octets, size_t len); /* of the kind, also when that has let go */
+	struct tls_context *connect_tls;
+	const char *connect_name;
 	bool dead, finishing, shut, short_of_room, dirty, resumed;
 	bool taken, known; /* came from a listener; said who it is */
 	uint32_t events;
@@ -118,20 +137,39 @@ void traffic_tick(struct traffic *traffic, int64_t now_us);
 void traffic_flush(struct traffic *traffic);
 
 int64_t traffic_now_us(const struct traffic *traffic); /* of the current turn */
+/* The wall clock without asking for it: the offset is set once a second. */
+void traffic_set_clock(struct traffic *traffic, int64_t wall_minus_mono_us);
+int64_t traffic_wall_us(const struct traffic *traffic);
+static inline uint32_t traffic_wall_s(const struct traffic *traffic)
+{
+	return (uint32_t)(traffic_wall_us(traffic) / 1000000);
+}
 int traffic_fd(const struct traffic *traffic);         /* the set: readable when a turn has work */
 unsigned traffic_count(const struct traffic *traffic);
 uint64_t traffic_refused(const struct traffic *traffic); /* accepted and closed at once: above the maximum */
 uint64_t traffic_crowded(const struct traffic *traffic); /* not known yet and closed for a newer one */
 void traffic_limit(struct traffic *traffic, unsigned max_connections);
 
+/* tls: for GATE_TLS, counted while the listener has it; else NULL. */
 int traffic_listen(struct traffic *traffic, const struct traffic_kind *kind, void *owner,
-		   const struct gate_address *address, struct traffic_listener **listener, struct weir_why *why);
-void traffic_unlisten(struct traffic_listener *listener);                                     /* NULL is fine */
-const struct gate_address *traffic_listener_address(const struct traffic_listener *listener); /* with the real port */
+		   const struct gate_place *place, struct tls_context *tls, struct traffic_listener **listener,
+		   struct weir_why *why);
+void traffic_unlisten(struct traffic_listener *listener); /* NULL is fine */
+/* For connections from now on. */
+void traffic_listener_tls(struct traffic_listener *listener, struct tls_context *tls);
+const struct gate_place *traffic_listener_place(const struct traffic_listener *listener); /* with the real port */
 
-/* Connect without waiting.  NULL where there is no descriptor or memory; every later failure comes as closed(). */
+/* Connect without waiting.  NULL where there is no descriptor or memory; every later failure comes as closed().  tls:
+ * a client's context and the name that the server's certificate must carry (it outlives the connection), or NULL. */
 struct traffic_conn *traffic_connect(struct traffic *traffic, const struct traffic_kind *kind, void *data,
-				     const struct gate_address *address);
+				     const struct gate_address *address, struct tls_context *tls, const char *name);
+
+/* Our addresses of this connection: one, with SCTP up to max of all its homes.  Returns how many. */
+unsigned traffic_local(const struct traffic_conn *conn, struct gate_address *out, unsigned max);
+
+/* TLS handshakes that failed, and that were refused because too many were under way at a time. */
+uint64_t traffic_tls_failed(const struct traffic *traffic);
+uint64_t traffic_tls_refused(const struct traffic *traffic);
 
 /* Take over a connected socket (tests: one end of a socketpair). */
 struct traffic_conn *traffic_adopt(struct traffic *traffic, const struct traffic_kind *kind, void *data, int fd);

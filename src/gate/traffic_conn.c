@@ -7,8 +7,6 @@
 #include "gate/traffic_inside.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -18,6 +16,9 @@
 #include <osmocom/core/logging.h>
 
 #include "gate/log.h"
+#include "gate/tls.h"
+
+#define SECURES_A_TURN 2
 
 static const char *const end_names[TRAFFIC_N_ENDS] = {
 	[TRAFFIC_END_PEER] = "closed by the peer",   [TRAFFIC_END_ERROR] = "connection failed",
@@ -35,14 +36,22 @@ static void conn_events(struct traffic_conn *c)
 {
 	uint32_t want = 0;
 
-	if (c->connecting || c->stalled_us)
+	if (c->securing)
+		want = tls_wants_write(c->tls) ? EPOLLOUT : EPOLLIN;
+	else if (c->connecting || c->stalled_us)
 		want |= EPOLLOUT;
-	if (!c->connecting && !c->paused)
+	if (!c->connecting && !c->securing && !c->paused)
 		want |= EPOLLIN;
 	if (c->dead || want == c->events)
 		return;
 	if (traffic_watch(c->traffic, EPOLL_CTL_MOD, c->fd, want, c) == 0)
 		c->events = want;
+}
+
+static void conn_secured(struct traffic_conn *c)
+{
+	c->traffic->n_securing -= c->securing;
+	c->securing = false;
 }
 
 void traffic_conn_bury(struct traffic_conn *c)
@@ -52,6 +61,11 @@ void traffic_conn_bury(struct traffic_conn *c)
 	if (c->dead)
 		return;
 	c->dead = true;
+	conn_secured(c);
+	tls_session_free(c->tls);
+	tls_context_put(c->connect_tls);
+	c->tls = NULL;
+	c->connect_tls = NULL;
 	close(c->fd); /* leaves the epoll set with it */
 	c->fd = -1;
 	t->n_conns--;
@@ -92,7 +106,7 @@ void traffic_finish(struct traffic_conn *c, enum traffic_end end)
 {
 	if (c->dead || c->finishing)
 		return;
-	if (c->connecting) {
+	if (c->connecting || c->securing) {
 		traffic_close(c, end);
 		return;
 	}
@@ -176,32 +190,51 @@ void traffic_resume(struct traffic_conn *c)
 	traffic_want_flush(c->traffic);
 }
 
+/* False: the connection has gone. */
+static bool conn_write(struct traffic_conn *c)
+{
+	ssize_t n = traffic_io_write(c, c->out + c->out_start, c->out_end - c->out_start);
+
+	if (n < 0 && n != -EAGAIN) {
+		traffic_close(c, TRAFFIC_END_ERROR);
+		return false;
+	}
+	if (n > 0) {
+		c->out_start += n;
+		c->octets_out += n;
+		c->stalled_us = 0;
+	}
+	if (c->out_start == c->out_end)
+		c->out_start = c->out_end = 0;
+	else if (!c->stalled_us)
+		c->stalled_us = c->traffic->now_us ? c->traffic->now_us : 1;
+	conn_events(c);
+	return true;
+}
+
+/* TLS and SCTP take a record or some messages a call: more calls, as long as they take something. */
+static bool conn_write_all(struct traffic_conn *c)
+{
+	uint32_t before;
+
+	do {
+		before = c->out_end - c->out_start;
+		if (!conn_write(c))
+			return false;
+	} while (c->transport != GATE_TCP && c->out_end && c->out_end - c->out_start < before);
+	return true;
+}
+
 void traffic_conn_send(struct traffic_conn *c)
 {
-	uint32_t len = c->out_end - c->out_start;
-	ssize_t n;
-
-	if (c->connecting)
+	if (c->connecting || c->securing)
 		return;
-	if (len) {
-		n = send(c->fd, c->out + c->out_start, len, MSG_NOSIGNAL);
-		if (n < 0 && errno != EAGAIN && errno != EINTR) {
-			traffic_close(c, TRAFFIC_END_ERROR);
-			return;
-		}
-		if (n > 0) {
-			c->out_start += n;
-			c->octets_out += n;
-			c->stalled_us = 0;
-		}
-		if (c->out_start == c->out_end)
-			c->out_start = c->out_end = 0;
-		else if (!c->stalled_us)
-			c->stalled_us = c->traffic->now_us ? c->traffic->now_us : 1;
-		conn_events(c);
-	}
+	if (c->out_end != c->out_start && !conn_write_all(c))
+		return;
 	if (c->finishing && !c->out_end && !c->shut) {
 		c->shut = true;
+		if (c->tls)
+			tls_bye(c->tls); /* as far as the socket takes it: the end of TCP follows either way */
 		shutdown(c->fd, SHUT_WR);
 	}
 	if (c->short_of_room && c->out_end - c->out_start <= c->out_size / 2) {
@@ -211,7 +244,7 @@ void traffic_conn_send(struct traffic_conn *c)
 	}
 }
 
-void traffic_conn_consume(struct traffic_conn *c)
+static void conn_consume_once(struct traffic_conn *c)
 {
 	uint32_t len = c->in_end - c->in_start;
 	ssize_t n;
@@ -244,16 +277,15 @@ void traffic_conn_consume(struct traffic_conn *c)
 static void conn_ended(struct traffic_conn *c, enum traffic_end end)
 {
 	if (end == TRAFFIC_END_PEER && c->out_end != c->out_start)
-		(void)!send(c->fd, c->out + c->out_start, c->out_end - c->out_start, MSG_NOSIGNAL);
+		(void)!traffic_io_write(c, c->out + c->out_start, c->out_end - c->out_start);
 	traffic_close(c, end);
 }
 
-static void conn_read(struct traffic_conn *c)
+static void conn_read_once(struct traffic_conn *c)
 {
-	ssize_t n;
+	ssize_t n = traffic_io_read(c, c->in + c->in_end, c->in_size - c->in_end);
 
-	n = recv(c->fd, c->in + c->in_end, c->in_size - c->in_end, 0);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (n == -EAGAIN)
 		return;
 	if (n <= 0) {
 		conn_ended(c, n ? TRAFFIC_END_ERROR : TRAFFIC_END_PEER);
@@ -264,7 +296,74 @@ static void conn_read(struct traffic_conn *c)
 	c->in_end += n;
 	c->octets_in += n;
 	c->heard_us = c->traffic->now_us;
-	traffic_conn_consume(c);
+	conn_consume_once(c);
+}
+
+/* What TLS has decrypted already no socket reports: it is read now or never. */
+static void conn_read_pending(struct traffic_conn *c)
+{
+	while (!c->dead && !c->paused && traffic_io_pending(c) && c->in_end < c->in_size)
+		conn_read_once(c);
+}
+
+static void conn_read(struct traffic_conn *c)
+{
+	conn_read_once(c);
+	conn_read_pending(c);
+}
+
+void traffic_conn_consume(struct traffic_conn *c)
+{
+	conn_consume_once(c);
+	conn_read_pending(c);
+}
+
+static void conn_ready(struct traffic_conn *c)
+{
+	bool ours = c->connecting;
+
+	conn_secured(c);
+	c->connecting = false;
+	c->deadline_us = 0;
+	c->heard_us = c->traffic->now_us;
+	conn_events(c);
+	if (ours && c->kind->connected)
+		c->kind->connected(c);
+	else if (!ours && c->kind->secured)
+		c->kind->secured(c);
+	if (!c->dead && c->out_end != c->out_start)
+		traffic_conn_mark_dirty(c);
+	conn_read_pending(c);
+}
+
+/* A step may cost a signature, which is a thousand answers' time: the set reports the others again in the next turn. */
+static void conn_secure_step(struct traffic_conn *c)
+{
+	int rc;
+
+	if (c->traffic->secured_now >= SECURES_A_TURN)
+		return;
+	c->traffic->secured_now++;
+	rc = traffic_io_secure(c);
+	if (rc == 0) {
+		conn_ready(c);
+	} else if (rc == -EAGAIN) {
+		conn_events(c);
+	} else {
+		c->traffic->tls_failed++;
+		traffic_close(c, c->connecting ? TRAFFIC_END_CONNECT : TRAFFIC_END_PROTOCOL);
+	}
+}
+
+bool traffic_conn_secure(struct traffic_conn *c, struct tls_context *tls, const char *name)
+{
+	c->tls = tls_session_alloc(tls, c->fd, name);
+	if (!c->tls)
+		return false;
+	c->securing = true;
+	c->traffic->n_securing++;
+	c->deadline_us = c->traffic->now_us + TRAFFIC_SECURE_S * 1000000ll;
+	return true;
 }
 
 static void conn_connected(struct traffic_conn *c)
@@ -281,20 +380,23 @@ static void conn_connected(struct traffic_conn *c)
 		traffic_close(c, TRAFFIC_END_CONNECT);
 		return;
 	}
-	c->connecting = false;
-	c->deadline_us = 0;
-	c->heard_us = c->traffic->now_us;
-	conn_events(c);
-	if (c->kind->connected)
-		c->kind->connected(c);
-	if (!c->dead && c->out_end != c->out_start)
-		traffic_conn_mark_dirty(c);
+	if (!c->connect_tls) {
+		conn_ready(c);
+	} else if (traffic_conn_secure(c, c->connect_tls, c->connect_name)) {
+		conn_secure_step(c); /* the client speaks first */
+	} else {
+		traffic_close(c, TRAFFIC_END_CONNECT);
+	}
 }
 
 void traffic_conn_event(struct traffic_conn *c, uint32_t events)
 {
 	if (c->dead)
 		return;
+	if (c->securing) {
+		conn_secure_step(c);
+		return;
+	}
 	if (c->connecting) {
 		if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP))
 			conn_connected(c);
@@ -310,15 +412,6 @@ void traffic_conn_event(struct traffic_conn *c, uint32_t events)
 		conn_events(c); /* paused outside of a turn: the set does not know it yet */
 }
 
-void traffic_socket_options(int fd)
-{
-	int one = 1;
-
-	/* Best effort: a socketpair of a test knows neither, and an answer without them is still an answer. */
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
-}
-
 struct traffic_conn *traffic_conn_alloc(struct traffic *t, const struct traffic_kind *kind, int fd, uint32_t events)
 {
 	struct traffic_conn *c = malloc(sizeof(*c) + kind->in_size + kind->out_size);
@@ -328,6 +421,7 @@ struct traffic_conn *traffic_conn_alloc(struct traffic *t, const struct traffic_
 	*c = (struct traffic_conn){
 		.kind = kind,
 		.traffic = t,
+		.message = kind->message,
 		.fd = fd,
 		.events = events,
 		.in_size = kind->in_size,
@@ -357,7 +451,7 @@ struct traffic_conn *traffic_adopt(struct traffic *t, const struct traffic_kind 
 }
 
 struct traffic_conn *traffic_connect(struct traffic *t, const struct traffic_kind *kind, void *data,
-				     const struct gate_address *address)
+				     const struct gate_address *address, struct tls_context *tls, const char *name)
 {
 	struct sockaddr_storage sa;
 	socklen_t len = address_to_sockaddr(address, &sa);
@@ -367,7 +461,7 @@ struct traffic_conn *traffic_connect(struct traffic *t, const struct traffic_kin
 	fd = socket(address->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return NULL;
-	traffic_socket_options(fd);
+	traffic_io_options(fd, kind, GATE_TCP);
 	err = connect(fd, (const struct sockaddr *)&sa, len) ? errno : 0;
 	/* Even an immediate success or failure is told from the next turn, never from within this call. */
 	c = err == 0 || err == EINPROGRESS || err == ECONNREFUSED ? traffic_conn_alloc(t, kind, fd, EPOLLOUT) : NULL;
@@ -377,6 +471,9 @@ struct traffic_conn *traffic_connect(struct traffic *t, const struct traffic_kin
 	}
 	c->data = data;
 	c->remote = *address;
+	c->transport = tls ? GATE_TLS : GATE_TCP;
+	c->connect_tls = tls_context_get(tls);
+	c->connect_name = name;
 	c->connecting = true;
 	c->connect_errno = err == EINPROGRESS ? 0 : err;
 	c->deadline_us = t->now_us + TRAFFIC_CONNECT_S * 1000000ll;
@@ -387,10 +484,12 @@ void traffic_conn_tick(struct traffic_conn *c)
 {
 	int64_t now = c->traffic->now_us;
 
-	if (c->deadline_us && now >= c->deadline_us)
+	if (c->deadline_us && now >= c->deadline_us) {
+		c->traffic->tls_failed += c->securing;
 		traffic_close(c, c->connecting ? TRAFFIC_END_CONNECT : TRAFFIC_END_OURS);
-	else if (c->stalled_us && now - c->stalled_us >= TRAFFIC_STALL_S * 1000000ll)
+	} else if (c->stalled_us && now - c->stalled_us >= TRAFFIC_STALL_S * 1000000ll) {
 		traffic_close(c, TRAFFIC_END_STALLED);
-	else if (c->kind && c->kind->tick)
+	} else if (c->kind && c->kind->tick && !c->securing) {
 		c->kind->tick(c);
+	}
 }

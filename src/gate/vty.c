@@ -21,7 +21,7 @@ static struct cmd_node traffic_node = {
 #define ADDRESS_HELP "IPv4 address\nIPv6 address\n"
 #define PORT_HELP    "TCP port\n"
 
-static int said(struct vty *vty, int rc, const struct weir_why *why)
+int gate_vty_said(struct vty *vty, int rc, const struct weir_why *why)
 {
 	if (rc >= 0)
 		return CMD_SUCCESS;
@@ -44,9 +44,24 @@ DEFUN(cfg_max_connections, cfg_max_connections_cmd, "max-connections <2-65000>",
 	return CMD_SUCCESS;
 }
 
+DEFUN(cfg_capacity, cfg_capacity_cmd, "capacity <1-100000000>",
+      "Checks a second that the gate takes on over S13 and N5g; more are refused, the least urgent first\nHow many\n")
+{
+	the_gate->draft->capacity = (uint32_t)atoi(argv[0]);
+	return CMD_SUCCESS;
+}
+
+DEFUN(cfg_no_capacity, cfg_no_capacity_cmd, "no capacity", NO_STR "Take on whatever comes\n")
+{
+	the_gate->draft->capacity = 0;
+	return CMD_SUCCESS;
+}
+
 static int write_traffic(struct vty *vty)
 {
 	vty_out(vty, "traffic%s max-connections %u%s", VTY_NEWLINE, the_gate->draft->max_connections, VTY_NEWLINE);
+	if (the_gate->draft->capacity)
+		vty_out(vty, " capacity %u%s", the_gate->draft->capacity, VTY_NEWLINE);
 	return 1;
 }
 
@@ -58,47 +73,12 @@ DEFUN(cfg_gsup, cfg_gsup_cmd, "gsup", "GSUP: MSCs and SGSNs of Osmocom, and thei
 	return CMD_SUCCESS;
 }
 
-DEFUN(cfg_listen, cfg_listen_cmd, "listen " VTY_IPV46_CMD " <1-65535>",
-      "Accept peers here; may be given several times\n" ADDRESS_HELP PORT_HELP)
-{
-	struct weir_why why;
-
-	return said(vty, config_add_listen(&the_gate->draft->gsup, argv[0], atoi(argv[1]), &why), &why);
-}
-
-DEFUN(cfg_no_listen, cfg_no_listen_cmd, "no listen " VTY_IPV46_CMD " <1-65535>",
-      NO_STR "Accept no peers here\n" ADDRESS_HELP PORT_HELP)
-{
-	struct weir_why why;
-
-	return said(vty, config_del_listen(&the_gate->draft->gsup, argv[0], atoi(argv[1]), &why), &why);
-}
-
-DEFUN(cfg_peer, cfg_peer_cmd, "peer NAME address PREFIX",
-      "Allow a peer; may be given several times, everybody else is refused\n"
-      "Its name (serial number of its IPA identity), or the beginning of names and '*'\n"
-      "From where it may connect\n"
-      "Address or prefix, for example 10.1.0.0/16 or 2001:db8::/32\n")
-{
-	struct weir_why why;
-
-	return said(vty, config_add_peer(&the_gate->draft->gsup, argv[0], argv[1], &why), &why);
-}
-
-DEFUN(cfg_no_peer, cfg_no_peer_cmd, "no peer NAME address PREFIX",
-      NO_STR "Allow a peer no longer\nIts name as it was given\nIts prefix\nAddress or prefix as it was given\n")
-{
-	struct weir_why why;
-
-	return said(vty, config_del_peer(&the_gate->draft->gsup, argv[0], argv[1], &why), &why);
-}
-
 DEFUN(cfg_hlr, cfg_hlr_cmd, "hlr " VTY_IPV46_CMD " <1-65535>",
       "The HLR behind us: all but equipment checks is passed through to it\n" ADDRESS_HELP PORT_HELP)
 {
 	struct weir_why why;
 
-	return said(vty, config_set_hlr(&the_gate->draft->gsup, argv[0], atoi(argv[1]), &why), &why);
+	return gate_vty_said(vty, config_set_hlr(&the_gate->draft->gsup, argv[0], atoi(argv[1]), &why), &why);
 }
 
 DEFUN(cfg_no_hlr, cfg_no_hlr_cmd, "no hlr", NO_STR "There is no HLR: answer checks alone and refuse other requests\n")
@@ -141,15 +121,9 @@ static void write_hlr(struct vty *vty, const struct gsup_config *gsup)
 static int write_gsup(struct vty *vty)
 {
 	const struct gsup_config *gsup = &the_gate->draft->gsup;
-	char text[GATE_ADDRESS_TEXT];
 
 	vty_out(vty, "gsup%s", VTY_NEWLINE);
-	for (unsigned i = 0; i < gsup->n_listen; i++)
-		vty_out(vty, " listen %s %u%s", address_print(text, &gsup->listen[i]), gsup->listen[i].port,
-			VTY_NEWLINE);
-	for (unsigned i = 0; i < gsup->n_peers; i++)
-		vty_out(vty, " peer %s address %s%s", gsup->peer[i].pattern, prefix_print(text, &gsup->peer[i].prefix),
-			VTY_NEWLINE);
+	door_vty_write(vty, &gsup->door);
 	write_hlr(vty, gsup);
 	return 1;
 }
@@ -160,12 +134,11 @@ void gate_vty_init(void *gate)
 	install_node(&traffic_node, write_traffic);
 	install_element(CONFIG_NODE, &cfg_traffic_cmd);
 	install_element(TRAFFIC_NODE, &cfg_max_connections_cmd);
+	install_element(TRAFFIC_NODE, &cfg_capacity_cmd);
+	install_element(TRAFFIC_NODE, &cfg_no_capacity_cmd);
 	install_node(&gsup_node, write_gsup);
 	install_element(CONFIG_NODE, &cfg_gsup_cmd);
-	install_element(GSUP_NODE, &cfg_listen_cmd);
-	install_element(GSUP_NODE, &cfg_no_listen_cmd);
-	install_element(GSUP_NODE, &cfg_peer_cmd);
-	install_element(GSUP_NODE, &cfg_no_peer_cmd);
+	door_vty_install(GSUP_NODE);
 	install_element(GSUP_NODE, &cfg_hlr_cmd);
 	install_element(GSUP_NODE, &cfg_no_hlr_cmd);
 	install_element(GSUP_NODE, &cfg_check_imei_cmd);

@@ -6,17 +6,28 @@
 
 #include <osmocom/vty/command.h>
 
+struct door_config;
 struct gate;
+struct weir_why;
 
 enum gate_node {
 	GSUP_NODE = _LAST_OSMOVTY_NODE + 1,
 	POLICY_NODE,
 	TRAFFIC_NODE,
+	S13_NODE,
+	N5G_NODE,
+	NRF_NODE,
 };
 
 /* libosmovty hands its commands no pointer of ours: this is the one root pointer of the program. */
 extern struct gate *the_gate;
 
 void gate_vty_init(void *gate); /* all of it */
+/* CMD_SUCCESS, or the sentence of a refusal and CMD_WARNING. */
+int gate_vty_said(struct vty *vty, int rc, const struct weir_why *why);
 void gate_show_init(void);
 void gate_policy_vty_init(void);
+
+/* door_vty.c: listen, peer, rate and tls, as far as the node's interface has them; and how they are given back. */
+void door_vty_install(int node);
+void door_vty_write(struct vty *vty, const struct door_config *door);

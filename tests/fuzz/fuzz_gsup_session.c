@@ -96,8 +96,9 @@ static void begin(struct play *p)
 	p->gsup = gsup_alloc(NULL, &p->check, p->traffic, p->peers);
 	p->listener = listen_somewhere(&p->config[0].hlr);
 	p->config[0].wait_ms = 500;
-	MUST(config_add_peer(&p->config[0], "MSC*", "127.0.0.0/8", NULL) == 0);
-	MUST(gsup_configure(p->gsup, &p->config[0], NULL) == 0);
+	MUST(config_add_peer(&p->config[0].door, "MSC*", NULL, "127.0.0.0/8", NULL) == 0);
+	MUST(gsup_prepare(p->gsup, &p->config[0], NULL) == 0);
+	gsup_commit(p->gsup);
 	traffic_turn(p->traffic, p->now_us);
 	MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
 	p->peer = pair[0];
@@ -165,7 +166,8 @@ static void operate(struct play *p, unsigned how)
 	} else {
 		*next = p->config[p->at_config];
 		next->check_mode = how % 3;
-		MUST(gsup_configure(p->gsup, next, NULL) == 0);
+		MUST(gsup_prepare(p->gsup, next, NULL) == 0);
+		gsup_commit(p->gsup);
 		p->at_config = !p->at_config;
 	}
 	turns(p);

@@ -75,6 +75,7 @@ static void init_once(void *ctx)
 
 static int scene_start(void **state, bool with_hlr)
 {
+	static const char *const here = "127.0.0.1";
 	static void *log_ctx;
 	struct scene *scene;
 
@@ -94,12 +95,13 @@ static int scene_start(void **state, bool with_hlr)
 	if (with_hlr)
 		scene->hlr_listen = scene_listen(scene, &scene->hlr);
 	traffic_turn(scene->traffic, scene->now_us);
-	assert_int_equal(config_add_listen(scene->config, "127.0.0.1", 0, NULL), 0);
-	assert_int_equal(config_add_peer(scene->config, "MSC-*", "127.0.0.0/8", NULL), 0);
-	assert_int_equal(config_add_peer(scene->config, "SGSN-1", "127.0.0.1", NULL), 0);
+	assert_int_equal(config_add_listen(&scene->config->door, GATE_TCP, &here, 1, 0, NULL), 0);
+	assert_int_equal(config_add_peer(&scene->config->door, "MSC-*", NULL, "127.0.0.0/8", NULL), 0);
+	assert_int_equal(config_add_peer(&scene->config->door, "SGSN-1", NULL, "127.0.0.1", NULL), 0);
 	scene->config->hlr = scene->hlr;
 	scene->config->wait_ms = 1000;
-	assert_int_equal(gsup_configure(scene->gsup, scene->config, NULL), 0);
+	assert_int_equal(gsup_prepare(scene->gsup, scene->config, NULL), 0);
+	gsup_commit(scene->gsup);
 	*state = scene;
 	return 0;
 }
@@ -158,10 +160,14 @@ void scene_pass(struct scene *scene, unsigned ms)
 int scene_configure(struct scene *scene, const struct gsup_config *config)
 {
 	struct gsup_config *copy = talloc_memdup(scene, config, sizeof(*config));
-	int rc = gsup_configure(scene->gsup, copy, NULL);
+	int rc = gsup_prepare(scene->gsup, copy, NULL);
 
-	if (rc == 0)
+	if (rc == 0) {
+		gsup_commit(scene->gsup);
 		scene->config = copy;
+	} else {
+		gsup_abort(scene->gsup);
+	}
 	scene_settle(scene);
 	return rc;
 }
@@ -182,7 +188,7 @@ static int keep_fd(struct scene *scene, int fd)
 int scene_connect(struct scene *scene)
 {
 	struct sockaddr_storage sa;
-	socklen_t len = address_to_sockaddr(gsup_listening(scene->gsup, 0), &sa);
+	socklen_t len = address_to_sockaddr(&gsup_listening(scene->gsup, 0)->address[0], &sa);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
 	assert_true(fd >= 0);

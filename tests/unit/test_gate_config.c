@@ -125,6 +125,8 @@ static const struct {
 	{"anybody", "2001:db8::7", true, true}, {"anybody", "2001:db9::7", false, false},
 };
 
+static const char *const here[] = {"127.0.0.1"};
+
 static void a_peer_needs_its_name_and_its_address(void **state)
 {
 	static struct gate_config config;
@@ -132,15 +134,15 @@ static void a_peer_needs_its_name_and_its_address(void **state)
 
 	(void)state;
 	config_init(&config);
-	assert_int_equal(config_add_peer(&config.gsup, "MSC-*", "10.1.0.0/16", NULL), 0);
-	assert_int_equal(config_add_peer(&config.gsup, "SGSN-1", "10.2.0.0/16", NULL), 0);
-	assert_int_equal(config_add_peer(&config.gsup, "*", "2001:db8::/32", NULL), 0);
-	assert_int_equal(config_add_peer(&config.gsup, "*", "2001:db8::/32", NULL), 0); /* twice is once */
-	assert_int_equal(config.gsup.n_peers, 3);
+	assert_int_equal(config_add_peer(&config.gsup.door, "MSC-*", NULL, "10.1.0.0/16", NULL), 0);
+	assert_int_equal(config_add_peer(&config.gsup.door, "SGSN-1", NULL, "10.2.0.0/16", NULL), 0);
+	assert_int_equal(config_add_peer(&config.gsup.door, "*", NULL, "2001:db8::/32", NULL), 0);
+	assert_int_equal(config_add_peer(&config.gsup.door, "*", NULL, "2001:db8::/32", NULL), 0); /* twice is once */
+	assert_int_equal(config.gsup.door.n_peers, 3);
 	for (size_t i = 0; i < sizeof(peer_rows) / sizeof(peer_rows[0]); i++) {
 		assert_int_equal(address_from_text(peer_rows[i].from, 1, &from), 0);
-		assert_int_equal(config_covers_address(&config.gsup, &from), peer_rows[i].covered);
-		assert_int_equal(config_allows_peer(&config.gsup, peer_rows[i].name, &from), peer_rows[i].allowed);
+		assert_int_equal(config_covers_address(&config.gsup.door, &from), peer_rows[i].covered);
+		assert_int_equal(config_allows_peer(&config.gsup.door, peer_rows[i].name, &from), peer_rows[i].allowed);
 	}
 }
 
@@ -152,8 +154,8 @@ static void nobody_may_connect_by_default(void **state)
 	(void)state;
 	config_init(&config);
 	assert_int_equal(address_from_text("127.0.0.1", 1, &from), 0);
-	assert_false(config_covers_address(&config.gsup, &from));
-	assert_int_equal(config.gsup.n_listen, 0);
+	assert_false(config_covers_address(&config.gsup.door, &from));
+	assert_int_equal(config.gsup.door.n_listen, 0);
 }
 
 static void what_is_refused_is_told_in_a_sentence(void **state)
@@ -166,18 +168,90 @@ static void what_is_refused_is_told_in_a_sentence(void **state)
 	config_init(&config);
 	memset(name, 'A', sizeof(name));
 	name[64] = '\0';
-	assert_int_equal(config_add_peer(&config.gsup, name, "10.0.0.0/8", &why), -EINVAL);
+	assert_int_equal(config_add_peer(&config.gsup.door, name, NULL, "10.0.0.0/8", &why), -EINVAL);
 	assert_non_null(strstr(why.text, "1 to 63"));
-	assert_int_equal(config_add_peer(&config.gsup, "A*B", "10.0.0.0/8", &why), -EINVAL);
+	assert_int_equal(config_add_peer(&config.gsup.door, "A*B", NULL, "10.0.0.0/8", &why), -EINVAL);
 	assert_non_null(strstr(why.text, "last character"));
-	assert_int_equal(config_add_peer(&config.gsup, "A\xc3\xa4", "10.0.0.0/8", &why), -EINVAL);
-	assert_int_equal(config_add_peer(&config.gsup, "A", "10.0.0.0/7.5", &why), -EINVAL);
+	assert_int_equal(config_add_peer(&config.gsup.door, "A\xc3\xa4", NULL, "10.0.0.0/8", &why), -EINVAL);
+	assert_int_equal(config_add_peer(&config.gsup.door, "A", NULL, "10.0.0.0/7.5", &why), -EINVAL);
 	assert_non_null(strstr(why.text, "10.1.0.0/16"));
-	assert_int_equal(config_del_peer(&config.gsup, "A", "10.0.0.0/8", &why), -ENOENT);
+	assert_int_equal(config_del_peer(&config.gsup.door, "A", NULL, "10.0.0.0/8", &why), -ENOENT);
 	assert_int_equal(config_set_hlr(&config.gsup, "hlr.example", 4222, &why), -EINVAL);
 	assert_non_null(strstr(why.text, "not resolved"));
-	assert_int_equal(config_del_listen(&config.gsup, "127.0.0.1", 1, &why), -ENOENT);
-	assert_int_equal(config.gsup.n_peers, 0);
+	assert_int_equal(config_del_listen(&config.gsup.door, GATE_TCP, here, 1, 1, &why), -ENOENT);
+	assert_int_equal(config.gsup.door.n_peers, 0);
+}
+
+static void an_identity_of_diameter_has_no_case_and_may_need_a_realm(void **state)
+{
+	static struct gate_config config;
+	struct door_config *door = &config.gsup.door;
+	struct gate_address from, elsewhere;
+
+	(void)state;
+	config_init(&config);
+	assert_int_equal(address_from_text("10.0.0.1", 1, &from), 0);
+	assert_int_equal(address_from_text("10.9.0.1", 1, &elsewhere), 0);
+	assert_int_equal(config_add_peer(door, "mme*", "epc.example.org", "10.0.0.0/24", NULL), 0);
+	assert_int_equal(config_add_peer(door, "dra.example.org", NULL, "10.9.0.0/16", NULL), 0);
+	assert_true(config_allows_identity(door, "MME1.epc.example.org", "EPC.example.ORG", &from));
+	assert_false(config_allows_identity(door, "mme1.epc.example.org", "example.org", &from));
+	assert_false(config_allows_identity(door, "mme1.epc.example.org", "epc.example.org", &elsewhere));
+	assert_true(config_allows_identity(door, "DRA.example.org", "anything", &elsewhere));
+	assert_false(config_allows_identity(door, "dra.example.org2", "anything", &elsewhere));
+	assert_int_equal(config_del_peer(door, "mme*", NULL, "10.0.0.0/24", NULL), -ENOENT);
+	assert_int_equal(config_del_peer(door, "mme*", "epc.example.org", "10.0.0.0/24", NULL), 0);
+	assert_int_equal(door->n_peers, 1);
+}
+
+static void the_first_rate_that_matches_counts(void **state)
+{
+	static struct gate_config config;
+	struct door_config *door = &config.gsup.door;
+	struct weir_why why;
+
+	(void)state;
+	config_init(&config);
+	assert_int_equal(config_set_rate(door, "mme1", &(struct rate_terms){.limit = 5}, NULL), 0);
+	assert_int_equal(config_set_rate(door, "*", &(struct rate_terms){.limit = 7, .reserve = 3}, NULL), 0);
+	assert_int_equal(config_rate_terms(door, "mme1").limit, 5);
+	assert_int_equal(config_rate_terms(door, "mme2").limit, 7);
+	assert_int_equal(config_rate_terms(door, "mme2").reserve, 3);
+	assert_int_equal(config_set_rate(door, "mme1", &(struct rate_terms){.reserve = 9}, NULL), 0);
+	assert_int_equal(config_rate_terms(door, "mme1").limit, 0);
+	assert_int_equal(config_rate_terms(door, "mme1").reserve, 9);
+	assert_int_equal(config_set_rate(door, "mme1", &(struct rate_terms){0}, NULL), 0);
+	assert_int_equal(config_rate_terms(door, "mme1").limit, 7);
+	assert_int_equal(config_set_rate(door, "mme1", &(struct rate_terms){0}, &why), -ENOENT);
+	assert_int_equal(config_set_rate(door, "a b", &(struct rate_terms){.limit = 1}, &why), -EINVAL);
+	for (unsigned i = door->n_rates; i < GATE_MAX_RATE_RULES; i++) {
+		char name[16];
+		snprintf(name, sizeof(name), "p%u", i);
+		assert_int_equal(config_set_rate(door, name, &(struct rate_terms){.limit = 1}, NULL), 0);
+	}
+	assert_int_equal(config_set_rate(door, "one-more", &(struct rate_terms){.limit = 1}, &why), -ENOSPC);
+}
+
+static void only_sctp_has_several_homes(void **state)
+{
+	static const char *const homes[] = {"10.0.0.1", "10.1.0.1", "2001:db8::1", "10.2.0.1", "10.3.0.1"};
+	static struct gate_config config;
+	struct door_config *door = &config.gsup.door;
+	struct weir_why why;
+
+	(void)state;
+	config_init(&config);
+	assert_int_equal(config_add_listen(door, GATE_TCP, homes, 2, 3868, &why), -EINVAL);
+	assert_non_null(strstr(why.text, "SCTP"));
+	assert_int_equal(config_add_listen(door, GATE_SCTP, homes, GATE_HOMES + 1, 3868, &why), -EINVAL);
+	assert_int_equal(config_add_listen(door, GATE_SCTP, homes, GATE_HOMES, 3868, &why), 0);
+	assert_int_equal(config_add_listen(door, GATE_SCTP, homes, GATE_HOMES, 3868, &why), 0);
+	assert_int_equal(door->n_listen, 1);
+	assert_int_equal(config_add_listen(door, GATE_SCTP, homes, 1, 3868, &why), 0);
+	assert_int_equal(config_del_listen(door, GATE_TCP, homes, 1, 3868, &why), -ENOENT);
+	assert_int_equal(config_del_listen(door, GATE_SCTP, homes, GATE_HOMES, 3868, &why), 0);
+	assert_int_equal(door->n_listen, 1);
+	assert_int_equal(door->listen[0].n, 1);
 }
 
 static void tables_are_bounded(void **state)
@@ -190,14 +264,14 @@ static void tables_are_bounded(void **state)
 	config_init(&config);
 	for (unsigned i = 0; i < GATE_MAX_PEER_RULES; i++) {
 		snprintf(name, sizeof(name), "P%u", i);
-		assert_int_equal(config_add_peer(&config.gsup, name, "10.0.0.0/8", &why), 0);
+		assert_int_equal(config_add_peer(&config.gsup.door, name, NULL, "10.0.0.0/8", &why), 0);
 	}
-	assert_int_equal(config_add_peer(&config.gsup, "more", "10.0.0.0/8", &why), -ENOSPC);
+	assert_int_equal(config_add_peer(&config.gsup.door, "more", NULL, "10.0.0.0/8", &why), -ENOSPC);
 	for (unsigned i = 0; i < GATE_MAX_LISTEN; i++)
-		assert_int_equal(config_add_listen(&config.gsup, "127.0.0.1", 1000 + i, &why), 0);
-	assert_int_equal(config_add_listen(&config.gsup, "127.0.0.1", 999, &why), -ENOSPC);
-	assert_int_equal(config_del_listen(&config.gsup, "127.0.0.1", 1000, &why), 0);
-	assert_int_equal(config_add_listen(&config.gsup, "127.0.0.1", 999, &why), 0);
+		assert_int_equal(config_add_listen(&config.gsup.door, GATE_TCP, here, 1, 1000 + i, &why), 0);
+	assert_int_equal(config_add_listen(&config.gsup.door, GATE_TCP, here, 1, 999, &why), -ENOSPC);
+	assert_int_equal(config_del_listen(&config.gsup.door, GATE_TCP, here, 1, 1000, &why), 0);
+	assert_int_equal(config_add_listen(&config.gsup.door, GATE_TCP, here, 1, 999, &why), 0);
 	for (unsigned i = 0; i < WEIR_POLICY_MAX_IMSI_RULES; i++) {
 		snprintf(name, sizeof(name), "9%05u", i);
 		assert_non_null(config_imsi_rule(&config.policy, name, &why));
@@ -359,6 +433,9 @@ int main(void)
 		cmocka_unit_test(a_peer_needs_its_name_and_its_address),
 		cmocka_unit_test(nobody_may_connect_by_default),
 		cmocka_unit_test(what_is_refused_is_told_in_a_sentence),
+		cmocka_unit_test(an_identity_of_diameter_has_no_case_and_may_need_a_realm),
+		cmocka_unit_test(the_first_rate_that_matches_counts),
+		cmocka_unit_test(only_sctp_has_several_homes),
 		cmocka_unit_test(tables_are_bounded),
 		cmocka_unit_test(an_empty_rule_of_a_peer_disappears),
 		cmocka_unit_test(a_copied_draft_makes_the_same_policy),

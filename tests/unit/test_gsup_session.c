@@ -130,8 +130,8 @@ static void an_address_that_no_rule_covers_is_closed_at_once(void **state)
 	struct gsup_config *config = talloc_memdup(s, s->config, sizeof(*config));
 	int fd;
 
-	config->n_peers = 0;
-	assert_int_equal(config_add_peer(config, "MSC-*", "10.0.0.0/8", NULL), 0);
+	config->door.n_peers = 0;
+	assert_int_equal(config_add_peer(&config->door, "MSC-*", NULL, "10.0.0.0/8", NULL), 0);
 	assert_int_equal(scene_configure(s, config), 0);
 	fd = scene_connect(s);
 	assert_int_equal(get(s, fd)->len, 0);
@@ -492,7 +492,7 @@ static void reload_closes_only_who_is_no_longer_allowed(void **state)
 	int msc = scene_peer(s, "MSC-1", NULL), sgsn = scene_peer(s, "SGSN-1", NULL);
 	struct gsup_config *config = talloc_memdup(s, s->config, sizeof(*config));
 
-	assert_int_equal(config_del_peer(config, "MSC-*", "127.0.0.0/8", NULL), 0);
+	assert_int_equal(config_del_peer(&config->door, "MSC-*", NULL, "127.0.0.0/8", NULL), 0);
 	assert_int_equal(scene_configure(s, config), 0);
 	assert_ended(s, msc);
 	put_frame(s, sgsn, check_frame("001020000000001", IMEI));
@@ -513,25 +513,25 @@ static void reload_opens_and_closes_addresses(void **state)
 {
 	struct scene *s = *state;
 	int peer = scene_peer(s, "MSC-1", NULL);
-	struct gate_address second, first = *gsup_listening(s->gsup, 0);
+	struct gate_place second = {.n = 1}, first = *gsup_listening(s->gsup, 0);
 	struct gsup_config *config = talloc_memdup(s, s->config, sizeof(*config));
-	int taken = scene_listen(s, &second);
+	int taken = scene_listen(s, &second.address[0]);
 
-	config->listen[config->n_listen++] = second;
+	config->door.listen[config->door.n_listen++] = second;
 	assert_int_equal(scene_configure(s, config), -EADDRINUSE);
 	assert_non_null(gsup_listening(s->gsup, 0)); /* nothing has changed */
 	assert_null(gsup_listening(s->gsup, 1));
 	close(taken);
 	assert_int_equal(scene_configure(s, config), 0);
-	assert_true(address_equal(gsup_listening(s->gsup, 0), &first));
-	assert_true(address_equal(gsup_listening(s->gsup, 1), &second));
-	config->listen[0] = second;
-	config->n_listen = 1;
+	assert_true(place_equal(gsup_listening(s->gsup, 0), &first));
+	assert_true(place_equal(gsup_listening(s->gsup, 1), &second));
+	config->door.listen[0] = second;
+	config->door.n_listen = 1;
 	assert_int_equal(scene_configure(s, config), 0);
-	assert_true(address_equal(gsup_listening(s->gsup, 0), &second));
+	assert_true(place_equal(gsup_listening(s->gsup, 0), &second));
 	assert_null(gsup_listening(s->gsup, 1));
-	assert_false(somebody_listens(&first));
-	assert_true(somebody_listens(&second));
+	assert_false(somebody_listens(&first.address[0]));
+	assert_true(somebody_listens(&second.address[0]));
 	put_frame(s, peer, check_frame("001020000000001", IMEI));
 	assert_result(s, peer, "001020000000001", NACK);
 	scene_peer(s, "MSC-2", NULL);

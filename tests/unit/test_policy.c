@@ -32,6 +32,10 @@ struct row {
 		.step = WEIR_STEP_##of_step, .colour = WEIR_##of_colour, .tally = WEIR_TALLY_##of_colour,              \
 		.serial = WEIR_STEP_##of_step >= WEIR_STEP_STORE ? SERIAL : 0, __VA_ARGS__                             \
 	}
+#define UNASKED(of_step, of_colour, ...) /* the register was not asked */                                              \
+	{                                                                                                              \
+		.step = WEIR_STEP_##of_step, .colour = WEIR_##of_colour, .tally = WEIR_TALLY_##of_colour, __VA_ARGS__  \
+	}
 #define COUNTED(of_step, of_colour, of_tally)                                                                          \
 	{                                                                                                              \
 		.step = WEIR_STEP_##of_step, .colour = WEIR_##of_colour, .tally = WEIR_TALLY_##of_tally,               \
@@ -157,7 +161,7 @@ static const struct row rows[] = {
 	 .is = COUNTED(IDENTITY, WHITE, MALFORMED)},
 	{"an unreadable identity told black counts as malformed",
 	 {SET(defaults.malformed, WEIR_DO_BLACK)},
-	 .fault = WEIR_IMEI_SCHEME,
+	 .fault = WEIR_IMEI_LETTER,
 	 .is = COUNTED(IDENTITY, BLACK, MALFORMED)},
 	{"an unreadable identity is malformed while the store fails", .fault = WEIR_IMEI_LONG,
 	 .facts = {.failed = true}, .is = REFUSED(IDENTITY, MALFORMED)},
@@ -168,6 +172,25 @@ static const struct row rows[] = {
 	 .zero_imei = true,
 	 .fault = WEIR_IMEI_EMPTY,
 	 .is = REFUSED(IDENTITY, MALFORMED)},
+	{"a device without an IMEI is on no list", .fault = WEIR_IMEI_SCHEME, .facts = {.device = {B, STOLEN}},
+	 .is = UNASKED(DEFAULT, UNKNOWN)},
+	{"a device without an IMEI needs no store", .fault = WEIR_IMEI_SCHEME, .facts = {.failed = true},
+	 .is = UNASKED(DEFAULT, UNKNOWN)},
+	{"a device without an IMEI is told the default",
+	 {SET(defaults.unknown, WEIR_DO_WHITE), SET(defaults.malformed, WEIR_DO_BLACK)},
+	 .fault = WEIR_IMEI_SCHEME,
+	 .is = UNASKED(DEFAULT, WHITE)},
+	{"a device without an IMEI is on no white list either",
+	 {SET(defaults.restrictive, WEIR_DO_BLACK)},
+	 .fault = WEIR_IMEI_SCHEME,
+	 .is = UNASKED(OVERLAP, BLACK, .reason = WEIR_REASON_NOT_REGISTERED)},
+	{"a device without an IMEI is not taken for the all-zero one",
+	 {SET(special[WEIR_IMEI_ZERO], WEIR_DO_BLACK)},
+	 .zero_imei = true,
+	 .fault = WEIR_IMEI_SCHEME,
+	 .is = UNASKED(DEFAULT, UNKNOWN)},
+	{"an IMSI's rule holds for a device without an IMEI", .fault = WEIR_IMEI_SCHEME,
+	 .imsi_rules = {TOLD(1001, WEIR_DO_GREY)}, .is = COLOUR(IMSI, GREY)},
 	{"special identities are ordinary by default", .zero_imei = true, .is = COLOUR(DEFAULT, UNKNOWN)},
 	{"all-zero is black where told so",
 	 {SET(special[WEIR_IMEI_ZERO], WEIR_DO_BLACK)},
@@ -379,6 +402,15 @@ static const struct row rows[] = {
 	 .interface = WEIR_IF_MAP,
 	 .is = COLOUR(OVERLAP, BLACK, .reason = WEIR_REASON_NOT_REGISTERED)},
 
+	/* 5 again: MMEs and AMFs know an explicit failure, and have a policy of their own for it */
+	{"s13 is told a failure", .interface = WEIR_IF_S13, .facts = {.failed = true}, .is = REFUSED(STORE, FAILED)},
+	{"n5g is told a failure", .interface = WEIR_IF_N5G, .facts = {.failed = true}, .is = REFUSED(STORE, FAILED)},
+	{"s13 is told white where told so",
+	 {SET(interface[WEIR_IF_S13].store_failure, WEIR_DO_WHITE)},
+	 .interface = WEIR_IF_S13,
+	 .facts = {.failed = true},
+	 .is = COUNTED(STORE, WHITE, FAILED)},
+
 	/* 11 default */
 	{"on no list is unknown", .is = COLOUR(DEFAULT, UNKNOWN)},
 	{"on no list is white where told so", {SET(defaults.unknown, WEIR_DO_WHITE)}, .is = COLOUR(DEFAULT, WHITE)},
@@ -430,7 +462,8 @@ static void test_row(void **state)
 	facts.serial = SERIAL;
 	policy_decide(policy, &query, &facts, &verdict, NULL);
 	assert_same_verdict(&verdict, &row->is);
-	assert_int_equal(policy_needs_no_facts(policy, &query), verdict.step < WEIR_STEP_STORE);
+	assert_int_equal(policy_needs_no_facts(policy, &query),
+			 verdict.step < WEIR_STEP_STORE || query.fault == WEIR_IMEI_SCHEME);
 	policy_free(policy);
 }
 

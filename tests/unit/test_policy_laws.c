@@ -145,7 +145,8 @@ static struct weir_facts any_facts(uint64_t *random)
 static void assert_tally(const struct weir_query *query, const struct weir_facts *facts, const struct weir_verdict *v)
 {
 	bool shed = v->answer == WEIR_ANSWER_REFUSE && (v->step == WEIR_STEP_PEER || v->step == WEIR_STEP_IMSI);
-	bool malformed = !shed && (query->fault || (v->answer == WEIR_ANSWER_REFUSE && v->step == WEIR_STEP_IDENTITY));
+	bool no_imei = query->fault == WEIR_IMEI_SCHEME, unreadable = query->fault && !no_imei;
+	bool malformed = !shed && (unreadable || (v->answer == WEIR_ANSWER_REFUSE && v->step == WEIR_STEP_IDENTITY));
 	bool failed = v->step == WEIR_STEP_STORE;
 
 	assert_in_range(v->tally, 0, WEIR_N_TALLIES - 1);
@@ -161,9 +162,12 @@ static void assert_tally(const struct weir_query *query, const struct weir_facts
 		assert_true(facts->failed);
 	if (v->answer == WEIR_ANSWER_REFUSE)
 		assert_int_equal(v->colour, WEIR_UNKNOWN);
-	assert_true(v->step < WEIR_STEP_STORE ? v->serial == 0 : v->serial == SERIAL);
-	if (query->fault)
+	assert_true(v->step < WEIR_STEP_STORE || no_imei ? v->serial == 0 : v->serial == SERIAL);
+	if (unreadable)
 		assert_true(v->step <= WEIR_STEP_IDENTITY);
+	if (no_imei) /* no list was asked, and nothing can have been wrong with the identity */
+		assert_true(v->step != WEIR_STEP_IDENTITY &&
+			    (v->step < WEIR_STEP_STORE || v->step >= WEIR_STEP_OVERLAP));
 }
 
 static void assert_trace(const struct weir_trace *trace, const struct weir_verdict *verdict)

@@ -309,12 +309,12 @@ static void closing_another_ready_connection_in_a_turn_is_safe(void **state)
 
 /* --- connecting and listening */
 
-static struct gate_address loopback(uint16_t port)
+static struct gate_place loopback(uint16_t port)
 {
-	struct gate_address address;
+	struct gate_place place = {.n = 1};
 
-	assert_int_equal(address_from_text("127.0.0.1", port, &address), 0);
-	return address;
+	assert_int_equal(address_from_text("127.0.0.1", port, &place.address[0]), 0);
+	return place;
 }
 
 static void a_refused_connect_is_told_from_the_next_turn(void **state)
@@ -322,12 +322,13 @@ static void a_refused_connect_is_told_from_the_next_turn(void **state)
 	struct stage *stage = *state;
 	struct seen seen = {.connected = 0};
 	struct traffic_listener *listener;
-	struct gate_address nobody, any = loopback(0);
+	struct gate_address nobody;
+	const struct gate_place any = loopback(0);
 
-	assert_int_equal(traffic_listen(stage->traffic, &kind, NULL, &any, &listener, NULL), 0);
-	nobody = *traffic_listener_address(listener);
+	assert_int_equal(traffic_listen(stage->traffic, &kind, NULL, &any, NULL, &listener, NULL), 0);
+	nobody = traffic_listener_place(listener)->address[0];
 	traffic_unlisten(listener);
-	seen.conn = traffic_connect(stage->traffic, &kind, &seen, &nobody);
+	seen.conn = traffic_connect(stage->traffic, &kind, &seen, &nobody, NULL, NULL);
 	assert_non_null(seen.conn);
 	assert_int_equal(seen.closed, 0);
 	for (unsigned i = 0; i < 100 && !seen.closed; i++, usleep(1000))
@@ -342,10 +343,11 @@ static void a_connect_has_a_deadline(void **state)
 	struct stage *stage = *state;
 	struct seen seen = {.connected = 0};
 	struct traffic_listener *listener;
-	struct gate_address any = loopback(0);
+	const struct gate_place any = loopback(0);
 
-	assert_int_equal(traffic_listen(stage->traffic, &kind, NULL, &any, &listener, NULL), 0);
-	seen.conn = traffic_connect(stage->traffic, &kind, &seen, traffic_listener_address(listener));
+	assert_int_equal(traffic_listen(stage->traffic, &kind, NULL, &any, NULL, &listener, NULL), 0);
+	seen.conn = traffic_connect(stage->traffic, &kind, &seen, &traffic_listener_place(listener)->address[0],
+				    NULL, NULL);
 	tick_after(stage,
 		   TRAFFIC_CONNECT_S * SECOND - 1); /* no turn in between: it does not know that it is connected */
 	assert_int_equal(seen.closed, 0);
@@ -357,14 +359,14 @@ static void out_of_descriptors_pauses_accepting_until_the_next_tick(void **state
 {
 	struct stage *stage = *state;
 	struct traffic_listener *listener;
-	struct gate_address any = loopback(0);
+	const struct gate_place any = loopback(0);
 	struct sockaddr_storage sa;
 	socklen_t len;
 	struct rlimit before, tight;
 	int fd = socket(AF_INET, SOCK_STREAM, 0), probe;
 
-	assert_int_equal(traffic_listen(stage->traffic, &kind, NULL, &any, &listener, NULL), 0);
-	len = address_to_sockaddr(traffic_listener_address(listener), &sa);
+	assert_int_equal(traffic_listen(stage->traffic, &kind, NULL, &any, NULL, &listener, NULL), 0);
+	len = address_to_sockaddr(&traffic_listener_place(listener)->address[0], &sa);
 	probe = dup(0);
 	close(probe);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
@@ -388,15 +390,15 @@ static void above_the_maximum_new_ones_are_closed_and_old_ones_stay(void **state
 {
 	struct stage *stage = *state;
 	struct traffic_listener *listener;
-	struct gate_address any = loopback(0);
+	const struct gate_place any = loopback(0);
 	struct sockaddr_storage sa;
 	socklen_t len;
 	int first = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0);
 	char buf[4];
 
 	traffic_limit(stage->traffic, 1); /* the stage's own connection was not accepted: it does not count */
-	assert_int_equal(traffic_listen(stage->traffic, &kind, NULL, &any, &listener, NULL), 0);
-	len = address_to_sockaddr(traffic_listener_address(listener), &sa);
+	assert_int_equal(traffic_listen(stage->traffic, &kind, NULL, &any, NULL, &listener, NULL), 0);
+	len = address_to_sockaddr(&traffic_listener_place(listener)->address[0], &sa);
 	assert_int_equal(connect(first, (struct sockaddr *)&sa, len), 0);
 	turns(stage);
 	assert_int_equal(n_accepted, 1);

@@ -30,6 +30,7 @@ ENV = {**os.environ, "NOTIFY_SOCKET": ""}
 # Each setting of each node, at least once, none of them the default.
 FULL = f"""traffic
  max-connections 77
+ capacity 123456
 gsup
  listen 127.0.0.1 {GSUP}
  listen 127.0.0.2 {GSUP}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 The Weir authors */
+
+/* Listeners and the certificate of one interface, changed as a whole.  Knows neither protocol nor connection. */
+#include "gate/door.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "gate/traffic.h"
+
+void door_init(struct door *door, struct traffic *traffic, const struct traffic_kind *kind, void *owner)
+{
+	static const struct door_config nothing;
+
+	*door = (struct door){.traffic = traffic, .kind = kind, .owner = owner, .config = &nothing};
+}
+
+void door_close(struct door *door)
+{
+	door_abort(door);
+	for (unsigned i = 0; i < door->n_listeners; i++)
+		traffic_unlisten(door->listener[i]);
+	door->n_listeners = 0;
+	tls_context_put(door->tls);
+	door->tls = NULL;
+}
+
+/* Listeners that stay are told by the place as it was configured: a port 0 of a test is another number by now. */
+static int find_listener(const struct door *door, const struct gate_place *place)
+{
+	for (unsigned i = 0; i < door->n_listeners; i++) {
+		if (door->listener[i] && place_equal(&door->config->listen[i], place))
+			return i;
+	}
+	return -ENOENT;
+}
+
+static bool wants_tls(const struct door_config *config)
+{
+	for (unsigned i = 0; i < config->n_listen; i++) {
+		if (config->listen[i].transport == GATE_TLS)
+			return true;
+	}
+	return false;
+}
+
+static int prepare_tls(struct door *door, const struct door_config *config, struct weir_why *why)
+{
+	if (!wants_tls(config))
+		return 0;
+	door->next_tls = tls_context_alloc(TLS_SERVER, &config->tls, door->demand, door->alpn, why);
+	return door->next_tls ? 0 : -EINVAL;
+}
+
+int door_prepare(struct door *door, const struct door_config *config, struct weir_why *why)
+{
+	int rc = prepare_tls(door, config, why);
+
+	door->next = config;
+	for (unsigned i = 0; i < config->n_listen && !rc; i++) {
+		if (find_listener(door, &config->listen[i]) < 0)
+			rc = traffic_listen(door->traffic, door->kind, door->owner, &config->listen[i], door->next_tls,
+					    &door->fresh[i], why);
+	}
+	if (rc)
+		door_abort(door);
+	return rc;
+}
+
+void door_abort(struct door *door)
+{
+	for (unsigned i = 0; door->next && i < door->next->n_listen; i++) {
+		traffic_unlisten(door->fresh[i]);
+		door->fresh[i] = NULL;
+	}
+	tls_context_put(door->next_tls);
+	door->next_tls = NULL;
+	door->next = NULL;
+}
+
+void door_commit(struct door *door)
+{
+	const struct door_config *config = door->next;
+	int at;
+
+	for (unsigned i = 0; i < config->n_listen; i++) {
+		if (door->fresh[i])
+			continue;
+		at = find_listener(door, &config->listen[i]);
+		door->fresh[i] = door->listener[at];
+		door->listener[at] = NULL;
+		traffic_listener_tls(door->fresh[i], door->next_tls);
+	}
+	for (unsigned i = 0; i < door->n_listeners; i++)
+		traffic_unlisten(door->listener[i]); /* those that vanished; NULL is fine */
+	memcpy(door->listener, door->fresh, sizeof(door->listener));
+	memset(door->fresh, 0, sizeof(door->fresh));
+	tls_context_put(door->tls);
+	door->tls = door->next_tls;
+	door->next_tls = NULL;
+	door->n_listeners = config->n_listen;
+	door->config = config;
+	door->next = NULL;
+}
+
+const struct gate_place *door_listening(const struct door *door, unsigned n)
+{
+	return n < door->n_listeners ? traffic_listener_place(door->listener[n]) : NULL;
+}

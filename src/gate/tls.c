@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 The Weir authors */
+
+/* GnuTLS behind one door: contexts, handshakes, records, names (RFC 8446, RFC 5246, RFC 6125).
+ *
+ * It never touches an event loop and never waits.  Errors of GnuTLS become errno or a sentence here and nowhere else.
+ */
+#include "gate/tls.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+
+/* Forward secrecy and authenticated encryption only: RFC 9113 appendix A forbids the rest with HTTP/2, and nobody of
+ * today needs it with Diameter. */
+#define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-MAC-ALL:+AEAD:%SERVER_PRECEDENCE"
+
+struct tls_context {
+	unsigned users;
+	enum tls_role role;
+	enum tls_demand demand;
+	bool asks; /* for the peer's certificate */
+	const char *alpn;
+	gnutls_certificate_credentials_t credentials;
+	gnutls_priority_t priorities;
+	int64_t expires_s;
+};
+
+struct tls_session {
+	struct tls_context *context;
+	gnutls_session_t session;
+	gnutls_x509_crt_t peer; /* NULL: none shown */
+	bool unsent;            /* a record that the socket did not take */
+	unsigned verified;      /* flags of a verification that failed */
+	char server[TLS_NAME_TEXT], peer_name[TLS_NAME_TEXT], text[96];
+};
+
+/* --- contexts */
+
+static int read_own(struct tls_context *c, const struct tls_files *files, struct weir_why *why)
+{
+	gnutls_x509_crt_t *chain;
+	unsigned n;
+	int rc;
+
+	if (!files->certificate[0] && !files->private_key[0] && c->role == TLS_CLIENT)
+		return 0;
+	if (!files->certificate[0] || !files->private_key[0])
+		return why_set(why, -EINVAL, "TLS needs 'tls certificate FILE' and 'tls key FILE'");
+	rc = gnutls_certificate_set_x509_key_file(c->credentials, files->certificate, files->private_key,
+						  GNUTLS_X509_FMT_PEM);
+	if (rc < 0)
+		return why_set(why, -EINVAL, "TLS certificate %.100s with key %.100s: %s", files->certificate,
+			       files->private_key, gnutls_strerror(rc));
+	if (gnutls_certificate_get_x509_crt(c->credentials, 0, &chain, &n) < 0)
+		return 0;
+	c->expires_s = n ? gnutls_x509_crt_get_expiration_time(chain[0]) : 0;
+	for (unsigned i = 0; i < n; i++)
+		gnutls_x509_crt_deinit(chain[i]);
+	gnutls_free(chain);
+	return 0;
+}
+
+static int read_authorities(struct tls_context *c, const struct tls_files *files, struct weir_why *why)
+{
+	int n;
+
+	if (!files->ca[0]) {
+		if (c->role == TLS_SERVER && c->demand == TLS_PEER_MAY)
+			return 0;
+		return why_set(why, -EINVAL,
+			       "TLS needs 'tls ca FILE': the authorities that have signed the peers' certificates");
+	}
+	n = gnutls_certificate_set_x509_trust_file(c->credentials, files->ca, GNUTLS_X509_FMT_PEM);
+	if (n <= 0)
+		return why_set(why, -EINVAL, "TLS authorities %.200s: %s", files->ca,
+			       n ? gnutls_strerror(n) : "no certificate in it");
+	c->asks = true;
+	return 0;
+}
+
+static int fill(struct tls_context *c, const struct tls_files *files, struct weir_why *why)
+{
+	int rc;
+
+	if (gnutls_certificate_allocate_credentials(&c->credentials) < 0 ||
+	    gnutls_priority_init(&c->priorities, PRIORITIES, NULL) < 0)
+		return why_set(why, -ENOMEM, "GnuTLS does not know the ciphers wanted, or is out of memory");
+	rc = read_own(c, files, why);
+	return rc ? rc : read_authorities(c, files, why);
+}
+
+struct tls_context *tls_context_alloc(enum tls_role role, const struct tls_files *files, enum tls_demand demand,
+				      const char *alpn, struct weir_why *why)
+{
+	struct tls_context *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		why_set(why, -ENOMEM, "out of memory for TLS");
+		return NULL;
+	}
+	*c = (struct tls_context){.users = 1, .role = role, .demand = demand, .alpn = alpn};
+	if (fill(c, files, why)) {
+		tls_context_put(c);
+		return NULL;
+	}
+	return c;
+}
+
+struct tls_context *tls_context_get(struct tls_context *c)
+{
+	if (c)
+		c->users++;
+	return c;
+}
+
+void tls_context_put(struct tls_context *c)
+{
+	if (!c || --c->users)
+		return;
+	if (c->credentials)
+		gnutls_certificate_free_credentials(c->credentials);
+	if (c->priorities)
+		gnutls_priority_deinit(c->priorities);
+	free(c);
+}
+
+int64_t tls_context_expires_s(const struct tls_context *c)
+{
+	return c->expires_s;
+}
+
+/* --- sessions */
+
+/* Called in the handshake when the peer's certificate is in, or is known not to come. */
+static int verify(gnutls_session_t session)
+{
+	struct tls_session *s = gnutls_session_get_ptr(session);
+	unsigned n = 0, status = 0;
+
+	gnutls_certificate_get_peers(session, &n);
+	if (!n)
+		return s->context->role == TLS_SERVER && s->context->demand == TLS_PEER_MAY ? 0 : -1;
+	if (gnutls_certificate_verify_peers3(session, s->server[0] ? s->server : NULL, &status) < 0)
+		return -1;
+	s->verified = status;
+	return status ? -1 : 0;
+}
+
+static int set_up(struct tls_session *s, int fd)
+{
+	const struct tls_context *c = s->context;
+	unsigned flags = GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS;
+	gnutls_datum_t alpn = {(unsigned char *)(uintptr_t)c->alpn, c->alpn ? (unsigned)strlen(c->alpn) : 0};
+
+	if (gnutls_init(&s->session, flags | (c->role == TLS_SERVER ? GNUTLS_SERVER : GNUTLS_CLIENT)) < 0)
+		return -ENOMEM;
+	gnutls_session_set_ptr(s->session, s);
+	gnutls_transport_set_int(s->session, fd);
+	gnutls_handshake_set_timeout(s->session, GNUTLS_INDEFINITE_TIMEOUT); /* the deadline is the loop's */
+	if (gnutls_priority_set(s->session, c->priorities) < 0 ||
+	    gnutls_credentials_set(s->session, GNUTLS_CRD_CERTIFICATE, c->credentials) < 0)
+		return -ENOMEM;
+	if (c->alpn && gnutls_alpn_set_protocols(s->session, &alpn, 1, GNUTLS_ALPN_MANDATORY) < 0)
+		return -ENOMEM;
+	/* Whom we trust is nobody's business, and a list of names makes some clients send no certificate at all. */
+	gnutls_certificate_send_x509_rdn_sequence(s->session, 1);
+	if (c->role == TLS_SERVER)
+		gnutls_certificate_server_set_request(s->session, !c->asks                     ? GNUTLS_CERT_IGNORE
+								  : c->demand == TLS_PEER_MUST ? GNUTLS_CERT_REQUIRE
+											       : GNUTLS_CERT_REQUEST);
+	else if (s->server[0] && !strpbrk(s->server, ":") && strspn(s->server, "0123456789.") != strlen(s->server))
+		gnutls_server_name_set(s->session, GNUTLS_NAME_DNS, s->server, strlen(s->server));
+	if (c->asks)
+		gnutls_session_set_verify_function(s->session, verify);
+	return 0;
+}
+
+struct tls_session *tls_session_alloc(struct tls_context *context, int fd, const char *name)
+{
+	struct tls_session *s;
+
+	if (name && strlen(name) >= TLS_NAME_TEXT)
+		return NULL;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return NULL;
+	s->context = tls_context_get(context);
+	if (name)
+		memcpy(s->server, name, strlen(name) + 1);
+	if (set_up(s, fd)) {
+		tls_session_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void tls_session_free(struct tls_session *s)
+{
+	if (!s)
+		return;
+	if (s->peer)
+		gnutls_x509_crt_deinit(s->peer);
+	if (s->session)
+		gnutls_deinit(s->session);
+	tls_context_put(s->context);
+	free(s);
+}
+
+/* A name with a NUL in it is cut by whoever prints it: it is none. */
+static bool take_name(struct tls_session *s, int rc, size_t len)
+{
+	if (rc >= 0 && len && len < TLS_NAME_TEXT && !memchr(s->peer_name, '\0', len)) {
+		s->peer_name[len] = '\0';
+		return true;
+	}
+	s->peer_name[0] = '\0';
+	return false;
+}
+
+static void learn_name(struct tls_session *s)
+{
+	for (unsigned i = 0; i < 64; i++) {
+		size_t len = TLS_NAME_TEXT - 1;
+		int type = gnutls_x509_crt_get_subject_alt_name(s->peer, i, s->peer_name, &len, NULL);
+		if (type == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+			break;
+		if (type == GNUTLS_SAN_DNSNAME && take_name(s, 0, len))
+			return;
+	}
+	size_t len = TLS_NAME_TEXT - 1;
+	int rc = gnutls_x509_crt_get_dn_by_oid(s->peer, GNUTLS_OID_X520_COMMON_NAME, 0, 0, s->peer_name, &len);
+	take_name(s, rc, len);
+}
+
+static void learn_peer(struct tls_session *s)
+{
+	unsigned n = 0;
+	const gnutls_datum_t *chain = gnutls_certificate_get_peers(s->session, &n);
+
+	if (!chain || !n || gnutls_x509_crt_init(&s->peer) < 0)
+		return;
+	if (gnutls_x509_crt_import(s->peer, &chain[0], GNUTLS_X509_FMT_DER) < 0) {
+		gnutls_x509_crt_deinit(s->peer);
+		s->peer = NULL;
+		return;
+	}
+	learn_name(s);
+}
+
+static void say_failure(struct tls_session *s, int rc, struct weir_why *why)
+{
+	gnutls_datum_t text = {NULL, 0};
+
+	if (s->verified && gnutls_certificate_verification_status_print(s->verified, GNUTLS_CRT_X509, &text, 0) >= 0 &&
+	    text.data)
+		why_set(why, -EPROTO, "TLS: %s", (const char *)text.data);
+	else if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED || rc == GNUTLS_E_WARNING_ALERT_RECEIVED)
+		why_set(why, -EPROTO, "TLS: the peer says %s",
+			gnutls_alert_get_name(gnutls_alert_get(s->session)) ?: "no");
+	else
+		why_set(why, -EPROTO, "TLS: %s", gnutls_strerror(rc));
+	gnutls_free(text.data);
+}
+
+static void learn_ciphers(struct tls_session *s)
+{
+	char *text = gnutls_session_get_desc(s->session);
+
+	snprintf(s->text, sizeof(s->text), "%s", text ? text : "TLS");
+	gnutls_free(text);
+}
+
+int tls_handshake(struct tls_session *s, struct weir_why *why)
+{
+	int rc = gnutls_handshake(s->session);
+
+	if (rc == GNUTLS_E_SUCCESS) {
+		learn_peer(s);
+		learn_ciphers(s);
+		return 0;
+	}
+	if (!gnutls_error_is_fatal(rc))
+		return -EAGAIN;
+	say_failure(s, rc, why);
+	gnutls_alert_send_appropriate(s->session, rc); /* as far as the socket takes it at once */
+	return -EPROTO;
+}
+
+bool tls_wants_write(const struct tls_session *s)
+{
+	return gnutls_record_get_direction(s->session) == 1;
+}
+
+ssize_t tls_recv(struct tls_session *s, void *buf, size_t size)
+{
+	ssize_t n = gnutls_record_recv(s->session, buf, size);
+
+	if (n >= 0)
+		return n;
+	if (n == GNUTLS_E_REHANDSHAKE)
+		return -EPROTO; /* nobody renegotiates with us */
+	if (n == GNUTLS_E_PREMATURE_TERMINATION)
+		return 0; /* our protocols carry their own lengths */
+	return gnutls_error_is_fatal((int)n) ? -EPROTO : -EAGAIN;
+}
+
+/* What GnuTLS has made a record of must leave first; it says then how many octets of the caller's that were. */
+ssize_t tls_send(struct tls_session *s, const void *buf, size_t len)
+{
+	ssize_t n = s->unsent ? gnutls_record_send(s->session, NULL, 0) : gnutls_record_send(s->session, buf, len);
+
+	if (n >= 0) {
+		s->unsent = false;
+		return n;
+	}
+	if (gnutls_error_is_fatal((int)n))
+		return -EPROTO;
+	s->unsent = true;
+	return -EAGAIN;
+}
+
+size_t tls_pending(const struct tls_session *s)
+{
+	return gnutls_record_check_pending(s->session);
+}
+
+int tls_bye(struct tls_session *s)
+{
+	int rc = gnutls_bye(s->session, GNUTLS_SHUT_WR);
+
+	return rc == GNUTLS_E_AGAIN || rc == GNUTLS_E_INTERRUPTED ? -EAGAIN : 0;
+}
+
+/* --- names */
+
+bool tls_peer_shown(const struct tls_session *s)
+{
+	return s->peer != NULL;
+}
+
+bool tls_peer_is(const struct tls_session *s, const char *name)
+{
+	return s->peer && gnutls_x509_crt_check_hostname(s->peer, name) != 0;
+}
+
+const char *tls_peer_name(const struct tls_session *s)
+{
+	return s->peer_name;
+}
+
+const char *tls_describe(const struct tls_session *s)
+{
+	return s->text;
+}

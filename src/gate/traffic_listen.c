@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 The Weir authors */
+
+/* Listening and accepting; who makes place for whom when there are too many. */
+#define _GNU_SOURCE /* accept4 */
+#include "gate/traffic_inside.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <osmocom/core/talloc.h>
+#include <osmocom/core/utils.h>
+
+#include "gate/tls.h"
+
+#define ACCEPTS_A_TURN 64
+
+struct traffic_listener {
+	struct traffic *traffic;
+	const struct traffic_kind *kind;
+	void *owner;
+	struct gate_place place;
+	struct tls_context *tls; /* NULL without TLS */
+	int fd;
+	bool paused;
+	struct llist_head entry;
+};
+
+static void *tag_listener(struct traffic_listener *listener)
+{
+	return (void *)((uintptr_t)listener | 1);
+}
+
+static void listener_pause(struct traffic_listener *l, bool pause)
+{
+	if (l->paused != pause &&
+	    traffic_watch(l->traffic, EPOLL_CTL_MOD, l->fd, pause ? 0 : EPOLLIN, tag_listener(l)) == 0)
+		l->paused = pause;
+}
+
+static bool same_host(const struct gate_address *a, const struct gate_address *b)
+{
+	struct gate_address at = *a;
+
+	at.port = b->port;
+	return address_equal(&at, b);
+}
+
+/* The connection that has been here longest without saying who it is, of one host (NULL: of any); and how many there
+ * are. */
+static struct traffic_conn *oldest_stranger(struct traffic *t, const struct gate_address *host, unsigned *n)
+{
+	struct traffic_conn *c, *oldest = NULL;
+
+	*n = 0;
+	llist_for_each_entry(c, &t->conns, entry) {
+		if (!c->taken || c->known || (host && !same_host(&c->remote, host)))
+			continue;
+		(*n)++;
+		if (!oldest || c->since_us < oldest->since_us)
+			oldest = c;
+	}
+	return oldest;
+}
+
+/* The newest one counts already, and is itself the last that gives way. */
+static void make_place(struct traffic *t, struct traffic_conn *newest)
+{
+	struct traffic_conn *victim;
+	unsigned n;
+
+	victim = oldest_stranger(t, &newest->remote, &n);
+	if (n <= TRAFFIC_STRANGERS) {
+		if (t->n_taken <= t->max_conns)
+			return;
+		victim = oldest_stranger(t, NULL, &n);
+	}
+	if (victim == newest)
+		t->refused++;
+	else
+		t->crowded++;
+	traffic_close(victim, TRAFFIC_END_OURS);
+}
+
+static struct traffic_conn *listener_conn(struct traffic_listener *l, int fd, const struct sockaddr_storage *sa)
+{
+	struct traffic *t = l->traffic;
+	struct traffic_conn *c = traffic_conn_alloc(t, l->kind, fd, EPOLLIN);
+
+	if (!c) {
+		close(fd);
+		listener_pause(l, true);
+		return NULL;
+	}
+	traffic_io_options(fd, l->kind, l->place.transport);
+	address_from_sockaddr(sa, &c->remote);
+	c->transport = l->place.transport;
+	c->taken = true;
+	t->n_taken++;
+	return c;
+}
+
+static void listener_forget(struct traffic_conn *c)
+{
+	c->kind = NULL;
+	traffic_conn_bury(c);
+}
+
+/* A stranger pays for our handshake first: so only so many at a time. */
+static void listener_take(struct traffic_listener *l, int fd, const struct sockaddr_storage *sa)
+{
+	struct traffic *t = l->traffic;
+	struct traffic_conn *c = listener_conn(l, fd, sa);
+
+	if (!c)
+		return;
+	if (l->tls && t->n_securing >= TRAFFIC_SECURING) {
+		t->tls_refused++;
+		listener_forget(c);
+	} else if (!l->kind->accepted(c, l->owner)) {
+		listener_forget(c);
+	} else if (l->tls && !c->dead && !traffic_conn_secure(c, l->tls, NULL)) {
+		traffic_close(c, TRAFFIC_END_OURS);
+	} else if (!c->dead) {
+		make_place(t, c);
+	}
+}
+
+void traffic_listener_event(struct traffic_listener *l)
+{
+	struct sockaddr_storage sa;
+	socklen_t len;
+	int fd;
+
+	for (unsigned i = 0; i < ACCEPTS_A_TURN; i++) {
+		len = sizeof(sa);
+		fd = accept4(l->fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd < 0)
+			break;
+		listener_take(l, fd, &sa);
+	}
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+		listener_pause(l, true); /* the queue stays readable: without this the loop would spin */
+}
+
+static int refuse(const struct traffic_kind *kind, const struct gate_place *place, int rc, struct weir_why *why)
+{
+	char text[GATE_ADDRESS_TEXT];
+
+	if (rc == -EPROTONOSUPPORT)
+		return why_set(why, rc, "%s cannot listen on %s over SCTP: this kernel has no SCTP (modprobe sctp)",
+			       kind->name, address_print_port(text, &place->address[0]));
+	return why_set(why, rc, "%s cannot listen on %s: %s; choose an address of this machine and a free port",
+		       kind->name, address_print_port(text, &place->address[0]), strerror(-rc));
+}
+
+/* Port 0 of a test is another number now. */
+static void learn_port(struct traffic_listener *l)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+	struct gate_address real;
+
+	if (getsockname(l->fd, (struct sockaddr *)&sa, &len))
+		return;
+	address_from_sockaddr(&sa, &real);
+	for (unsigned i = 0; i < l->place.n; i++)
+		l->place.address[i].port = real.port;
+}
+
+int traffic_listen(struct traffic *t, const struct traffic_kind *kind, void *owner, const struct gate_place *place,
+		   struct tls_context *tls, struct traffic_listener **listener, struct weir_why *why)
+{
+	struct traffic_listener *l;
+	int rc = traffic_io_listen(place);
+
+	*listener = NULL;
+	if (rc < 0)
+		return refuse(kind, place, rc, why);
+	l = talloc_zero(t, struct traffic_listener);
+	if (!l || traffic_watch(t, EPOLL_CTL_ADD, rc, EPOLLIN, tag_listener(l))) {
+		close(rc);
+		talloc_free(l);
+		return why_set(why, -ENOMEM, "%s cannot listen: out of memory", kind->name);
+	}
+	*l = (struct traffic_listener){.traffic = t, .kind = kind, .owner = owner, .place = *place, .fd = rc};
+	l->tls = tls_context_get(tls);
+	learn_port(l);
+	llist_add_tail(&l->entry, &t->listeners);
+	*listener = l;
+	return 0;
+}
+
+void traffic_unlisten(struct traffic_listener *l)
+{
+	if (!l)
+		return;
+	OSMO_ASSERT(!l->traffic->in_turn); /* an event of this turn may name it */
+	close(l->fd);
+	llist_del(&l->entry);
+	tls_context_put(l->tls);
+	talloc_free(l);
+}
+
+void traffic_unlisten_all(struct traffic *t)
+{
+	while (!llist_empty(&t->listeners))
+		traffic_unlisten(llist_first_entry(&t->listeners, struct traffic_listener, entry));
+}
+
+void traffic_listeners_resume(struct traffic *t)
+{
+	struct traffic_listener *l;
+
+	llist_for_each_entry(l, &t->listeners, entry)
+		listener_pause(l, false);
+}
+
+void traffic_listener_tls(struct traffic_listener *l, struct tls_context *tls)
+{
+	tls_context_get(tls);
+	tls_context_put(l->tls);
+	l->tls = tls;
+}
+
+const struct gate_place *traffic_listener_place(const struct traffic_listener *l)
+{
+	return &l->place;
+}

@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 The Weir authors */
+
+/* TLS on traffic sockets, both ends of it: who is let in, that octets arrive whole and in order whatever the sizes, and
+ * what a stranger can cost.  Certificates are made by the test. */
+#include <stdbool.h>
+
+#include "scratch.h"
+
+#include <sys/socket.h>
+#include <time.h>
+
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <osmocom/core/application.h>
+#include <osmocom/core/logging.h>
+#include <osmocom/core/talloc.h>
+
+#include "gate/log.h"
+#include "gate/tls.h"
+#include "gate/traffic.h"
+
+#define SECOND 1000000ll
+
+/* --- certificates: NAME.pem and NAME-key.pem in the scratch folder */
+
+static struct scratch scratch;
+
+struct identity {
+	gnutls_x509_privkey_t key;
+	gnutls_x509_crt_t crt;
+};
+
+static const char *file_of(const char *name, const char *tail)
+{
+	static char path[8][256];
+	static unsigned at;
+
+	at = (at + 1) % 8;
+	snprintf(path[at], sizeof(path[at]), "%.200s/%s%s.pem", scratch.dir, name, tail);
+	return path[at];
+}
+
+static void save(const char *path, const gnutls_datum_t *pem)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	assert_int_equal(fwrite(pem->data, 1, pem->size, f), pem->size);
+	fclose(f);
+}
+
+static void make(const char *name, const char *dns, const struct identity *issuer, struct identity *out)
+{
+	gnutls_datum_t pem;
+	struct identity self;
+
+	assert_int_equal(gnutls_x509_privkey_init(&self.key), 0);
+	assert_int_equal(gnutls_x509_privkey_generate(self.key, GNUTLS_PK_ECDSA,
+						      GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0),
+			 0);
+	assert_int_equal(gnutls_x509_crt_init(&self.crt), 0);
+	gnutls_x509_crt_set_version(self.crt, 3);
+	gnutls_x509_crt_set_serial(self.crt, name, strlen(name));
+	gnutls_x509_crt_set_activation_time(self.crt, time(NULL) - 3600);
+	gnutls_x509_crt_set_expiration_time(self.crt, time(NULL) + 86400);
+	gnutls_x509_crt_set_dn_by_oid(self.crt, GNUTLS_OID_X520_COMMON_NAME, 0, name, strlen(name));
+	if (dns)
+		gnutls_x509_crt_set_subject_alt_name(self.crt, GNUTLS_SAN_DNSNAME, dns, strlen(dns), GNUTLS_FSAN_SET);
+	gnutls_x509_crt_set_basic_constraints(self.crt, issuer == NULL, -1);
+	assert_int_equal(gnutls_x509_crt_set_key(self.crt, self.key), 0);
+	if (!issuer)
+		issuer = &self;
+	assert_int_equal(gnutls_x509_crt_sign2(self.crt, issuer->crt, issuer->key, GNUTLS_DIG_SHA256, 0), 0);
+	assert_int_equal(gnutls_x509_crt_export2(self.crt, GNUTLS_X509_FMT_PEM, &pem), 0);
+	save(file_of(name, ""), &pem);
+	gnutls_free(pem.data);
+	assert_int_equal(gnutls_x509_privkey_export2(self.key, GNUTLS_X509_FMT_PEM, &pem), 0);
+	save(file_of(name, "-key"), &pem);
+	gnutls_free(pem.data);
+	*out = self;
+}
+
+static void forget(struct identity *identity)
+{
+	gnutls_x509_crt_deinit(identity->crt);
+	gnutls_x509_privkey_deinit(identity->key);
+}
+
+static int make_all(void **state)
+{
+	struct identity ca, other, one;
+
+	(void)state;
+	scratch_make(&scratch);
+	osmo_init_logging2(talloc_named_const(NULL, 0, "log"), &gate_log_info);
+	log_set_log_level(osmo_stderr_target, LOGL_FATAL);
+	make("ca", NULL, NULL, &ca);
+	make("other-ca", NULL, NULL, &other);
+	make("server", "eir.example.org", &ca, &one);
+	forget(&one);
+	make("client", "mme.example.org", &ca, &one);
+	forget(&one);
+	make("plain-name", NULL, &ca, &one);
+	forget(&one);
+	make("stranger", "mme.example.org", &other, &one);
+	forget(&one);
+	forget(&ca);
+	forget(&other);
+	return 0;
+}
+
+static int remove_all(void **state)
+{
+	(void)state;
+	scratch_remove(&scratch);
+	return 0;
+}
+
+static struct tls_files files(const char *name, const char *ca)
+{
+	struct tls_files f = {.ca = ""};
+
+	if (name) {
+		snprintf(f.certificate, sizeof(f.certificate), "%s", file_of(name, ""));
+		snprintf(f.private_key, sizeof(f.private_key), "%s", file_of(name, "-key"));
+	}
+	if (ca)
+		snprintf(f.ca, sizeof(f.ca), "%s", file_of(ca, ""));
+	return f;
+}
+
+static struct tls_context *context(enum tls_role role, const char *name, const char *ca, enum tls_demand demand,
+				   const char *alpn)
+{
+	const struct tls_files f = files(name, ca);
+	struct tls_context *c = tls_context_alloc(role, &f, demand, alpn, NULL);
+
+	assert_non_null(c);
+	return c;
+}
+
+/* --- a server that echoes and a client that counts, in one set */
+
+struct end {
+	struct traffic_conn *conn;
+	unsigned secured, connected, closed;
+	enum traffic_end how;
+	size_t sent, wanted, got;
+	bool wrong;
+};
+
+struct stage {
+	struct traffic *traffic;
+	struct traffic_listener *listener;
+	int64_t now_us;
+};
+
+static struct end server, client;
+
+static uint8_t octet_at(size_t at)
+{
+	return (uint8_t)(at * 7 + at / 251);
+}
+
+static bool on_accepted(struct traffic_conn *conn, void *owner)
+{
+	(void)owner;
+	server.conn = conn;
+	conn->data = &server;
+	return true;
+}
+
+static void on_secured(struct traffic_conn *conn)
+{
+	((struct end *)conn->data)->secured++;
+}
+
+/* Sends as much as there is room for. */
+static void say_more(struct end *end)
+{
+	while (end->conn && end->sent < end->wanted) {
+		size_t room = traffic_room(end->conn), n = end->wanted - end->sent;
+		uint8_t *to;
+		if (n > 3000)
+			n = 3000;
+		if (n > room)
+			n = room;
+		to = traffic_reserve(end->conn, n ? n : 1);
+		if (!to || !n)
+			return;
+		for (size_t i = 0; i < n; i++)
+			to[i] = octet_at(end->sent + i);
+		traffic_commit(end->conn, n);
+		end->sent += n;
+	}
+}
+
+static void on_connected(struct traffic_conn *conn)
+{
+	((struct end *)conn->data)->connected++;
+	say_more(conn->data);
+}
+
+static ssize_t server_consume(struct traffic_conn *conn, const uint8_t *octets, size_t len)
+{
+	size_t room = traffic_room(conn);
+
+	if (!room) {
+		traffic_reserve(conn, 1); /* drained will come */
+		traffic_pause(conn);
+		return 0;
+	}
+	if (len > room)
+		len = room;
+	assert_true(traffic_send(conn, octets, len));
+	return (ssize_t)len;
+}
+
+static void server_drained(struct traffic_conn *conn)
+{
+	traffic_resume(conn);
+}
+
+static ssize_t client_consume(struct traffic_conn *conn, const uint8_t *octets, size_t len)
+{
+	struct end *end = conn->data;
+
+	for (size_t i = 0; i < len; i++)
+		end->wrong |= octets[i] != octet_at(end->got + i);
+	end->got += len;
+	return (ssize_t)len;
+}
+
+static void client_drained(struct traffic_conn *conn)
+{
+	say_more(conn->data);
+}
+
+static void on_closed(struct traffic_conn *conn, enum traffic_end how)
+{
+	struct end *end = conn->data;
+
+	end->closed++;
+	end->how = how;
+	end->conn = NULL;
+}
+
+static const struct traffic_kind server_kind = {
+	.name = "server",
+	.in_size = 5000,
+	.out_size = 7000,
+	.accepted = on_accepted,
+	.secured = on_secured,
+	.consume = server_consume,
+	.drained = server_drained,
+	.closed = on_closed,
+};
+static const struct traffic_kind client_kind = {
+	.name = "client",
+	.in_size = 6000,
+	.out_size = 40000,
+	.connected = on_connected,
+	.consume = client_consume,
+	.drained = client_drained,
+	.closed = on_closed,
+};
+
+static int stage_start(void **state)
+{
+	struct stage *stage = calloc(1, sizeof(*stage));
+
+	server = client = (struct end){0};
+	stage->now_us = 100 * SECOND;
+	stage->traffic = traffic_alloc(NULL, NULL, NULL);
+	assert_non_null(stage->traffic);
+	traffic_turn(stage->traffic, stage->now_us);
+	*state = stage;
+	return 0;
+}
+
+static int stage_end(void **state)
+{
+	struct stage *stage = *state;
+
+	traffic_free(stage->traffic);
+	free(stage);
+	return 0;
+}
+
+static void serve(struct stage *stage, struct tls_context *tls)
+{
+	struct gate_place place = {.transport = GATE_TLS, .n = 1};
+
+	assert_int_equal(address_from_text("127.0.0.1", 0, &place.address[0]), 0);
+	assert_int_equal(traffic_listen(stage->traffic, &server_kind, NULL, &place, tls, &stage->listener, NULL), 0);
+	tls_context_put(tls);
+}
+
+static const struct gate_address *where(const struct stage *stage)
+{
+	return &traffic_listener_place(stage->listener)->address[0];
+}
+
+static void ask(struct stage *stage, struct tls_context *tls, const char *name)
+{
+	client.conn = traffic_connect(stage->traffic, &client_kind, &client, where(stage), tls, name);
+	assert_non_null(client.conn);
+	tls_context_put(tls);
+}
+
+/* Until nothing moves any more. */
+static void settle(struct stage *stage)
+{
+	for (unsigned quiet = 0; quiet < 20;) {
+		quiet = traffic_turn(stage->traffic, stage->now_us) ? 0 : quiet + 1;
+		if (quiet)
+			usleep(200);
+	}
+}
+
+static int raw_socket(const struct stage *stage)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = address_to_sockaddr(where(stage), &sa);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&sa, len), 0);
+	return fd;
+}
+
+/* --- rows */
+
+static void octets_come_back_whole_and_in_order(void **state)
+{
+	struct stage *stage = *state;
+
+	client.wanted = 3 << 20;
+	serve(stage, context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL));
+	ask(stage, context(TLS_CLIENT, "client", "ca", TLS_PEER_MUST, NULL), "eir.example.org");
+	settle(stage);
+	assert_int_equal(client.connected, 1);
+	assert_int_equal(server.secured, 1);
+	assert_int_equal(client.got, client.wanted);
+	assert_false(client.wrong);
+	assert_true(tls_peer_shown(server.conn->tls));
+	assert_string_equal(tls_peer_name(server.conn->tls), "mme.example.org");
+	assert_true(tls_peer_is(server.conn->tls, "MME.example.org"));
+	assert_false(tls_peer_is(server.conn->tls, "mme2.example.org"));
+	assert_non_null(strstr(tls_describe(server.conn->tls), "TLS1.3"));
+	assert_int_equal(traffic_tls_failed(stage->traffic), 0);
+}
+
+static void an_end_is_told_after_the_last_octet(void **state)
+{
+	struct stage *stage = *state;
+
+	client.wanted = 20000;
+	serve(stage, context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL));
+	ask(stage, context(TLS_CLIENT, "client", "ca", TLS_PEER_MUST, NULL), "eir.example.org");
+	settle(stage);
+	assert_int_equal(client.got, 20000);
+	traffic_finish(server.conn, TRAFFIC_END_OURS);
+	settle(stage);
+	assert_int_equal(client.closed, 1);
+	assert_int_equal(client.how, TRAFFIC_END_PEER);
+}
+
+static void a_common_name_is_a_name(void **state)
+{
+	struct stage *stage = *state;
+
+	serve(stage, context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL));
+	ask(stage, context(TLS_CLIENT, "plain-name", "ca", TLS_PEER_MUST, NULL), "eir.example.org");
+	settle(stage);
+	assert_int_equal(server.secured, 1);
+	assert_string_equal(tls_peer_name(server.conn->tls), "plain-name");
+}
+
+static const struct refusal {
+	const char *name, *client, *client_ca, *server_name, *alpn_server, *alpn_client;
+	enum tls_demand demand;
+	bool let_in;
+} refusals[] = {
+	{"no certificate where one must be", NULL, "ca", "eir.example.org", NULL, NULL, TLS_PEER_MUST, false},
+	{"no certificate where one may be", NULL, "ca", "eir.example.org", NULL, NULL, TLS_PEER_MAY, true},
+	{"a stranger's certificate", "stranger", "ca", "eir.example.org", NULL, NULL, TLS_PEER_MUST, false},
+	{"a stranger's certificate where one may be", "stranger", "ca", "eir.example.org", NULL, NULL, TLS_PEER_MAY,
+	 false},
+	{"a server of another authority", "client", "other-ca", "eir.example.org", NULL, NULL, TLS_PEER_MUST, false},
+	{"a server of another name", "client", "ca", "hss.example.org", NULL, NULL, TLS_PEER_MUST, false},
+	{"the protocol that is spoken", "client", "ca", "eir.example.org", "h2", "h2", TLS_PEER_MUST, true},
+	{"another protocol", "client", "ca", "eir.example.org", "h2", "http/1.1", TLS_PEER_MUST, false},
+};
+
+static void who_is_let_in(void **state)
+{
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		const struct refusal *r = &refusals[i];
+		struct stage *stage;
+		stage_start(state);
+		stage = *state;
+		client.wanted = 10;
+		serve(stage, context(TLS_SERVER, "server", "ca", r->demand, r->alpn_server));
+		ask(stage, context(TLS_CLIENT, r->client, r->client_ca, TLS_PEER_MUST, r->alpn_client), r->server_name);
+		settle(stage);
+		if ((client.got == 10) != r->let_in || (server.conn != NULL) != r->let_in)
+			fail_msg("%s: got %zu", r->name, client.got);
+		if (r->let_in && !r->client)
+			assert_false(tls_peer_shown(server.conn->tls));
+		if (!r->let_in)
+			assert_true(traffic_tls_failed(stage->traffic) > 0);
+		stage_end(state);
+	}
+	stage_start(state);
+}
+
+static void octets_that_are_no_tls_end_it(void **state)
+{
+	struct stage *stage = *state;
+	char buf[8];
+	int fd;
+
+	serve(stage, context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL));
+	fd = raw_socket(stage);
+	settle(stage);
+	assert_int_equal(send(fd, "GET / HTTP/1.1\r\n\r\n", 18, 0), 18);
+	settle(stage);
+	assert_int_equal(server.closed, 1);
+	assert_int_equal(server.secured, 0);
+	assert_int_equal(traffic_tls_failed(stage->traffic), 1);
+	while (recv(fd, buf, sizeof(buf), 0) > 0)
+		; /* the alert, and the end */
+	close(fd);
+}
+
+static void silence_has_a_deadline(void **state)
+{
+	struct stage *stage = *state;
+	int fd;
+
+	serve(stage, context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL));
+	fd = raw_socket(stage);
+	settle(stage);
+	stage->now_us += TRAFFIC_SECURE_S * SECOND - 1;
+	traffic_tick(stage->traffic, stage->now_us);
+	assert_int_equal(server.closed, 0);
+	stage->now_us++;
+	traffic_tick(stage->traffic, stage->now_us);
+	assert_int_equal(server.closed, 1);
+	close(fd);
+}
+
+static bool take_any(struct traffic_conn *conn, void *owner)
+{
+	static struct end many[2 * TRAFFIC_SECURING];
+	static unsigned n;
+
+	(void)owner;
+	conn->data = &many[n++ % (2 * TRAFFIC_SECURING)];
+	return true;
+}
+
+static void so_many_handshakes_at_a_time(void **state)
+{
+	struct stage *stage = *state;
+	struct tls_context *tls = context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL);
+	struct gate_place place = {.transport = GATE_TLS, .n = 1};
+	static struct traffic_kind any;
+	int fd[TRAFFIC_SECURING + 8];
+
+	any = server_kind;
+	any.accepted = take_any;
+	assert_int_equal(address_from_text("127.0.0.1", 0, &place.address[0]), 0);
+	assert_int_equal(traffic_listen(stage->traffic, &any, NULL, &place, tls, &stage->listener, NULL), 0);
+	tls_context_put(tls);
+	for (unsigned i = 0; i < TRAFFIC_SECURING + 8; i++) {
+		fd[i] = raw_socket(stage);
+		traffic_turn(stage->traffic, stage->now_us);
+	}
+	settle(stage);
+	/* of one address only TRAFFIC_STRANGERS may stand about: the older ones have made place */
+	assert_true(traffic_count(stage->traffic) <= TRAFFIC_STRANGERS);
+	for (unsigned i = 0; i < TRAFFIC_SECURING + 8; i++)
+		close(fd[i]);
+}
+
+static void files_are_refused_in_words(void **state)
+{
+	struct weir_why why;
+	struct tls_files f = files("server", NULL);
+
+	(void)state;
+	assert_null(tls_context_alloc(TLS_SERVER, &f, TLS_PEER_MUST, NULL, &why));
+	assert_non_null(strstr(why.text, "tls ca FILE"));
+	f = files("server", "ca");
+	snprintf(f.private_key, sizeof(f.private_key), "%s", file_of("client", "-key"));
+	assert_null(tls_context_alloc(TLS_SERVER, &f, TLS_PEER_MUST, NULL, &why));
+	assert_non_null(strstr(why.text, "TLS certificate"));
+	f = files(NULL, "ca");
+	assert_null(tls_context_alloc(TLS_SERVER, &f, TLS_PEER_MUST, NULL, &why));
+	assert_non_null(strstr(why.text, "tls certificate FILE"));
+	f = files("server", "server-key");
+	assert_null(tls_context_alloc(TLS_SERVER, &f, TLS_PEER_MUST, NULL, &why));
+	assert_non_null(strstr(why.text, "TLS authorities"));
+	f = files("server", NULL);
+	struct tls_context *c = tls_context_alloc(TLS_SERVER, &f, TLS_PEER_MAY, NULL, &why);
+	assert_non_null(c);
+	assert_in_range(tls_context_expires_s(c), time(NULL) + 86000, time(NULL) + 86400);
+	tls_context_put(c);
+}
+
+#define ROW(test) cmocka_unit_test_setup_teardown(test, stage_start, stage_end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ROW(octets_come_back_whole_and_in_order),
+		ROW(an_end_is_told_after_the_last_octet),
+		ROW(a_common_name_is_a_name),
+		cmocka_unit_test_setup_teardown(who_is_let_in, NULL, stage_end),
+		ROW(octets_that_are_no_tls_end_it),
+		ROW(silence_has_a_deadline),
+		ROW(so_many_handshakes_at_a_time),
+		cmocka_unit_test(files_are_refused_in_words),
+	};
+
+	return cmocka_run_group_tests(tests, make_all, remove_all);
+}
