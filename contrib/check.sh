@@ -24,7 +24,8 @@ tools='tshark:tshark osmo-stp:osmo-stp osmo-hlr:osmo-hlr osmo-msc:osmo-msc osmo-
 	linux.uml:user-mode-linux modprobe:kmod ip:iproute2 systemd-analyze:systemd
 	clang:clang sqlite3:sqlite3 curl:curl shellcheck:shellcheck
 	codespell:codespell nc:netcat-openbsd node:nodejs npm:npm
-	freeDiameterd:freediameterd openssl:openssl dpkg-buildpackage:dpkg-dev dh:debhelper lintian:lintian python3:python3'
+	freeDiameterd:freediameterd openssl:openssl dpkg-buildpackage:dpkg-dev dh:debhelper lintian:lintian
+	python3:python3'
 # Packages without a program that tells them.
 packages='lksctp-tools libclang-rt-14-dev freediameter-extensions libfreediameter-dev python3-scapy'
 TOTAL=1740 # seconds

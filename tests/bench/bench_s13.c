@@ -12,8 +12,8 @@
  *
  * Diameter is written out here and not taken from src/wire, so that the two can disagree.
  *
- * Prints one line: rate [1/s], p50 [ns], p99 [ns], server's CPU [ns an answer], server's allocations [an answer], octets
- * of a request, octets of an answer. */
+ * Prints one line: rate [1/s], p50 [ns], p99 [ns], server's CPU [ns an answer], server's allocations [an answer],
+ * octets of a request, octets of an answer. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -455,8 +455,9 @@ static uint64_t allocations(const struct bench *b)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: bench_s13 -L|-C|-E LEN [-a ADDR] -p PORT -r ROWS -c COUNT -d DEPTH [-n CONNECTIONS] [-i IDLE]\n"
-			"                 [-f FIRST-NUMBER-OF-NAMES] [-s SEED] [-P PID-OF-SERVER] [-M COUNTER-OF-ALLOCATIONS]\n");
+	fprintf(stderr, "usage: bench_s13 -L|-C|-E LEN [-a ADDR] -p PORT -r ROWS -c COUNT -d DEPTH\n"
+			"                 [-n CONNECTIONS] [-i IDLE] [-f FIRST-NUMBER-OF-NAMES] [-s SEED]\n"
+			"                 [-P PID-OF-SERVER] [-M COUNTER-OF-ALLOCATIONS]\n");
 	return 2;
 }
 
@@ -485,10 +486,9 @@ static int read_options(struct bench *b, int argc, char **argv)
 	}
 	if (b->server == SERVER_ECHO && (!b->echo_len || b->echo_len > MESSAGE_MAX))
 		return usage();
-	return b->port && b->rows && b->count && b->count < UINT32_MAX && b->depth && b->depth <= DEPTH_MAX && b->n_conns &&
-			       b->n_conns <= CONNS_MAX && b->n_idle <= CONNS_MAX - b->n_conns
-		       ? 0
-		       : usage();
+	if (!b->n_conns || b->n_conns > CONNS_MAX || b->n_idle > CONNS_MAX - b->n_conns)
+		return usage();
+	return b->port && b->rows && b->count && b->count < UINT32_MAX && b->depth && b->depth <= DEPTH_MAX ? 0 : usage();
 }
 
 static void prepare(struct bench *b)

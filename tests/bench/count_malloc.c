@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* Preloaded into a server, counts how often it allocates: in the first eight octets of the file COUNT_MALLOC_FILE, which
- * must be there and have them.  Freeing is not counted: what is never allocated is never freed. */
+/* Preloaded into a server, counts how often it allocates: in the first eight octets of the file COUNT_MALLOC_FILE,
+ * which must be there and have them.  Freeing is not counted: what is never allocated is never freed. */
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdint.h>

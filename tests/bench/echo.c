@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* The baseline of the benchmarks: an epoll server that sends back what it reads, one read and one write a turn.  What any
- * server costs above it is its own work.
+/* The baseline of the benchmarks: an epoll server that sends back what it reads, one read and one write a turn.  What
+ * any server costs above it is its own work.
  *
  * With two sizes it sends ANSWER octets for each REQUEST octets instead, where the answers of those that it is compared
  * with are shorter than what they are asked; it looks at none of them. */
@@ -84,7 +84,8 @@ int main(int argc, char **argv)
 		answer_len = strtoul(argv[3], NULL, 10);
 	}
 	if ((argc != 2 && argc != 4) || answer_len > request_len || request_len > 1024) {
-		fprintf(stderr, "usage: echo PORT [REQUEST ANSWER]     ANSWER octets, at most REQUEST, for each REQUEST octets\n");
+		fprintf(stderr, "usage: echo PORT [REQUEST ANSWER]\n"
+				"ANSWER octets, at most REQUEST, for each REQUEST octets\n");
 		return 2;
 	}
 	listener = listen_on((uint16_t)atoi(argv[1]));

@@ -5,8 +5,9 @@
 # Diameter S13: weir-gate with ROWS devices listed, against a bare epoll echo that takes and gives as many octets (an
 # answer for each request, of the sizes that the gate's have: 348 and 252), and against Debian's freeDiameter answering
 # the same constant ECA to everything (tests/peers).  Each request has a Session-Id and an IMEI of its own, one in two
-# listed.  Rounds are interleaved; what counts are the medians of the ratios within a round.  Servers stay on core 0; the
-# client shares it at depth 1 on one connection and has the other one otherwise; weir-keeper runs where there is room.
+# listed.  Rounds are interleaved; what counts are the medians of the ratios within a round.  Servers stay on core 0;
+# the client shares it at depth 1 on one connection and has the other one otherwise; weir-keeper runs where there is
+# room.
 #
 # Then the gate alone, against itself: at depth 1, with more and more connections that all ask, and with one that asks
 # among more and more that are silent.  Allocations are counted by a library that is preloaded into the gate.
@@ -100,8 +101,10 @@ measure() {
 	count=$((depth * conns == 1 ? 100000 : depth * conns < 64 ? 400000 : 1000000))
 	case $server in
 	echo) run "$count" $core -E "$answer" -p 5868 -P "$echo" -d "$depth" -n "$conns" -s "$round$depth" ;;
-	weir) run "$count" $core -L -p 3868 -P "$gate" -M "$work/allocations" -d "$depth" -n "$conns" -s "$round$depth" ;;
-	fd) run $((depth * conns == 1 ? 20000 : 60000)) $core -C -a 10.99.0.2 -p 3868 -P "$fd" -d "$depth" -n "$conns" ;;
+	weir) run "$count" $core -L -p 3868 -P "$gate" -M "$work/allocations" -d "$depth" -n "$conns" \
+		-s "$round$depth" ;;
+	fd) run $((depth * conns == 1 ? 20000 : 60000)) $core -C -a 10.99.0.2 -p 3868 -P "$fd" -d "$depth" \
+		-n "$conns" ;;
 	esac
 	[ "$round" = 0 ] || echo "$round $depth.$conns $server $line" >>"$work/results"
 }
@@ -132,7 +135,8 @@ row() {
 
 report() {
 	local depth conns server kind n
-	printf '%-22s %12s %10s %10s %12s %12s\n' 'depth.connections' 'answers/s' 'p50 us' 'p99 us' 'CPU ns each' 'allocations'
+	printf '%-22s %12s %10s %10s %12s %12s\n' 'depth.connections' 'answers/s' 'p50 us' 'p99 us' 'CPU ns each' \
+		'allocations'
 	for conns in $connections; do
 		for depth in $depths; do
 			for server in $servers; do row "$depth.$conns $server" "$server" "$depth.$conns"; done
@@ -144,8 +148,8 @@ report() {
 				"$(ratio weir echo "$depth.$conns" 4)" "$(ratio weir echo "$depth.$conns" 5)" \
 				"$(ratio weir echo "$depth.$conns" 7)"
 			[ -z "$have_fd" ] ||
-				printf '   weir/freeDiameter: rate %.1f  p50 %.2f  CPU %.3f' "$(ratio weir fd "$depth.$conns" 4)" \
-					"$(ratio weir fd "$depth.$conns" 5)" "$(ratio weir fd "$depth.$conns" 7)"
+				printf '   weir/freeDiameter: rate %.1f  p50 %.2f  CPU %.3f' \
+					"$(ratio weir fd "$depth.$conns" 4)" "$(ratio weir fd "$depth.$conns" 5)" "$(ratio weir fd "$depth.$conns" 7)"
 			echo
 		done
 	done

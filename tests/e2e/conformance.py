@@ -108,8 +108,8 @@ def over_s13(mme, device, svn, imsi):
 
 def paths_n5g(device, svn, imsi):
     """{form: path}; asked all together, since a client of HTTP/2 is a program of its own."""
-    pei = {"imei": "imei-" + device.imei + luhn(device.imei), "imei spare": "imei-" + device.imei + "0"} if svn is None \
-        else {"imeisv": "imeisv-" + device.imei + svn}
+    pei = {"imeisv": "imeisv-" + device.imei + svn} if svn else \
+        {"imei": "imei-" + device.imei + luhn(device.imei), "imei spare": "imei-" + device.imei + "0"}
     return {form: "/n5g-eir-eic/v1/equipment-status?pei=%s&supi=imsi-%s" % (text, imsi) for form, text in pei.items()}
 
 
@@ -163,8 +163,8 @@ def compare(t, name, asked):
     for device, svn, imsi, wanted, found in asked:
         forms |= set(found)
         n += len(found)
-        wrong += ["%s with version %s of %s: %s in form %s, wanted %s" % (device.kind, svn, imsi[-2:], verdict, form, wanted)
-                  for form, verdict in found.items() if verdict != wanted]
+        wrong += ["%s with version %s of %s: %s in form %s, wanted %s" % (
+            device.kind, svn, imsi[-2:], verdict, form, wanted) for form, verdict in found.items() if verdict != wanted]
     t.ok(not wrong, "%s: %d checks in the forms %s" % (name, n, ", ".join(sorted(forms))),
          "%d wrong: %s" % (len(wrong), "; ".join(wrong[:8])))
 

@@ -254,7 +254,7 @@ def values(t, w):
     t.equal(described(answer), (5001, False, [7777]), "an unknown AVP that must be understood: 5001")
     t.equal([a.octets for a in answer.failed()], [unknown], "Failed-AVP holds it as it came")
     t.equal(asked(peer, good + [d.avp(7777, b"?" * 5, flags=0)])[0], 2001, "one that need not: fine")
-    t.equal(asked(peer, good + [d.avp(7777, b"?", flags=d.V | d.M, vendor=99999)])[0], 5001, "an unknown vendor's: 5001")
+    t.equal(asked(peer, good + [d.avp(7777, b"?", flags=d.V | d.M, vendor=99999)])[0], 5001, "a vendor's: 5001")
     t.equal(asked(peer, good[:3] + [d.avp(d.ORIGIN_HOST, peer.host, flags=0)] + good[4:])[:2], (3009, True),
             "an Origin-Host without its M bit: 3009 with the E bit")
     t.equal(peer.check(s.BLACK), "black", "and the connection stands")
@@ -298,7 +298,7 @@ def routing(t, w):
             ("Destination-Host is another", [d.avp(d.DESTINATION_HOST, "hss." + fd.REALM)], (3002, True)),
             ("our own Route-Record", [d.avp(d.ROUTE_RECORD, "dra1.weir.test"), d.avp(d.ROUTE_RECORD, fd.EIR)],
              (3005, True)),
-            ("others' Route-Records", [d.avp(d.ROUTE_RECORD, "dra%d.weir.test" % i) for i in range(20)], (2001, False))):
+            ("others' Route-Records", [d.avp(d.ROUTE_RECORD, "d%d.weir.test" % i) for i in range(20)], (2001, False))):
         t.equal(asked(peer, good + more)[:2], wanted, "%s: %d" % (name, wanted[0]))
     t.equal(asked(peer, peer.ecr_avps(s.BLACK, realm="elsewhere.test"))[:2], (3003, True), "another realm: 3003")
     proxies = [d.avp(d.PROXY_INFO, [d.avp(d.PROXY_HOST, "dra%d.weir.test" % i), d.avp(d.PROXY_STATE, bytes([i]) * i)])
@@ -310,6 +310,27 @@ def routing(t, w):
     answer = peer.ask(99999, d.S13, good[:1] + proxies)
     t.equal([a.octets for a in answer.all(d.PROXY_INFO)], proxies, "and in a protocol error")
     peer.close()
+
+
+def lent(t, w):
+    """An identity is its own peer's; only an agent speaks for others."""
+    peer = mme()
+    other = d.avp(d.ORIGIN_HOST, "other." + fd.REALM)
+    good = peer.ecr_avps(s.BLACK)
+    t.equal(asked(peer, good[:3] + [other] + good[4:])[:2], (5003, False), "another's Origin-Host in an ECR: 5003")
+    t.equal(asked(peer, good[:3] + [d.avp(d.ORIGIN_HOST, peer.host.upper())] + good[4:])[0], 2001, 
+            "its own in capitals: fine")
+    peer.close()
+    agent = mme("agent." + fd.REALM)
+    found = [agent.ask(d.ECR, d.S13, good[:3] + [d.avp(d.ORIGIN_HOST, "far%d.%s" % (n, fd.REALM))] + good[4:])
+             for n in range(20)]
+    t.equal({m and m.verdict for m in found}, {"black"}, "an agent asks for twenty others")
+    found = [agent.ask(d.ECR, d.S13, good[:3] + [d.avp(d.ORIGIN_HOST, "flood%d.%s" % (n, fd.REALM))] + good[4:])
+             for n in range(2000)]
+    found = {verdict: sum(m.verdict == verdict for m in found) for verdict in {m and m.verdict for m in found}}
+    t.ok(set(found) <= {"black", "3004"} and found.get("3004"), 
+         "two thousand new names at once: the most are told 3004", found)
+    agent.close()
 
 
 def nested(t, w):
@@ -477,15 +498,16 @@ def shed(t, w):
     peer.close()
 
 
-SCENES = (truncations, flips, header_lengths, avp_lengths, missing, repeated, values, headers, routing, nested,
-          capabilities, trickled, many_at_once, shed, silent, never_reads)
+SCENES = (truncations, flips, header_lengths, avp_lengths, missing, repeated, values, headers, routing, lent,
+          nested, capabilities, trickled, many_at_once, shed, silent, never_reads)
 
 
 def body(r):
     t = r.tap
     fd.add_addresses()
-    w = s.Weir(r, more=("rate slow.* limit 10",),
-               peers=["%s realm %s address 10.0.0.0/8" % (name, fd.REALM) for name in ("bad*", "good.*", "slow.*", "deaf*")])
+    w = s.Weir(r, more=("rate slow.* limit 10", "agent agent." + fd.REALM),
+               peers=["%s realm %s address 10.0.0.0/8" % (name, fd.REALM)
+                      for name in ("bad*", "good.*", "slow.*", "deaf*", "agent.*")])
     w.start()
     s.gate_listens()
     before = resident_mib(w.gate.pid)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright (C) 2026 The Weir authors
-"""S13 over SCTP, which is what a real MME speaks: freeDiameter asks weir-gate from one address and from two, and through
-a relay; then one of the gate's two addresses goes away under it.
+"""S13 over SCTP, which is what a real MME speaks: freeDiameter asks weir-gate from one address and from two, and
+through a relay; then one of the gate's two addresses goes away under it.
 
 The kernels of most build machines have no SCTP: the script runs itself again inside sctp-run (user-mode-linux).
 """
@@ -29,7 +29,7 @@ class Scene:
         self.asked = fd.questions(r.path("questions"), s.questions())
         self.n = len(s.questions())
         self.w = s.Weir(r, ("sctp %s %d" % (fd.GATE, SINGLE),
-                            "sctp %s %d %s" % (fd.GATE, MULTI, fd.SECOND[fd.GATE])))
+                            "sctp %s %d %s" % (fd.GATE, MULTI, fd.SECOND[fd.GATE])), ("agent " + fd.DRA,))
 
     def client(self, name, addresses, peer, work):
         return fd.Node(self.r, name, fd.MME, addresses, self.certificates, "client questions=%s realm=%s patience=10 %s"
