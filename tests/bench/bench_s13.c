@@ -488,7 +488,9 @@ static int read_options(struct bench *b, int argc, char **argv)
 		return usage();
 	if (!b->n_conns || b->n_conns > CONNS_MAX || b->n_idle > CONNS_MAX - b->n_conns)
 		return usage();
-	return b->port && b->rows && b->count && b->count < UINT32_MAX && b->depth && b->depth <= DEPTH_MAX ? 0 : usage();
+	if (!b->depth || b->depth > DEPTH_MAX)
+		return usage();
+	return b->port && b->rows && b->count && b->count < UINT32_MAX ? 0 : usage();
 }
 
 static void prepare(struct bench *b)

@@ -149,7 +149,8 @@ report() {
 				"$(ratio weir echo "$depth.$conns" 7)"
 			[ -z "$have_fd" ] ||
 				printf '   weir/freeDiameter: rate %.1f  p50 %.2f  CPU %.3f' \
-					"$(ratio weir fd "$depth.$conns" 4)" "$(ratio weir fd "$depth.$conns" 5)" "$(ratio weir fd "$depth.$conns" 7)"
+					"$(ratio weir fd "$depth.$conns" 4)" "$(ratio weir fd "$depth.$conns" 5)" \
+					"$(ratio weir fd "$depth.$conns" 7)"
 			echo
 		done
 	done

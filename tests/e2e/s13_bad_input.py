@@ -318,7 +318,7 @@ def lent(t, w):
     other = d.avp(d.ORIGIN_HOST, "other." + fd.REALM)
     good = peer.ecr_avps(s.BLACK)
     t.equal(asked(peer, good[:3] + [other] + good[4:])[:2], (5003, False), "another's Origin-Host in an ECR: 5003")
-    t.equal(asked(peer, good[:3] + [d.avp(d.ORIGIN_HOST, peer.host.upper())] + good[4:])[0], 2001, 
+    t.equal(asked(peer, good[:3] + [d.avp(d.ORIGIN_HOST, peer.host.upper())] + good[4:])[0], 2001,
             "its own in capitals: fine")
     peer.close()
     agent = mme("agent." + fd.REALM)
@@ -328,7 +328,7 @@ def lent(t, w):
     found = [agent.ask(d.ECR, d.S13, good[:3] + [d.avp(d.ORIGIN_HOST, "flood%d.%s" % (n, fd.REALM))] + good[4:])
              for n in range(2000)]
     found = {verdict: sum(m.verdict == verdict for m in found) for verdict in {m and m.verdict for m in found}}
-    t.ok(set(found) <= {"black", "3004"} and found.get("3004"), 
+    t.ok(set(found) <= {"black", "3004"} and found.get("3004"),
          "two thousand new names at once: the most are told 3004", found)
     agent.close()
 

@@ -113,7 +113,8 @@ def by_tshark(t, r, kept):
     capture = packets(r, kept)
     fields = ("diameter.length", "diameter.cmd.code", "diameter.applicationId", "diameter.flags",
               "diameter.Session-Id", "diameter.Origin-Host", "diameter.Result-Code",
-              "diameter.Experimental-Result-Code", "diameter.Equipment-Status", "_ws.malformed", "_ws.expert.message", "diameter.avp.code")
+              "diameter.Experimental-Result-Code", "diameter.Equipment-Status",
+              "_ws.malformed", "_ws.expert.message", "diameter.avp.code")
     rows = tshark(capture, "-T", "fields", "-E", "separator=|", *sum((["-e", f] for f in fields), []))
     if not t.equal(len(rows), len(kept), "tshark finds every message"):
         return
