@@ -35,8 +35,8 @@ class Scene:
                         ("tls certificate " + certificate, "tls key " + key, "tls ca " + self.certificates.ca,
                          "watchdog 6", "agent " + fd.DRA))
 
-    def client(self, name, peer, identity=fd.MME, work="window=32", **more):
-        return fd.Node(self.r, name, identity, [fd.CLIENT], self.certificates,
+    def client(self, name, peer, identity=fd.MME, address=fd.CLIENT, work="window=32", **more):
+        return fd.Node(self.r, name, identity, [address], self.certificates,
                        "client questions=%s realm=%s %s" % (self.asked, fd.REALM, work), [peer], **more).start()
 
     def all_right(self, client, rounds, name):
@@ -49,22 +49,18 @@ class Scene:
 
 # --- scenes ---------------------------------------------------------------------------------------
 def directly(c):
-    client = c.client("client", TO_GATE, work="window=32 rounds=20 linger=8 host=" + fd.EIR)
+    """One that keeps asking whether the gate is there, and beside it one that is asked, since it keeps silent."""
+    quiet = c.client("quiet", TO_GATE, "quiet." + fd.REALM, fd.OTHER, "linger=11", watchdog=30)
+    client = c.client("client", TO_GATE, work="window=32 rounds=20 linger=9 host=" + fd.EIR)
     c.all_right(client, 20, "freeDiameter, directly")
-    c.t.ok(client.said(r"received DWA, " + fd.EIR, 10), "its watchdog is answered")
-    c.t.ok(client.wait(), "it ends by itself")
-    c.t.equal([client.count("sent DPR, "), client.count("received DPA, ")], [1, 1], "its DPR is answered")
-    c.t.ok(rig.until(lambda: fd.MME not in s.connections(), 5), "and the gate knows that it has gone")
-
-
-def watchdog(c):
-    """The gate's own, at a peer that keeps silent: freeDiameter's is slower here."""
-    client = c.client("watched", TO_GATE, work="linger=16", watchdog=30)
-    c.all_right(client, 1, "a quiet peer")
-    c.t.ok(client.said(r"received DWR, " + fd.EIR, 15), "the gate asks a silent peer whether it is there")
-    c.t.equal(client.wait(25) and client.count("sent DWR"), 0, "which did not ask itself")
-    c.t.ok(client.count("received DWR") >= 1 and client.count("sent DWA") == client.count("received DWR"),
-           "and was answered")
+    c.all_right(quiet, 1, "another one, one by one")
+    c.t.ok(client.said(r"received DWA, " + fd.EIR, 12), "the watchdog of the one is answered")
+    c.t.ok(quiet.said(r"received DWR, " + fd.EIR, 12), "the silent one is asked whether it is there")
+    c.t.ok(client.wait() and quiet.wait(), "both end by themselves")
+    c.t.equal([client.count("sent DPR, "), client.count("received DPA, ")], [1, 1], "their DPR is answered")
+    c.t.equal([quiet.count("sent DWR"), quiet.count("sent DWA") - quiet.count("received DWR")], [0, 0],
+              "the silent one did not ask, and answered")
+    c.t.ok(rig.until(lambda: fd.MME not in s.connections(), 5), "and the gate knows that they have gone")
 
 
 def through_a_relay(c):
@@ -137,7 +133,7 @@ def twice(c):
 
 def restarts(c):
     """A client that asks all the time sees the gate say goodbye, come back, and nothing wrong in between."""
-    client = c.client("steady", TO_GATE, work="window=8 pace=5 seconds=20 patience=12")
+    client = c.client("steady", TO_GATE, work="window=8 pace=5 seconds=13 patience=12")
     c.t.ok(client.said("connected " + fd.EIR), "a client asks all the time")
     time.sleep(1)
     c.w.keeper.kill()
@@ -151,7 +147,7 @@ def restarts(c):
            "the gate back, the client connects again")
     summary = client.summary(40)
     c.t.equal([summary.wrong, summary.silent, summary.broken], [0, 0, 0], "nothing was wrong, silent or broken")
-    c.t.ok(summary.right > 1000, "and most was answered", summary)
+    c.t.ok(summary.right > 500, "and most was answered", summary)
     c.t.note("over the restart: %s" % summary)
     c.t.ok(client.wait(), "the client ends by itself")
     c.w.start_keeper()
@@ -159,7 +155,7 @@ def restarts(c):
 
 def killed(c):
     """kill -9 of the gate under load: only what was under way is lost."""
-    client = c.client("hit", TO_GATE, work="window=8 pace=5 seconds=14 patience=12")
+    client = c.client("hit", TO_GATE, work="window=8 pace=5 seconds=10 patience=12")
     c.t.ok(client.said("connected " + fd.EIR), "a client asks all the time")
     time.sleep(1)
     c.w.gate.process.send_signal(signal.SIGKILL)
@@ -193,7 +189,7 @@ def body(r):
     c = Scene(r)
     c.w.start()
     c.t.ok(s.gate_listens(), "the gate listens for Diameter")
-    for scene in (directly, watchdog, through_a_relay, over_tls, tls_names, twice, reload, restarts, killed):
+    for scene in (directly, through_a_relay, over_tls, tls_names, twice, reload, restarts, killed):
         began = time.monotonic()
         scene(c)
         c.t.note("%s: %.1f s" % (scene.__name__, time.monotonic() - began))
