@@ -233,6 +233,14 @@ static void each_second(void *data)
 	notify_second(gate->notify);
 }
 
+unsigned gate_counter_tables(const struct gate *gate, struct counter_table tables[static GATE_COUNTER_TABLES])
+{
+	unsigned n = 0;
+
+	tables[n++] = gsup_counter_table(gate->gsup);
+	return n;
+}
+
 /* --- start and stop */
 
 /* After the answers have left: how long it took, and what the keeper should know.  The second look at the clock is the

@@ -18,6 +18,7 @@
 #include "core/why.h"
 #include "gate/check.h"
 #include "gate/config.h"
+#include "gate/counters.h"
 
 struct daemon_text;
 struct gsup;
@@ -58,6 +59,10 @@ void gate_follow(struct gate *gate);
 /* Move to a newer register where there is one; called ten times a second and when orders have come.  What fails is left
  * to gate_follow. */
 void gate_follow_soon(struct gate *gate);
+
+/* The counters of every interface, for show.c and metrics.c.  Returns how many tables. */
+#define GATE_COUNTER_TABLES 8
+unsigned gate_counter_tables(const struct gate *gate, struct counter_table tables[static GATE_COUNTER_TABLES]);
 
 /* metrics.c: Prometheus text. */
 void gate_metrics(struct daemon_text *out, void *gate);

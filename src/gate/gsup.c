@@ -182,12 +182,9 @@ const struct gsup_counters *gsup_counters(const struct gsup *gsup)
 	return &gsup->counters;
 }
 
-#define ROW(field, text)                                                                                               \
-	{                                                                                                              \
-#field, text, offsetof(struct gsup_counters, field)                                                    \
-	}
+#define ROW(field, text) COUNTER_ROW(struct gsup_counters, field, text)
 
-static const struct gsup_counter_row counter_rows[] = {
+static const struct counter_row counter_rows[] = {
 	ROW(connected, "peers that connected and were allowed"),
 	ROW(replaced, "connections replaced by a newer one of the same name"),
 	ROW(stranger, "connections from an address or name that no rule allows"),
@@ -215,14 +212,9 @@ static const struct gsup_counter_row counter_rows[] = {
 	ROW(cancel_expired, "cancels that the peer did not answer"),
 };
 
-const struct gsup_counter_row *gsup_counter_row(unsigned n)
+struct counter_table gsup_counter_table(const struct gsup *gsup)
 {
-	return n < ARRAY_SIZE(counter_rows) ? &counter_rows[n] : NULL;
-}
-
-uint64_t gsup_counter(const struct gsup *gsup, const struct gsup_counter_row *row)
-{
-	return *(const uint64_t *)((const char *)&gsup->counters + row->offset);
+	return (struct counter_table){"gsup", counter_rows, ARRAY_SIZE(counter_rows), &gsup->counters};
 }
 
 unsigned gsup_waiting(const struct gsup *gsup)

@@ -43,6 +43,7 @@
 #include "core/digits.h"
 #include "core/why.h"
 #include "gate/address.h"
+#include "gate/counters.h"
 #include "wire/gsup.h"
 
 #define GSUP_IDENTITY_S 5
@@ -99,13 +100,7 @@ void gsup_expire(struct gsup *gsup, int64_t now_us);
 /* SIGTERM: no new connections; every session says what it has to say and ends. */
 void gsup_stop(struct gsup *gsup);
 
-/* The counters as rows, for people and for metrics; NULL past the last. */
-struct gsup_counter_row {
-	const char *name, *help;
-	size_t offset; /* in struct gsup_counters */
-};
-const struct gsup_counter_row *gsup_counter_row(unsigned n);
-uint64_t gsup_counter(const struct gsup *gsup, const struct gsup_counter_row *row);
+struct counter_table gsup_counter_table(const struct gsup *gsup);
 const struct gsup_counters *gsup_counters(const struct gsup *gsup);
 unsigned gsup_waiting(const struct gsup *gsup);
 /* The n-th listening place with the real port, NULL past the last. */

@@ -68,16 +68,24 @@ static void histograms(struct daemon_text *out, const struct check *check)
 		histogram(out, interface_name(i), &check->histogram[i]);
 }
 
-static void gsup(struct daemon_text *out, const struct gsup *gsup)
+static void table(struct daemon_text *out, const struct counter_table *table)
 {
-	const struct gsup_counter_row *row;
 	char name[64];
 
-	for (unsigned i = 0; (row = gsup_counter_row(i)); i++) {
-		snprintf(name, sizeof(name), "gsup_%s_total", row->name);
-		one(out, name, "counter", row->help, gsup_counter(gsup, row));
+	for (unsigned i = 0; i < table->n; i++) {
+		snprintf(name, sizeof(name), "%s_%s_total", table->name, table->row[i].name);
+		one(out, name, "counter", table->row[i].help, counter_value(table, &table->row[i]));
 	}
-	one(out, "gsup_waiting", "gauge", "checks that wait for the HLR's answer", gsup_waiting(gsup));
+}
+
+static void interfaces(struct daemon_text *out, const struct gate *gate)
+{
+	struct counter_table tables[GATE_COUNTER_TABLES];
+	unsigned n = gate_counter_tables(gate, tables);
+
+	for (unsigned i = 0; i < n; i++)
+		table(out, &tables[i]);
+	one(out, "gsup_waiting", "gauge", "checks that wait for the HLR's answer", gsup_waiting(gate->gsup));
 }
 
 static void store(struct daemon_text *out, const struct gate *gate)
@@ -123,7 +131,7 @@ void gate_metrics(struct daemon_text *out, void *data)
 
 	checks(out, &gate->check);
 	histograms(out, &gate->check);
-	gsup(out, gate->gsup);
+	interfaces(out, gate);
 	store(out, gate);
 	notify(out, gate);
 	one(out, "connections", "gauge", "connections that carry checks, to peers and to the HLR",
@@ -132,5 +140,11 @@ void gate_metrics(struct daemon_text *out, void *data)
 	    traffic_refused(gate->traffic));
 	one(out, "connections_crowded_total", "counter",
 	    "connections closed for newer ones before they said who they are", traffic_crowded(gate->traffic));
+	one(out, "load_percent", "gauge", "share of the last second in which answering kept the loop busy",
+	    gate->check.load);
+	one(out, "tls_failed_total", "counter", "TLS handshakes that failed or took too long",
+	    traffic_tls_failed(gate->traffic));
+	one(out, "tls_refused_total", "counter", "TLS handshakes refused because too many were under way",
+	    traffic_tls_refused(gate->traffic));
 	one(out, "peers", "gauge", "peers known by name, connected or not", peers_count(gate->peers));
 }

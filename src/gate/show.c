@@ -70,17 +70,18 @@ static void show_interface(struct vty *vty, const char *name, const struct check
 	    check_counters_close(c) ? "closes" : "DOES NOT CLOSE");
 }
 
-static void show_gsup_counters(struct vty *vty)
+static void show_table(struct vty *vty, const struct counter_table *table)
 {
-	const struct gsup_counter_row *row;
-
-	for (unsigned i = 0; (row = gsup_counter_row(i)); i++)
-		OUT("gsup %-18s %12" PRIu64 "  %s", row->name, gsup_counter(the_gate->gsup, row), row->help);
-	OUT("gsup %-18s %12u", "waiting", gsup_waiting(the_gate->gsup));
+	for (unsigned i = 0; i < table->n; i++)
+		OUT("%-4s %-18s %12" PRIu64 "  %s", table->name, table->row[i].name,
+		    counter_value(table, &table->row[i]), table->row[i].help);
 }
 
 DEFUN(show_counters, show_counters_cmd, "show counters", SHOW_STR "Checks by interface and outcome, then frames\n")
 {
+	struct counter_table table[GATE_COUNTER_TABLES];
+	unsigned n;
+
 	if (not_started(vty))
 		return CMD_WARNING;
 	vty_out(vty, "%-6s %12s", "", "received");
@@ -89,7 +90,10 @@ DEFUN(show_counters, show_counters_cmd, "show counters", SHOW_STR "Checks by int
 	OUT(" %12s %12s", "refused", "batches");
 	for (unsigned i = 0; i < WEIR_N_INTERFACES; i++)
 		show_interface(vty, interface_name(i), &the_gate->check.counters[i]);
-	show_gsup_counters(vty);
+	n = gate_counter_tables(the_gate, table);
+	for (unsigned i = 0; i < n; i++)
+		show_table(vty, &table[i]);
+	OUT("gsup %-18s %12u", "waiting", gsup_waiting(the_gate->gsup));
 	return CMD_SUCCESS;
 }
 
