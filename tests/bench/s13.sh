@@ -41,7 +41,7 @@ set_up() {
 	head -c 8 /dev/zero >"$work/allocations"
 	start gate env LD_PRELOAD="$bench/count_malloc.so" COUNT_MALLOC_FILE="$work/allocations" \
 		"$top_builddir/src/weir-gate" -S "$work/state" -c "$top_srcdir/doc/examples/weir-gate.cfg" \
-		-C 'traffic; max-connections 4000' -C "s13; identity eir.$realm realm $realm"
+		-C 'traffic; max-connections 4000' -C "s13; origin-host eir.$realm" -C "s13; origin-realm $realm"
 	gate=$pid
 	wait_for 10 port_open 127.0.0.1 3868 || { tail -5 "$work/gate.log" >&2; die "weir-gate does not listen"; }
 	taskset -acp 0 "$gate" >/dev/null

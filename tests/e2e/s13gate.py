@@ -42,7 +42,7 @@ class Weir(weir.Weir):
 
     def __init__(self, r, places=("%s %d" % (fd.GATE, fd.PORT),), more=(), peers=("* address 10.0.0.0/8",)):
         super().__init__(r, hlr=False)
-        lines = ["identity %s realm %s" % (fd.EIR, fd.REALM)]
+        lines = ["origin-host " + fd.EIR, "origin-realm " + fd.REALM, "connections-per-peer 1"]
         lines += ["peer " + peer for peer in peers] + ["listen " + place for place in places] + list(more)
         self.gate_lines += ["s13; " + line for line in lines]
 
