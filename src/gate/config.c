@@ -10,12 +10,15 @@
 #include <string.h>
 #include <strings.h>
 
+#include "gate/h2.h"
+
 void config_init(struct gate_config *config)
 {
 	memset(config, 0, sizeof(*config));
 	config->max_connections = 1024;
 	config->gsup.check_mode = GSUP_ANSWER_FIRST;
 	config->gsup.wait_ms = 1000;
+	config->n5g.max_streams = H2_STREAMS;
 	policy_draft_init(&config->policy.draft);
 }
 

@@ -16,6 +16,8 @@
 #include "core/why.h"
 #include "gate/address.h"
 #include "gate/tls.h"
+#include "gate/token.h"
+#include "wire/n5g.h"
 
 #define GATE_MAX_LISTEN     16
 #define GATE_MAX_PEER_RULES 1024
@@ -62,6 +64,17 @@ struct gsup_config {
 	unsigned wait_ms;
 };
 
+struct n5g_config {
+	struct door_config door;
+	char instance_id[TOKEN_UUID_TEXT]; /* our NF instance id; "": none */
+	char prefix[N5G_PREFIX_MAX + 1];   /* of the apiRoot; "" or "/..." */
+	unsigned max_streams;              /* of a connection at a time */
+	unsigned max_age_s;                /* for which a client may keep an answer; 0: not at all */
+	bool certificate_required;         /* of clients over TLS */
+	bool ignore_stamps;                /* the time for an answer runs from when the request came */
+	struct token_config token;
+};
+
 struct policy_config {
 	struct weir_policy_draft draft; /* its arrays are the two below, set by config_policy_draft */
 	struct weir_imsi_rule imsi[WEIR_POLICY_MAX_IMSI_RULES];
@@ -73,6 +86,7 @@ struct gate_config {
 	unsigned max_connections;
 	uint32_t capacity; /* checks a second that the gate takes on; 0: no bound */
 	struct gsup_config gsup;
+	struct n5g_config n5g;
 	struct policy_config policy;
 };
 

@@ -17,6 +17,7 @@
 #include "daemon/daemon.h"
 #include "gate/gsup.h"
 #include "gate/log.h"
+#include "gate/n5g.h"
 #include "gate/notify.h"
 #include "gate/peers.h"
 #include "gate/traffic.h"
@@ -79,8 +80,12 @@ static int prepare(struct gate *gate, const struct gate_config *config, struct w
 {
 	int rc = gsup_prepare(gate->gsup, &config->gsup, why);
 
-	if (rc)
+	if (!rc)
+		rc = n5g_prepare(gate->n5g, &config->n5g, why);
+	if (rc) {
 		gsup_abort(gate->gsup);
+		n5g_abort(gate->n5g);
+	}
 	return rc;
 }
 
@@ -88,6 +93,7 @@ static void commit(struct gate *gate, const struct gate_config *config)
 {
 	gate->check.capacity = config->capacity;
 	gsup_commit(gate->gsup);
+	n5g_commit(gate->n5g);
 }
 
 static void limit_connections(struct gate *gate, const struct gate_config *config)
@@ -114,8 +120,10 @@ static int put_in_force(struct gate *gate, struct gate_config *config, struct we
 	gate->check.policy = policy;
 	talloc_free(gate->current);
 	gate->current = config;
-	if (gate->started)
+	if (gate->started) {
 		gsup_policy_changed(gate->gsup);
+		n5g_policy_changed(gate->n5g);
+	}
 	return 0;
 }
 
@@ -238,6 +246,7 @@ unsigned gate_counter_tables(const struct gate *gate, struct counter_table table
 	unsigned n = 0;
 
 	tables[n++] = gsup_counter_table(gate->gsup);
+	tables[n++] = n5g_counter_table(gate->n5g);
 	return n;
 }
 
@@ -284,7 +293,8 @@ static int open_interfaces(struct gate *gate, struct weir_why *why)
 	if (!gate->peers || !gate->traffic)
 		return -ENOMEM;
 	gate->gsup = gsup_alloc(gate, &gate->check, gate->traffic, gate->peers);
-	if (!gate->gsup)
+	gate->n5g = n5g_alloc(gate, &gate->check, gate->traffic, gate->peers);
+	if (!gate->gsup || !gate->n5g)
 		return why_set(why, -ENOMEM, "out of memory");
 	gate->notify = notify_alloc(gate, &gate->check, gate->gsup, gate->peers, why);
 	if (!gate->notify)
@@ -336,6 +346,7 @@ void gate_stop(void *root)
 	gate->stopping = true;
 	traffic_turn(gate->traffic, daemon_mono_us()); /* what has arrived by now is still answered */
 	gsup_stop(gate->gsup);
+	n5g_stop(gate->n5g);
 	if (!traffic_count(gate->traffic))
 		daemon_quit();
 }
@@ -348,6 +359,7 @@ void gate_fini(void *root)
 	osmo_timer_del(&gate->tenth);
 	notify_free(gate->notify);
 	gsup_free(gate->gsup);
+	n5g_free(gate->n5g);
 	traffic_free(gate->traffic);
 	register_close(gate->check.reg);
 	policy_free(gate->check.policy);

@@ -22,6 +22,7 @@
 
 struct daemon_text;
 struct gsup;
+struct n5g;
 struct notify;
 struct peers;
 struct traffic;
@@ -33,6 +34,7 @@ struct gate {
 	struct peers *peers;
 	struct traffic *traffic;
 	struct gsup *gsup;
+	struct n5g *n5g;
 	struct notify *notify;
 	struct osmo_timer_list second, tenth;
 	bool started, stopping;

@@ -14,6 +14,7 @@ static const struct log_info_cat categories[GATE_N_LOGS] = {
 		   .loglevel = LOGL_NOTICE},
 	[DTRAFFIC] = {.name = "DTRAFFIC", .description = "Sockets of checks", .enabled = 1, .loglevel = LOGL_NOTICE},
 	[DGSUP] = {.name = "DGSUP", .description = "GSUP peers and their HLR", .enabled = 1, .loglevel = LOGL_NOTICE},
+	[DN5G] = {.name = "DN5G", .description = "N5g-eir clients", .enabled = 1, .loglevel = LOGL_NOTICE},
 	[DNOTIFY] = {.name = "DNOTIFY",
 		     .description = "Sightings and blocks between gate and keeper",
 		     .enabled = 1,

@@ -8,6 +8,7 @@ enum gate_log {
 	DGATE,    /* start, stop, configuration, register */
 	DTRAFFIC, /* sockets */
 	DGSUP,    /* GSUP sessions */
+	DN5G,     /* N5g-eir connections */
 	DNOTIFY,  /* sightings out, flips in */
 	GATE_N_LOGS
 };

@@ -26,6 +26,7 @@ void gate_vty_init(void *gate); /* all of it */
 /* CMD_SUCCESS, or the sentence of a refusal and CMD_WARNING. */
 int gate_vty_said(struct vty *vty, int rc, const struct weir_why *why);
 void gate_show_init(void);
+void gate_n5g_vty_init(void);
 void gate_policy_vty_init(void);
 
 /* door_vty.c: listen, peer, rate and tls, as far as the node's interface has them; and how they are given back. */

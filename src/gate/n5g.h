@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 The Weir authors */
+
+/* The N5g-eir interface (TS 29.511 over TS 29.500): an HTTP/2 server for AMFs and for proxies (SCP) in front of them.
+ *
+ * Client.  Who asks is told by the certificate of its connection, else by the subject of its access token, else by its
+ * address.  That name is what peer rules allow, rate rules bound and the policy's terms are for.  Connections of one
+ * name share its bucket.  A connection from an address that no peer rule covers is closed at once; a name that is not
+ * allowed from its address is answered 403.
+ *
+ * Request.  What wire/n5g.h finds wrong is answered at once and is no check.  The others are checks; in this order:
+ *  token       where tokens are on (gate/token.h): 401, 403, or 503 where too many new ones come
+ *  allowed     403
+ *  in time     504 TIMED_OUT_REQUEST where 3gpp-Sbi-Max-Rsp-Time is over, counted from 3gpp-Sbi-Sender-Timestamp, or
+ *              from when the request began to arrive where there is none, where it is more than N5G_STAMP_S off our
+ *              clock, or where the configuration says so.  An answer that cannot leave in time (flow control, a full
+ *              buffer) is replaced by a reset: never an answer too late (TS 29.500 6.11)
+ *  rate        429 above the client's own limit, 503 above the gate's capacity, by 3gpp-Sbi-Message-Priority
+ *              (core/rate.h), both with Retry-After
+ * Whatever ends there is counted as shed; the rest goes through check_answer, as one batch for each read and client.
+ *
+ * Answers.  white, grey, black: 200; unknown: 404 ERROR_EQUIPMENT_UNKNOWN.  Refusals of the policy: an identity 400, a
+ * peer or an IMSI rule 403, a failed store 500 SYSTEM_FAILURE.
+ *
+ * Load.  With an NF instance id, answers carry 3gpp-Sbi-Oci while the gate sheds because of its capacity, and
+ * 3gpp-Sbi-Lci when the load of the gate changed by N5G_LOAD_STEP since this connection was told, once a second at
+ * most.
+ *
+ * End.  On SIGTERM a connection is told GOAWAY in two steps and ends when everything under way was answered. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/why.h"
+#include "gate/address.h"
+#include "gate/counters.h"
+#include "gate/h2.h"
+#include "wire/n5g.h"
+
+#define N5G_STAMP_S      86400 /* a sender's clock that is further off is not believed */
+#define N5G_OCI_VALID_S  5
+#define N5G_LOAD_STEP    20    /* percent */
+#define N5G_CLIENTS_IDLE 256   /* names that are remembered, with their buckets, after their last connection */
+#define N5G_BODY_MAX     16384 /* octets of a GET's body that are ignored; more is 413 */
+
+struct check;
+struct n5g;
+struct n5g_config;
+struct peers;
+struct tokens;
+struct traffic;
+
+struct n5g_counters {
+	uint64_t connected, stranger;
+	uint64_t forbidden;   /* checks of clients whose name is not allowed from there */
+	uint64_t unnumbered;  /* clients without an id, as in gsup.h */
+	uint64_t stamp_off;   /* requests whose sender's clock was not believed */
+	uint64_t field_wrong; /* 3gpp-Sbi header fields that could not be read, and were ignored */
+	uint64_t oci, lci;    /* answers that carried them */
+	uint64_t answer[N5G_N_ANSWERS];
+	struct h2_counters h2;
+};
+
+/* Check, traffic and peers must outlive it. */
+struct n5g *n5g_alloc(void *ctx, struct check *check, struct traffic *traffic, struct peers *peers);
+void n5g_free(struct n5g *n5g);
+
+/* Take a configuration into force, in two steps (door.h).  Commit closes vanished addresses, reads keys and
+ * certificates anew, and says goodbye to clients that are no longer allowed.  config must stay until the next commit.
+ */
+int n5g_prepare(struct n5g *n5g, const struct n5g_config *config, struct weir_why *why);
+void n5g_commit(struct n5g *n5g);
+void n5g_abort(struct n5g *n5g);
+/* The policy was replaced: resolve every client's terms again. */
+void n5g_policy_changed(struct n5g *n5g);
+
+/* SIGTERM: no new connections; those that stand end by themselves when they were answered, in H2_GOODBYE_S at most. */
+void n5g_stop(struct n5g *n5g);
+
+struct counter_table n5g_counter_table(const struct n5g *n5g);
+const struct n5g_counters *n5g_counters(const struct n5g *n5g);
+struct tokens *n5g_tokens(const struct n5g *n5g); /* for their counters */
+/* The n-th listening place with the real port, NULL past the last. */
+const struct gate_place *n5g_listening(const struct n5g *n5g, unsigned n);
+
+struct n5g_connection_state {
+	const char *client; /* "?" before its first request */
+	const char *tls;    /* "TLS1.3 ..."; NULL without */
+	struct gate_address address;
+	enum gate_transport transport;
+	unsigned streams;
+	int64_t up_s, silent_s;
+	uint64_t requests, shed, octets_in, octets_out; /* requests and shed of this connection */
+	bool leaving;
+};
+typedef void n5g_connection_fn(const struct n5g_connection_state *connection, void *data);
+void n5g_each_connection(const struct n5g *n5g, n5g_connection_fn *fn, void *data);
