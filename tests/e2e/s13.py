@@ -54,6 +54,7 @@ def directly(c):
     client = c.client("client", TO_GATE, work="window=32 rounds=20 linger=9 host=" + fd.EIR)
     c.all_right(client, 20, "freeDiameter, directly")
     c.all_right(quiet, 1, "another one, one by one")
+    c.t.equal({fd.MME, "quiet." + fd.REALM} - set(s.connections()), set(), "the gate shows both")
     c.t.ok(client.said(r"received DWA, " + fd.EIR, 12), "the watchdog of the one is answered")
     c.t.ok(quiet.said(r"received DWR, " + fd.EIR, 12), "the silent one is asked whether it is there")
     c.t.ok(client.wait() and quiet.wait(), "both end by themselves")

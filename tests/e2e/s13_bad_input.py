@@ -141,9 +141,9 @@ def after(peer, octets, name):
             cea = peer.next(2)                                 # a CEA: is it one of success?
             if cea is None or cea.result != 2001:
                 return "silence" if cea is None else "closed" if peer.closed(2) else "stands after %d" % cea.result
-            host = [a.value for a in d.walk(octets[20:]) if a.code == d.ORIGIN_HOST] or [name.encode()]
+            host = octets[28:28 + len(name)]                   # as the flipped CER has it, where it was taken in
             avps = ([d.avp(d.SESSION_ID, name + ";1;1"), d.vendor_application(), d.avp(d.AUTH_SESSION_STATE, 1),
-                     d.avp(d.ORIGIN_HOST, host[0]), d.avp(d.ORIGIN_REALM, fd.REALM),
+                     d.avp(d.ORIGIN_HOST, host), d.avp(d.ORIGIN_REALM, fd.REALM),
                      d.avp(d.DESTINATION_REALM, fd.REALM), d.terminal(s.BLACK)])
         peer.send(d.message(d.ECR, d.S13, d.R | d.P, avps, 0xABCDEF, 0))
         stop = time.monotonic() + 2
@@ -384,8 +384,8 @@ def capabilities(t, w):
             ("TLS offered inside", cea(d.avp(d.INBAND_SECURITY, 1)), (5017, refused)),
             ("no security inside", cea(d.avp(d.INBAND_SECURITY, 0)), (2001, taken)),
             ("an address of family 9", cea(d.avp(d.HOST_IP_ADDRESS, b"\0\x09" + bytes(4))), (5004, refused)),
-            ("an IPv4 address of 16 octets", cea(d.avp(d.HOST_IP_ADDRESS, b"\0\1" + bytes(16))), (5004, refused)),
-            ("an IPv6 address of 4 octets", cea(d.avp(d.HOST_IP_ADDRESS, b"\0\2" + bytes(4))), (5004, refused)),
+            ("an IPv4 address of 16 octets", cea(d.avp(d.HOST_IP_ADDRESS, b"\0\1" + bytes(16))), (5014, refused)),
+            ("an IPv6 address of 4 octets", cea(d.avp(d.HOST_IP_ADDRESS, b"\0\2" + bytes(4))), (5014, refused)),
             ("an address of 1 octet", cea(d.avp(d.HOST_IP_ADDRESS, b"\1")), (5014, refused)),
             ("an empty Origin-Host", cea(d.avp(d.ORIGIN_HOST, "")), (5004, refused)),
             ("an Origin-Host of 300 octets", cea(d.avp(d.ORIGIN_HOST, "a" * 290 + "." + fd.REALM)), (5004, refused)),
@@ -479,6 +479,7 @@ def never_reads(t, w):
     grown = resident_mib(w.gate.pid) - before
     t.ok(grown < 32, "peers that never read make the gate keep little",
          "%.0f MiB after %.0f MiB" % (grown, sent / 2**20))
+    t.equal(sum(name.startswith("deaf") for name in s.connections()), 4, "the gate shows them")
     closed = rig.until(lambda: not any(n.startswith("deaf") for n in s.connections()), 25, 0.5)
     t.ok(closed, "and are closed within half a minute")
     for peer in greedy:
@@ -489,7 +490,7 @@ def shed(t, w):
     """A peer with a limit: what is above is refused in words, at once."""
     peer = mme("slow." + fd.REALM)
     found = [peer.check(s.BLACK) for _ in range(300)]
-    t.ok(found.count("black") >= 5 and found.count("3004") >= 200 and set(found) == {"black", "3004"},
+    t.ok(found.count("black") >= 1 and found.count("3004") >= 200 and set(found) == {"black", "3004"},
          "above its limit a peer is told 3004", {v: found.count(v) for v in set(found)})
     answer = peer.ask(d.ECR, d.S13, peer.ecr_avps(s.BLACK))
     t.equal(described(answer)[:2], (3004, True), "with the E bit")
