@@ -8,7 +8,7 @@
  * identifier (freeDiameter's come in another order): of a server that knows the list (-L) each listed device must be
  * black and each other unknown; of one with a constant answer (-C) each white; an echo (-E LEN) must send LEN octets a
  * request.  Idle connections (-i) say who they are and nothing more.  Connections are named by number, from FIRST (-f)
- * on: freeDiameter loses answers to a name that comes back at once.
+ * on: freeDiameter loses answers to a name that comes back.
  *
  * Diameter is written out here and not taken from src/wire, so that the two can disagree.
  *

@@ -21,7 +21,7 @@ depths=${DEPTHS:-1 16 64 256}
 connections=${CONNECTIONS:-1 4}
 crowds=${CROWDS:-1 10 100 1000}
 realm=epc.mnc001.mcc001.3gppnetwork.org
-first=0 # names are used once
+first=0 # of the names that freeDiameter has not seen yet
 begin
 for program in bench_s13 echo count_malloc.so; do
 	[ -x "$bench/$program" ] || die "$bench/$program is not built"
@@ -90,8 +90,7 @@ run() {
 	local count=$1 core=$2
 	shift 2
 	[ "$count" -le $((2 * rows)) ] || count=$((2 * rows))
-	line=$(taskset -c "$core" "$bench/bench_s13" "$@" -r "$rows" -c "$count" -f $first) || die "$* failed"
-	first=$(((first + 1000) % 9000))
+	line=$(taskset -c "$core" "$bench/bench_s13" "$@" -r "$rows" -c "$count") || die "$* failed"
 }
 
 # measure SERVER DEPTH CONNECTIONS ROUND: one line of results
@@ -104,7 +103,8 @@ measure() {
 	weir) run "$count" $core -L -p 3868 -P "$gate" -M "$work/allocations" -d "$depth" -n "$conns" \
 		-s "$round$depth" ;;
 	fd) run $((depth * conns == 1 ? 20000 : 60000)) $core -C -a 10.99.0.2 -p 3868 -P "$fd" -d "$depth" \
-		-n "$conns" ;;
+		-n "$conns" -f "$first"
+		first=$((first + conns)) ;;
 	esac
 	[ "$round" = 0 ] || echo "$round $depth.$conns $server $line" >>"$work/results"
 }
