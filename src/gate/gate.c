@@ -19,7 +19,9 @@
 #include "gate/log.h"
 #include "gate/n5g.h"
 #include "gate/notify.h"
+#include "gate/nrf.h"
 #include "gate/peers.h"
+#include "gate/s13.h"
 #include "gate/traffic.h"
 #include "register/register.h"
 
@@ -34,7 +36,7 @@ struct gate *gate_alloc(void *ctx)
 		return NULL;
 	gate->draft = talloc_zero(gate, struct gate_config);
 	gate->current = talloc_zero(gate, struct gate_config);
-	if (!gate->draft || !gate->current) {
+	if (!gate->draft || !gate->current || nrf_uuid_make(gate->instance_id)) {
 		talloc_free(gate);
 		return NULL;
 	}
@@ -44,6 +46,20 @@ struct gate *gate_alloc(void *ctx)
 }
 
 /* --- configuration */
+
+/* Who registers must be somebody: for want of a configured NF instance id one of this start, which is not given back as
+ * configuration. */
+static void give_identity(const struct gate *gate, struct gate_config *config)
+{
+	if (!config->n5g.instance_id[0] && config->nrf.n_servers)
+		memcpy(config->n5g.instance_id, gate->instance_id, sizeof(gate->instance_id));
+}
+
+static void forget_identity(const struct gate *gate, struct gate_config *config)
+{
+	if (!strcmp(config->n5g.instance_id, gate->instance_id))
+		config->n5g.instance_id[0] = '\0';
+}
 
 int gate_config_begin(void *root)
 {
@@ -58,6 +74,7 @@ void gate_config_abort(void *root)
 	struct gate *gate = root;
 
 	*gate->draft = *gate->current;
+	forget_identity(gate, gate->draft);
 }
 
 /* Connections need descriptors; the usual soft limit of 1024 is for programs that use select(). */
@@ -78,13 +95,24 @@ static void raise_files(unsigned connections)
 /* All interfaces get ready or none moves: ports that are taken and certificates that cannot be read show here. */
 static int prepare(struct gate *gate, const struct gate_config *config, struct weir_why *why)
 {
+	const struct nrf_self self = {
+		.instance_id = config->n5g.instance_id,
+		.door = &config->n5g.door,
+		.oauth2_required = config->n5g.token.mode == TOKEN_REQUIRED,
+	};
 	int rc = gsup_prepare(gate->gsup, &config->gsup, why);
 
 	if (!rc)
+		rc = s13_prepare(gate->s13, &config->s13, why);
+	if (!rc)
 		rc = n5g_prepare(gate->n5g, &config->n5g, why);
+	if (!rc)
+		rc = nrf_prepare(gate->nrf, &config->nrf, &self, why);
 	if (rc) {
 		gsup_abort(gate->gsup);
+		s13_abort(gate->s13);
 		n5g_abort(gate->n5g);
+		nrf_abort(gate->nrf);
 	}
 	return rc;
 }
@@ -93,7 +121,9 @@ static void commit(struct gate *gate, const struct gate_config *config)
 {
 	gate->check.capacity = config->capacity;
 	gsup_commit(gate->gsup);
+	s13_commit(gate->s13);
 	n5g_commit(gate->n5g);
+	nrf_commit(gate->nrf); /* after the ports are open that it tells of */
 }
 
 static void limit_connections(struct gate *gate, const struct gate_config *config)
@@ -122,6 +152,7 @@ static int put_in_force(struct gate *gate, struct gate_config *config, struct we
 	gate->current = config;
 	if (gate->started) {
 		gsup_policy_changed(gate->gsup);
+		s13_policy_changed(gate->s13);
 		n5g_policy_changed(gate->n5g);
 	}
 	return 0;
@@ -137,7 +168,10 @@ int gate_config_commit(void *root, struct weir_why *why)
 
 	if (!config)
 		return why_set(why, -ENOMEM, "out of memory for the configuration");
-	rc = policy ? put_in_force(gate, config, policy, why) : -EINVAL;
+	give_identity(gate, config);
+	rc = policy ? s13_check_config(&config->s13, why) : -EINVAL;
+	if (!rc)
+		rc = put_in_force(gate, config, policy, why);
 	if (rc) {
 		policy_free(policy);
 		talloc_free(config);
@@ -210,6 +244,7 @@ static void each_tenth(void *data)
 
 	osmo_timer_schedule(&gate->tenth, 0, 100 * 1000);
 	gate_follow_soon(gate);
+	nrf_turn(gate->nrf, daemon_mono_us());
 }
 
 static void orders_came(void *data)
@@ -236,6 +271,7 @@ static void each_second(void *data)
 	gate_follow(gate);
 	set_clock(gate);
 	measure_load(gate);
+	nrf_operative(gate->nrf, !gate->store_failed);
 	gsup_expire(gate->gsup, daemon_mono_us());
 	notify_flush(gate->notify, daemon_mono_us(), daemon_now_ms() / 1000);
 	notify_second(gate->notify);
@@ -246,7 +282,10 @@ unsigned gate_counter_tables(const struct gate *gate, struct counter_table table
 	unsigned n = 0;
 
 	tables[n++] = gsup_counter_table(gate->gsup);
+	tables[n++] = s13_counter_table(gate->s13);
 	tables[n++] = n5g_counter_table(gate->n5g);
+	tables[n++] = token_counter_table(n5g_tokens(gate->n5g));
+	tables[n++] = nrf_counter_table(gate->nrf);
 	return n;
 }
 
@@ -293,8 +332,10 @@ static int open_interfaces(struct gate *gate, struct weir_why *why)
 	if (!gate->peers || !gate->traffic)
 		return -ENOMEM;
 	gate->gsup = gsup_alloc(gate, &gate->check, gate->traffic, gate->peers);
+	gate->s13 = s13_alloc(gate, &gate->check, gate->traffic, gate->peers);
 	gate->n5g = n5g_alloc(gate, &gate->check, gate->traffic, gate->peers);
-	if (!gate->gsup || !gate->n5g)
+	gate->nrf = nrf_alloc(gate, &gate->check, gate->traffic);
+	if (!gate->gsup || !gate->s13 || !gate->n5g || !gate->nrf)
 		return why_set(why, -ENOMEM, "out of memory");
 	gate->notify = notify_alloc(gate, &gate->check, gate->gsup, gate->peers, why);
 	if (!gate->notify)
@@ -306,6 +347,7 @@ static int open_interfaces(struct gate *gate, struct weir_why *why)
 	if (rc)
 		return rc;
 	commit(gate, gate->current);
+	nrf_operative(gate->nrf, !gate->store_failed);
 	if (traffic_start(gate->traffic))
 		return why_set(why, -ENOMEM, "the traffic sockets cannot be hung into the loop");
 	return 0;
@@ -346,6 +388,8 @@ void gate_stop(void *root)
 	gate->stopping = true;
 	traffic_turn(gate->traffic, daemon_mono_us()); /* what has arrived by now is still answered */
 	gsup_stop(gate->gsup);
+	s13_stop(gate->s13);
+	nrf_stop(gate->nrf);
 	n5g_stop(gate->n5g);
 	if (!traffic_count(gate->traffic))
 		daemon_quit();
@@ -359,6 +403,8 @@ void gate_fini(void *root)
 	osmo_timer_del(&gate->tenth);
 	notify_free(gate->notify);
 	gsup_free(gate->gsup);
+	s13_free(gate->s13);
+	nrf_free(gate->nrf);
 	n5g_free(gate->n5g);
 	traffic_free(gate->traffic);
 	register_close(gate->check.reg);

@@ -24,7 +24,9 @@ struct daemon_text;
 struct gsup;
 struct n5g;
 struct notify;
+struct nrf;
 struct peers;
+struct s13;
 struct traffic;
 
 struct gate {
@@ -34,9 +36,12 @@ struct gate {
 	struct peers *peers;
 	struct traffic *traffic;
 	struct gsup *gsup;
+	struct s13 *s13;
 	struct n5g *n5g;
+	struct nrf *nrf;
 	struct notify *notify;
 	struct osmo_timer_list second, tenth;
+	char instance_id[TOKEN_UUID_TEXT]; /* of this start, for want of a configured one */
 	bool started, stopping;
 	bool store_failed;         /* the alarm is raised */
 	unsigned store_well_s;     /* how long no look-up has failed */

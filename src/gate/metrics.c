@@ -11,6 +11,7 @@
 #include "gate/gate.h"
 #include "gate/gsup.h"
 #include "gate/notify.h"
+#include "gate/nrf.h"
 #include "gate/peers.h"
 #include "gate/sightings.h"
 #include "gate/traffic.h"
@@ -125,6 +126,15 @@ static void notify(struct daemon_text *out, const struct gate *gate)
 		    notify_attached(gate->notify));
 }
 
+static void nrf(struct daemon_text *out, const struct gate *gate)
+{
+	struct nrf_state state;
+
+	nrf_state(gate->nrf, &state);
+	one(out, "nrf_configured", "gauge", "1 while there is an NRF to be registered at", state.on);
+	one(out, "nrf_registered", "gauge", "1 while the NRF knows us and takes our heartbeats", state.registered);
+}
+
 void gate_metrics(struct daemon_text *out, void *data)
 {
 	const struct gate *gate = data;
@@ -132,6 +142,7 @@ void gate_metrics(struct daemon_text *out, void *data)
 	checks(out, &gate->check);
 	histograms(out, &gate->check);
 	interfaces(out, gate);
+	nrf(out, gate);
 	store(out, gate);
 	notify(out, gate);
 	one(out, "connections", "gauge", "connections that carry checks, to peers and to the HLR",

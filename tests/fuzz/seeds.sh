@@ -12,7 +12,9 @@ for target; do
 		[ -e "$file" ] || continue
 		cat "$file" >"$out/$target/$(basename "$file")"
 	done
-	for hex in "$src/vectors/$target"/*.hex; do
+	vectors=("$src/vectors/$target"/*.hex)
+	[ "$target" != s13 ] || vectors+=("$src/vectors/diameter"/*.hex) # one target reads both
+	for hex in "${vectors[@]}"; do
 		[ -e "$hex" ] || continue
 		printf '%b' "$(tr -d ' \n' <"$hex" | sed 's/../\\x&/g')" >"$out/$target/vector-$(basename "$hex" .hex)"
 	done

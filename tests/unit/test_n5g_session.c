@@ -7,8 +7,11 @@
 #include <time.h>
 
 #include "rows.h"
+#include "token_forge.h"
 
 #define UUID "4947a69a-f61b-4bc1-b9da-47c9c5d14b64"
+#define NRF  "5a1ad3c4-9b7e-41ee-8d2f-3b6f7a9a0001"
+#define AMF  "7c1ad3c4-9b7e-41ee-8d2f-3b6f7a9a000"
 
 static const struct n5g_counters *counters(const struct scene *scene)
 {
@@ -457,26 +460,123 @@ static void test_refused_configuration(void **state)
 	assert_int_equal(client_get(client_begin(scene), check_path("00101"), NULL).status, 200);
 }
 
-static void test_tokens_required(void **state)
-{
-	const char *const bad[] = {"authorization", "Bearer nonsense", NULL};
-	struct scene *scene = *state;
-	struct client *c;
-	struct answer answer;
+/* --- access tokens */
 
-	scene->config->token.mode = TOKEN_REQUIRED;
+static void forge(char *bearer, size_t size, const struct forge_key *key, const char *subject, const char *scope)
+{
+	char claims[512], token[2048];
+
+	snprintf(claims, sizeof(claims),
+		 "{\"iss\":\"" NRF "\",\"sub\":\"%s\",\"aud\":\"5G_EIR\",\"scope\":\"%s\",\"exp\":%u}", subject, scope,
+		 SCENE_WALL_S + 3600);
+	forge_token(token, sizeof(token), key, "ES256", "{\"alg\":\"ES256\",\"typ\":\"JWT\"}", claims);
+	snprintf(bearer, size, "Bearer %s", token);
+}
+
+static void require_tokens(struct scene *scene, const struct forge_key *key)
+{
+	struct token_config *token = &scene->config->token;
+	char pem[1024];
+	struct weir_why why;
+	FILE *f;
+
+	snprintf(token->key[0].file, sizeof(token->key[0].file), "%s/nrf.pem", scratch.dir);
+	forge_key_public(key, pem, sizeof(pem));
+	f = fopen(token->key[0].file, "w");
+	assert_non_null(f);
+	fputs(pem, f);
+	fclose(f);
+	token->n_keys = 1;
+	token->mode = TOKEN_REQUIRED;
 	snprintf(scene->config->instance_id, sizeof(scene->config->instance_id), "%s", UUID);
-	if (scene_configure(scene, scene->config)) /* without a key it may be refused as a whole */
-		skip();
+	remove_peers(scene->config);
+	assert_int_equal(config_add_peer(&scene->config->door, AMF "*", NULL, "127.0.0.0/8", NULL), 0);
+	if (n5g_prepare(scene->n5g, scene->config, &why))
+		fail_msg("%s", why.text);
+	n5g_commit(scene->n5g);
+}
+
+static void test_tokens(void **state)
+{
+	char one[2200], two[2200], other[2200], stranger[2200];
+	const char *const as_one[] = {"authorization", one, NULL}, *const as_two[] = {"authorization", two, NULL};
+	const char *const as_other[] = {"authorization", other, NULL}, *const nonsense[] = {"authorization", "Bearer x",
+											    NULL};
+	const char *const as_stranger[] = {"authorization", stranger, NULL};
+	const char *const as_both[] = {"authorization", one, "authorization", two, NULL};
+	struct forge_key *key = forge_key_make(FORGE_P256);
+	struct scene *scene = *state;
+	struct seen seen = {0};
+	struct answer answer;
+	struct client *c;
+
+	forge(one, sizeof(one), key, AMF "1", "n5g-eir-eic");
+	forge(two, sizeof(two), key, AMF "2", "namf-comm n5g-eir-eic");
+	forge(other, sizeof(other), key, AMF "1", "namf-comm");
+	forge(stranger, sizeof(stranger), key, NRF, "n5g-eir-eic");
+	require_tokens(scene, key);
 	c = client_begin(scene);
 	answer = client_get(c, check_path("00101"), NULL);
 	assert_cause(&answer, 401, NULL);
 	assert_non_null(strstr(answer_field(&answer, "www-authenticate"), "Bearer"));
-	answer = client_get(c, check_path("00101"), bad);
+	answer = client_get(c, check_path("00101"), nonsense);
 	assert_cause(&answer, 401, NULL);
 	assert_non_null(strstr(answer_field(&answer, "www-authenticate"), "invalid_token"));
+	answer = client_get(c, check_path("00101"), as_other);
+	assert_cause(&answer, 403, NULL);
+	assert_non_null(strstr(answer_field(&answer, "www-authenticate"), "insufficient_scope"));
+	assert_int_equal(client_get(c, check_path("00101"), as_stranger).status, 403); /* no peer rule */
+	answer = client_get(c, check_path("00101"), as_both);
+	assert_cause(&answer, 400, "OPTIONAL_IE_INCORRECT");
+	assert_int_equal(client_get(c, check_path("00101"), as_one).status, 200);
+	n5g_each_connection(scene->n5g, see, &seen);
+	assert_string_equal(seen.client, AMF "1");
+	assert_int_equal(client_get(c, check_path("00102"), as_two).status, 200);
+	n5g_each_connection(scene->n5g, see, &seen);
+	assert_string_equal(seen.client, AMF "2");
 	assert_int_equal(client_get(c, "/x", NULL).status, 400);
-	assert_int_equal(checks(scene)->tally[WEIR_TALLY_SHED], 2);
+	assert_int_equal(checks(scene)->tally[WEIR_TALLY_SHED], 5);
+	assert_int_equal(counters(scene)->forbidden, 1);
+	forge_key_free(key);
+}
+
+/* One read with checks of two clients: each is decided by the terms of its own. */
+static void test_tokens_in_one_read(void **state)
+{
+	char one[2200], two[2200];
+	const char *const as_one[] = {"authorization", one, NULL}, *const as_two[] = {"authorization", two, NULL};
+	struct forge_key *key = forge_key_make(FORGE_P256);
+	struct scene *scene = *state;
+	struct weir_policy_draft draft;
+	struct weir_peer_rule rule = {.name = AMF "2", .interface = WEIR_IF_N5G};
+	struct octets *o = octets_new();
+	struct client *c;
+
+	policy_draft_init(&draft);
+	rule.terms = draft.interface[WEIR_IF_N5G];
+	rule.terms.peer = WEIR_DO_GREY;
+	draft.override = WEIR_DO_CONTINUE;
+	draft.interface[WEIR_IF_N5G].peer = WEIR_DO_BLACK;
+	draft.peer_rules = &rule;
+	draft.n_peer_rules = 1;
+	policy_free(scene->check.policy);
+	scene->check.policy = policy_alloc(&draft, NULL);
+	assert_non_null(scene->check.policy);
+	forge(one, sizeof(one), key, AMF "1", "n5g-eir-eic");
+	forge(two, sizeof(two), key, AMF "2", "n5g-eir-eic");
+	require_tokens(scene, key);
+	n5g_policy_changed(scene->n5g);
+	c = client_begin(scene);
+	for (int32_t i = 0; i < 6; i++)
+		add_get(o, 1 + 2 * i, check_path("00101"), i % 3 == 1 ? as_two : as_one);
+	client_send(c, o->at, o->len);
+	for (int32_t i = 0; i < 6; i++) {
+		struct answer answer = client_answer(c);
+		assert_int_equal(answer.id, 1 + 2 * i);
+		assert_string_equal(answer.body,
+				    i % 3 == 1 ? "{\"status\":\"GREYLISTED\"}" : "{\"status\":\"BLACKLISTED\"}");
+	}
+	forge_key_free(key);
 }
 
 static void test_many_clients_come_and_go(void **state)
@@ -516,7 +616,8 @@ int main(void)
 		STAGED(test_show),
 		STAGED(test_prefix_and_age),
 		STAGED(test_refused_configuration),
-		STAGED(test_tokens_required),
+		STAGED(test_tokens),
+		STAGED(test_tokens_in_one_read),
 		STAGED(test_many_clients_come_and_go),
 	};
 	size_t n = N_ROWS(staged);
