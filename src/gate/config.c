@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "gate/h2.h"
+#include "wire/diameter.h"
 
 void config_init(struct gate_config *config)
 {
@@ -18,6 +19,9 @@ void config_init(struct gate_config *config)
 	config->max_connections = 1024;
 	config->gsup.check_mode = GSUP_ANSWER_FIRST;
 	config->gsup.wait_ms = 1000;
+	config->s13.watchdog_s = 30;
+	config->s13.connections_per_peer = 1;
+	config->s13.foreign_limit = 10;
 	config->n5g.max_streams = H2_STREAMS;
 	nrf_config_init(&config->nrf);
 	policy_draft_init(&config->policy.draft);
@@ -64,7 +68,7 @@ bool config_allows_peer(const struct door_config *config, const char *name, cons
 	return false;
 }
 
-static bool identity_matches(const char *pattern, const char *name)
+bool config_identity_matches(const char *pattern, const char *name)
 {
 	size_t len = strlen(pattern);
 
@@ -78,7 +82,7 @@ bool config_allows_identity(const struct door_config *config, const char *name, 
 {
 	for (unsigned i = 0; i < config->n_peers; i++) {
 		const struct gate_peer_rule *rule = &config->peer[i];
-		if (prefix_covers(&rule->prefix, address) && identity_matches(rule->pattern, name) &&
+		if (prefix_covers(&rule->prefix, address) && config_identity_matches(rule->pattern, name) &&
 		    (!rule->realm[0] || !strcasecmp(rule->realm, realm)))
 			return true;
 	}
@@ -88,7 +92,7 @@ bool config_allows_identity(const struct door_config *config, const char *name, 
 struct rate_terms config_rate_terms(const struct door_config *config, const char *name)
 {
 	for (unsigned i = 0; i < config->n_rates; i++) {
-		if (identity_matches(config->rate[i].pattern, name))
+		if (config_identity_matches(config->rate[i].pattern, name))
 			return config->rate[i].terms;
 	}
 	return (struct rate_terms){0};
@@ -211,6 +215,85 @@ int config_set_rate(struct door_config *config, const char *pattern, const struc
 		snprintf(rule->pattern, sizeof(rule->pattern), "%s", pattern);
 	}
 	rule->terms = *terms;
+	return 0;
+}
+
+/* --- names of Diameter */
+
+int config_set_name(char name[static S13_NAME_TEXT], const char *text, struct weir_why *why)
+{
+	if (!diameter_identity_valid(text))
+		return why_set(why, -EINVAL,
+			       "'%.60s' is no Diameter name; letters, digits, '-', '_' and '.' are, at most %u of them",
+			       text, S13_NAME_TEXT - 1);
+	snprintf(name, S13_NAME_TEXT, "%s", text);
+	for (char *p = name; *p; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return 0;
+}
+
+static int find_realm(const struct s13_config *config, const char *realm)
+{
+	for (unsigned i = 0; i < config->n_realms; i++) {
+		if (!strcasecmp(config->realm[i], realm))
+			return (int)i;
+	}
+	return -ENOENT;
+}
+
+int config_add_realm(struct s13_config *config, const char *realm, struct weir_why *why)
+{
+	int rc;
+
+	if (find_realm(config, realm) >= 0)
+		return 0;
+	if (config->n_realms == S13_MAX_REALMS)
+		return why_set(why, -ENOSPC, "more than %u realms", S13_MAX_REALMS);
+	rc = config_set_name(config->realm[config->n_realms], realm, why);
+	config->n_realms += rc == 0;
+	return rc;
+}
+
+int config_del_realm(struct s13_config *config, const char *realm, struct weir_why *why)
+{
+	int at = find_realm(config, realm);
+
+	if (at < 0)
+		return why_set(why, at, "there is no 'realm %.200s'", realm);
+	config->n_realms--;
+	memmove(config->realm[at], config->realm[at + 1], (config->n_realms - (unsigned)at) * sizeof(config->realm[0]));
+	return 0;
+}
+
+static int find_agent(const struct s13_config *config, const char *pattern)
+{
+	for (unsigned i = 0; i < config->n_agents; i++) {
+		if (!strcmp(config->agent[i], pattern))
+			return (int)i;
+	}
+	return -ENOENT;
+}
+
+int config_add_agent(struct s13_config *config, const char *pattern, struct weir_why *why)
+{
+	int rc = pattern_check(pattern, sizeof(config->agent[0]), why);
+
+	if (rc || find_agent(config, pattern) >= 0)
+		return rc;
+	if (config->n_agents == S13_MAX_AGENTS)
+		return why_set(why, -ENOSPC, "more than %u agents; use a pattern like dra-*", S13_MAX_AGENTS);
+	snprintf(config->agent[config->n_agents++], sizeof(config->agent[0]), "%s", pattern);
+	return 0;
+}
+
+int config_del_agent(struct s13_config *config, const char *pattern, struct weir_why *why)
+{
+	int at = find_agent(config, pattern);
+
+	if (at < 0)
+		return why_set(why, at, "there is no 'agent %.64s'", pattern);
+	config->n_agents--;
+	memmove(config->agent[at], config->agent[at + 1], (config->n_agents - (unsigned)at) * sizeof(config->agent[0]));
 	return 0;
 }
 

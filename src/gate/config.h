@@ -65,6 +65,26 @@ struct gsup_config {
 	unsigned wait_ms;
 };
 
+#define S13_NAME_TEXT         256 /* a DiameterIdentity */
+#define S13_MAX_REALMS        16
+#define S13_MAX_AGENTS        64
+#define S13_WATCHDOG_MIN_S    6 /* RFC 3539 3.4.1 */
+#define S13_WATCHDOG_MAX_S    600
+#define S13_MAX_CONNECTIONS   16
+#define S13_FOREIGN_LIMIT_MAX 100000000
+
+struct s13_config {
+	struct door_config door;
+	char origin_host[S13_NAME_TEXT], origin_realm[S13_NAME_TEXT]; /* "": not set; needed where it listens */
+	char realm[S13_MAX_REALMS][S13_NAME_TEXT];                    /* served besides origin_realm */
+	unsigned n_realms;
+	char agent[S13_MAX_AGENTS][GATE_PATTERN_TEXT]; /* who may speak for others */
+	unsigned n_agents;
+	unsigned watchdog_s, connections_per_peer;
+	bool foreign_refuse;
+	uint32_t foreign_limit; /* checks a second of a client from a realm that is not ours */
+};
+
 struct n5g_config {
 	struct door_config door;
 	char instance_id[TOKEN_UUID_TEXT]; /* our NF instance id; "": none */
@@ -87,6 +107,7 @@ struct gate_config {
 	unsigned max_connections;
 	uint32_t capacity; /* checks a second that the gate takes on; 0: no bound */
 	struct gsup_config gsup;
+	struct s13_config s13;
 	struct n5g_config n5g;
 	struct nrf_config nrf;
 	struct policy_config policy;
@@ -122,6 +143,14 @@ int config_del_peer(struct door_config *config, const char *pattern, const char 
 /* Both 0 forgets the rule. */
 int config_set_rate(struct door_config *config, const char *pattern, const struct rate_terms *terms,
 		    struct weir_why *why);
+/* Names of Diameter: ours, the realms that we serve, agents. */
+int config_set_name(char name[static S13_NAME_TEXT], const char *text, struct weir_why *why);
+int config_add_realm(struct s13_config *config, const char *realm, struct weir_why *why);
+int config_del_realm(struct s13_config *config, const char *realm, struct weir_why *why);
+int config_add_agent(struct s13_config *config, const char *pattern, struct weir_why *why);
+int config_del_agent(struct s13_config *config, const char *pattern, struct weir_why *why);
+bool config_identity_matches(const char *pattern, const char *name); /* without regard to case */
+
 int config_set_hlr(struct gsup_config *config, const char *address, unsigned port, struct weir_why *why);
 
 /* The rule of a prefix or of a peer, made where it is not there; NULL with why where there is no more room.  A rule

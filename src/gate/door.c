@@ -53,6 +53,12 @@ static int prepare_tls(struct door *door, const struct door_config *config, stru
 	return door->next_tls ? 0 : -EINVAL;
 }
 
+/* A place in clear stays so beside one with TLS. */
+static struct tls_context *tls_for(const struct door *door, const struct gate_place *place)
+{
+	return place->transport == GATE_TLS ? door->next_tls : NULL;
+}
+
 int door_prepare(struct door *door, const struct door_config *config, struct weir_why *why)
 {
 	int rc = prepare_tls(door, config, why);
@@ -60,8 +66,8 @@ int door_prepare(struct door *door, const struct door_config *config, struct wei
 	door->next = config;
 	for (unsigned i = 0; i < config->n_listen && !rc; i++) {
 		if (find_listener(door, &config->listen[i]) < 0)
-			rc = traffic_listen(door->traffic, door->kind, door->owner, &config->listen[i], door->next_tls,
-					    &door->fresh[i], why);
+			rc = traffic_listen(door->traffic, door->kind, door->owner, &config->listen[i],
+					    tls_for(door, &config->listen[i]), &door->fresh[i], why);
 	}
 	if (rc)
 		door_abort(door);
@@ -90,7 +96,7 @@ void door_commit(struct door *door)
 		at = find_listener(door, &config->listen[i]);
 		door->fresh[i] = door->listener[at];
 		door->listener[at] = NULL;
-		traffic_listener_tls(door->fresh[i], door->next_tls);
+		traffic_listener_tls(door->fresh[i], tls_for(door, &config->listen[i]));
 	}
 	for (unsigned i = 0; i < door->n_listeners; i++)
 		traffic_unlisten(door->listener[i]); /* those that vanished; NULL is fine */

@@ -29,6 +29,7 @@ static const struct door_row {
 	unsigned features;
 } doors[] = {
 	{GSUP_NODE, offsetof(struct gate_config, gsup.door), 0},
+	{S13_NODE, offsetof(struct gate_config, s13.door), HAS_TLS | HAS_SCTP | HAS_REALM | HAS_RATE},
 	{N5G_NODE, offsetof(struct gate_config, n5g.door), HAS_TLS | HAS_RATE},
 };
 

@@ -21,6 +21,7 @@
 #include "gate/notify.h"
 #include "gate/nrf.h"
 #include "gate/peers.h"
+#include "gate/s13.h"
 #include "gate/traffic.h"
 #include "register/register.h"
 
@@ -102,11 +103,14 @@ static int prepare(struct gate *gate, const struct gate_config *config, struct w
 	int rc = gsup_prepare(gate->gsup, &config->gsup, why);
 
 	if (!rc)
+		rc = s13_prepare(gate->s13, &config->s13, why);
+	if (!rc)
 		rc = n5g_prepare(gate->n5g, &config->n5g, why);
 	if (!rc)
 		rc = nrf_prepare(gate->nrf, &config->nrf, &self, why);
 	if (rc) {
 		gsup_abort(gate->gsup);
+		s13_abort(gate->s13);
 		n5g_abort(gate->n5g);
 		nrf_abort(gate->nrf);
 	}
@@ -117,6 +121,7 @@ static void commit(struct gate *gate, const struct gate_config *config)
 {
 	gate->check.capacity = config->capacity;
 	gsup_commit(gate->gsup);
+	s13_commit(gate->s13);
 	n5g_commit(gate->n5g);
 	nrf_commit(gate->nrf); /* after the ports are open that it tells of */
 }
@@ -147,6 +152,7 @@ static int put_in_force(struct gate *gate, struct gate_config *config, struct we
 	gate->current = config;
 	if (gate->started) {
 		gsup_policy_changed(gate->gsup);
+		s13_policy_changed(gate->s13);
 		n5g_policy_changed(gate->n5g);
 	}
 	return 0;
@@ -163,7 +169,9 @@ int gate_config_commit(void *root, struct weir_why *why)
 	if (!config)
 		return why_set(why, -ENOMEM, "out of memory for the configuration");
 	give_identity(gate, config);
-	rc = policy ? put_in_force(gate, config, policy, why) : -EINVAL;
+	rc = policy ? s13_check_config(&config->s13, why) : -EINVAL;
+	if (!rc)
+		rc = put_in_force(gate, config, policy, why);
 	if (rc) {
 		policy_free(policy);
 		talloc_free(config);
@@ -274,6 +282,7 @@ unsigned gate_counter_tables(const struct gate *gate, struct counter_table table
 	unsigned n = 0;
 
 	tables[n++] = gsup_counter_table(gate->gsup);
+	tables[n++] = s13_counter_table(gate->s13);
 	tables[n++] = n5g_counter_table(gate->n5g);
 	tables[n++] = token_counter_table(n5g_tokens(gate->n5g));
 	tables[n++] = nrf_counter_table(gate->nrf);
@@ -323,9 +332,10 @@ static int open_interfaces(struct gate *gate, struct weir_why *why)
 	if (!gate->peers || !gate->traffic)
 		return -ENOMEM;
 	gate->gsup = gsup_alloc(gate, &gate->check, gate->traffic, gate->peers);
+	gate->s13 = s13_alloc(gate, &gate->check, gate->traffic, gate->peers);
 	gate->n5g = n5g_alloc(gate, &gate->check, gate->traffic, gate->peers);
 	gate->nrf = nrf_alloc(gate, &gate->check, gate->traffic);
-	if (!gate->gsup || !gate->n5g || !gate->nrf)
+	if (!gate->gsup || !gate->s13 || !gate->n5g || !gate->nrf)
 		return why_set(why, -ENOMEM, "out of memory");
 	gate->notify = notify_alloc(gate, &gate->check, gate->gsup, gate->peers, why);
 	if (!gate->notify)
@@ -378,6 +388,7 @@ void gate_stop(void *root)
 	gate->stopping = true;
 	traffic_turn(gate->traffic, daemon_mono_us()); /* what has arrived by now is still answered */
 	gsup_stop(gate->gsup);
+	s13_stop(gate->s13);
 	nrf_stop(gate->nrf);
 	n5g_stop(gate->n5g);
 	if (!traffic_count(gate->traffic))
@@ -392,6 +403,7 @@ void gate_fini(void *root)
 	osmo_timer_del(&gate->tenth);
 	notify_free(gate->notify);
 	gsup_free(gate->gsup);
+	s13_free(gate->s13);
 	nrf_free(gate->nrf);
 	n5g_free(gate->n5g);
 	traffic_free(gate->traffic);

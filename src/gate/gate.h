@@ -26,6 +26,7 @@ struct n5g;
 struct notify;
 struct nrf;
 struct peers;
+struct s13;
 struct traffic;
 
 struct gate {
@@ -35,6 +36,7 @@ struct gate {
 	struct peers *peers;
 	struct traffic *traffic;
 	struct gsup *gsup;
+	struct s13 *s13;
 	struct n5g *n5g;
 	struct nrf *nrf;
 	struct notify *notify;

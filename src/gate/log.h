@@ -8,6 +8,7 @@ enum gate_log {
 	DGATE,    /* start, stop, configuration, register */
 	DTRAFFIC, /* sockets */
 	DGSUP,    /* GSUP sessions */
+	DS13,     /* Diameter sessions */
 	DN5G,     /* N5g-eir connections */
 	DNOTIFY,  /* sightings out, flips in */
 	DNRF,     /* the NRF and who we are there */

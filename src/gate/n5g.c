@@ -44,6 +44,20 @@ static void make_fields(struct n5g *n5g, const struct n5g_config *config)
 		n5g->cache = keep(n5g, "cache-control", cache);
 }
 
+static void make_lengths(struct n5g *n5g)
+{
+	char buf[SBI_PROBLEM_TEXT];
+	bool constant;
+	size_t len;
+
+	for (unsigned i = 0; i < N5G_USUAL; i++) {
+		n5g_body((enum n5g_answer)i, NULL, buf, &len, &constant);
+		n5g->length[i] = (struct h2_field){.name = "content-length", .name_len = 14, .constant = true};
+		n5g->length[i].value = n5g->length_text[i];
+		n5g->length[i].value_len = (uint16_t)snprintf(n5g->length_text[i], 4, "%u", (unsigned)len % 1000);
+	}
+}
+
 struct n5g *n5g_alloc(void *ctx, struct check *check, struct traffic *traffic, struct peers *peers)
 {
 	struct n5g *n5g = talloc_zero(ctx, struct n5g);
@@ -71,6 +85,7 @@ struct n5g *n5g_alloc(void *ctx, struct check *check, struct traffic *traffic, s
 		INIT_LLIST_HEAD(&n5g->client[i]);
 	door_init(&n5g->door, traffic, &n5g_kind, n5g);
 	n5g->door.alpn = "h2";
+	make_lengths(n5g);
 	make_fields(n5g, n5g->config);
 	return n5g;
 }

@@ -30,6 +30,7 @@ void gate_show_init(void);
 void gate_n5g_vty_init(void);
 void gate_nrf_vty_init(void);
 void gate_policy_vty_init(void);
+void gate_s13_vty_init(void);
 
 /* door_vty.c: listen, peer, rate and tls, as far as the node's interface has them; and how they are given back. */
 void door_vty_install(int node);

@@ -3,8 +3,8 @@
 # Copyright (C) 2026 The Weir authors
 #
 # N5g-eir over cleartext HTTP/2: weir-gate with ROWS devices listed, against nghttpd serving a static file as long as
-# the answer, both asked by h2load with the same targets: clients x streams as SHAPES says.  Rounds are interleaved; what
-# counts are the medians of the ratios within a round.  Servers stay on core 0; h2load shares it at 1x1 and has the
+# the answer, both asked by h2load with the same targets: clients x streams as SHAPES says.  Rounds are interleaved;
+# what counts are the medians of the ratios within a round.  Servers stay on core 0; h2load shares it at 1x1 and has the
 # other one otherwise; weir-keeper, which stores who was seen, runs where there is room.
 #
 # Every request of a client asks for another device, and every round for others; the clients of one h2load ask for the
@@ -59,7 +59,7 @@ targets() {
 share() { [ "$1" = 1x1 ] && echo 60000 || echo 100000; }
 count_of() { echo $(($(share "$1") * (${1%x*} < 8 ? ${1%x*} : 8))); }
 
-cpu_ns() { awk "{ ns += \$1 } END { print ns }" "/proc/$1"/task/*/schedstat; }
+cpu_ns() { awk "{ ns += \$1 } END { printf \"%.0f\", ns }" "/proc/$1"/task/*/schedstat; }
 
 # measure SERVER SHAPE ROUND: a line of results: round, shape, server, answers a second, mean us, CPU ns each
 measure() {
@@ -95,8 +95,9 @@ report() {
 	printf '%-7s %-8s %12s %10s %12s\n' shape server 'answers/s' 'mean us' 'CPU ns each'
 	for shape in $shapes; do
 		for server in nghttpd weir; do
-			printf '%-7s %-8s %12.0f %10.1f %12.0f\n' "$shape" $server "$(column $server "$shape" 4 | median)" \
-				"$(column $server "$shape" 5 | median)" "$(column $server "$shape" 6 | median)"
+			printf '%-7s %-8s %12.0f %10.1f %12.0f\n' "$shape" $server \
+				"$(column $server "$shape" 4 | median)" "$(column $server "$shape" 5 | median)" \
+				"$(column $server "$shape" 6 | median)"
 		done
 	done
 	for shape in $shapes; do
@@ -116,6 +117,7 @@ for round in $(seq 0 "$rounds"); do # round 0 warms up: pages and caches
 		done
 	done
 done
+[ -s "$work/results" ] || die "no results"
 report
 for shape in $shapes; do
 	goal "rate at $shape, over nghttpd's" "$(ratio "$shape" 4)" '>=' 1.0

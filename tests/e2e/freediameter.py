@@ -104,7 +104,7 @@ class Node:
         for extension in ("dict_nasreq", "dict_dcca", "dict_dcca_3gpp"):
             lines.append('LoadExtension = "%s.fdx";' % extension)
         lines.append('LoadExtension = "%s" : "%s";' % (FDX, work))
-        self.route(lines, peers)
+        self.route(lines, peers, realm)
         for identity_, to, port, secure in peers:
             options = ['ConnectTo = "%s";' % address for address in to] + ["Port = %d;" % port]
             options += [] if secure else ["No_TLS;"]
@@ -112,10 +112,10 @@ class Node:
         with open(self.config, "w") as f:
             f.write("\n".join(lines) + "\n")
 
-    def route(self, lines, peers):
+    def route(self, lines, peers, realm):
         """Everything to the first peer, whatever its realm; any peer may connect without TLS."""
         with open(self.r.path(self.name + ".acl"), "w") as f:
-            f.write("ALLOW_IPSEC *.%s\n" % REALM)
+            f.write("ALLOW_IPSEC *.%s\n" % realm)
         lines.append('LoadExtension = "acl_wl.fdx" : "%s";' % self.r.path(self.name + ".acl"))
         if peers:
             with open(self.r.path(self.name + ".rt"), "w") as f:

@@ -92,7 +92,7 @@ def wrong_parameters(t, amf):
     )
     for name, pairs, wanted, param in rows:
         answer = amf.ask(path_of(*pairs))
-        t.ok(answer.brief == wanted and params(answer) == [param], "%s: %s" % (name, wanted), answer)
+        t.ok(answer.brief == wanted and params(answer) == ["query " + param], "%s: %s" % (name, wanted), answer)
 
 
 def wrong_requests(t, amf):
@@ -129,7 +129,7 @@ def sbi_time(seconds_from_now):
 def header_fields(t, amf):
     good = sbi.status_path("imei-" + BLACK)
     answer = amf.ask(good)
-    t.ok(re.match(r"5G_EIR-.", answer.headers.get("server", "")), "the answer says who gave it", answer)
+    t.ok(answer.headers.get("server") == "5G_EIR", "the answer says who gave it", answer)
     t.equal(answer.headers.get("cache-control"), "no-store", "and that it must not be kept")
     t.equal(answer.headers.get("content-length"), str(len(answer.body)), "and its length")
     problem = amf.ask(path_of())

@@ -90,7 +90,6 @@ def is_bounded(result, cost):
 def floods(t, w):
     """Each kind of frame that makes work and is no request: the gate asks to be left in peace, within its budget."""
     opened = h.headers(3, h.get_fields(GOOD, method="POST"), h.END_HEADERS)
-    post = b"".join((opened, h.frame(h.DATA)))
     kinds = (
         ("PING", 1, b"", lambda n: h.ping()),
         ("PING answers that nobody asked for", 1, b"", lambda n: h.frame(h.PING, h.ACK, 0, b"12345678")),
@@ -99,8 +98,8 @@ def floods(t, w):
         ("PRIORITY", 1, b"", lambda n: h.frame(h.PRIORITY, 0, 3 + 2 * n, b"\0\0\0\0\x10")),
         ("WINDOW_UPDATE of the connection", 1, b"", lambda n: h.window(0, 1)),
         ("WINDOW_UPDATE of a stream", 1, opened, lambda n: h.window(3, 1)),
-        ("empty DATA", 1, post, lambda n: h.frame(h.DATA, 0, 3)),
-        ("padded DATA of nothing", 1, post, lambda n: h.frame(h.DATA, h.PADDED, 3, b"\x08" + b"\0" * 8)),
+        ("empty DATA", 1, opened, lambda n: h.frame(h.DATA, 0, 3)),
+        ("padded DATA of nothing", 1, opened, lambda n: h.frame(h.DATA, h.PADDED, 3, b"\x08" + b"\0" * 8)),
         ("frames that nobody knows", 1, b"", lambda n: h.frame(0x77, 0xFF, 0, b"?" * 20)),
         ("CONTINUATION of nothing", 1, h.headers(3, h.get_fields(GOOD), h.END_STREAM),
          lambda n: h.frame(h.CONTINUATION, 0, 3)),
@@ -467,15 +466,15 @@ def crowd(t, w):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     many = min(900, (hard if hard != resource.RLIM_INFINITY else 4096) - 400)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, many + 400), hard))
-    all_of_them = [connect() for _ in range(many)]
+    all_of_them = [ready() for _ in range(many)]               # who has not spoken yet gives way to others
     for c in all_of_them:
-        c.send(h.request(1, GOOD))
-    found = [c.answer(1, 10) for c in all_of_them]
+        c.send(h.request(3, GOOD))
+    found = [c.answer(3, 10) for c in all_of_them]
     t.equal((len(found), {f[0] for f in found}), (many, {200}), "%d connections are all answered" % many)
     extra = [connect() for _ in range(250)]
     refused = sum(bool(c.ending(0.02)) for c in extra)
     t.note("%d of 250 more were closed" % refused)
-    t.equal(all_of_them[0].ask(3, GOOD)[0], 200, "those that stand go on")
+    t.equal(all_of_them[0].ask(5, GOOD)[0], 200, "those that stand go on")
     for c in extra + all_of_them:
         c.close()
 

@@ -94,7 +94,7 @@ function ask(request, attempt) {
 				stream: stream.id });
 		else
 			say({ id: request.id, error: problem ? problem.message : 'reset ' + stream.rstCode,
-				reset: stream.rstCode, session: on.number });
+				reset: stream.rstCode, session: on.number, stream: stream.id, attempt });
 		underWay--;
 		endWhenDone();
 	};

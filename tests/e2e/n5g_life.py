@@ -4,10 +4,12 @@
 """N5g-eir through the life of a gate: over TLS with certificates of either side, with certificates renewed, at its
 capacity, without its keeper, told to end and started again, while an AMF keeps asking.
 """
+import os
 import signal
 import socket
 import ssl
 import time
+import warnings
 
 import certs
 import h2raw as h
@@ -18,6 +20,7 @@ import weir
 LISTED, FREE = "imeisv-0010000100000142", "imei-001000020000021"
 ASKED = (sbi.status_path(LISTED), sbi.status_path(FREE))
 RIGHT = ["BLACKLISTED", "404 ERROR_EQUIPMENT_UNKNOWN"]
+INSTANCE = "4947a69a-f61b-4bc1-b9da-47c9c5d14b64"
 TLS = ("127.0.0.1", 7778)
 TLS_URL = "https://127.0.0.1:%d" % TLS[1]
 
@@ -53,7 +56,9 @@ class Tls:
             context.set_alpn_protocols(alpn)
         if version:
             context.set_ciphers("ALL:@SECLEVEL=0")
-            context.minimum_version = context.maximum_version = version
+            with warnings.catch_warnings():                    # that the old ones are not to be used is known
+                warnings.simplefilter("ignore")
+                context.minimum_version = context.maximum_version = version
         if pair:
             context.load_cert_chain(pair.certificate, pair.key)
         sock = socket.create_connection(TLS, 5)
@@ -139,15 +144,53 @@ def renewed(t, w, tls):
     before.end()
 
 
-def required(t, r, w, tls):
+def required(t, w, tls):
     """The same with client certificates demanded."""
-    w.gate.end()
     tls.gate = tls.pki.make("gate", tls.gate.names)
-    w.gate_lines = tls.lines() + ["n5g; tls peer-certificate required"]
-    w.start_gate()
+    again(w, *tls.lines(), "n5g; client-certificate required")
     t.ok(is_answered(tls.raw(pair=tls.amf)), "where certificates are demanded: with one answered")
     found = tls.raw()
     t.ok(not isinstance(found, tuple), "without one refused", found)
+
+
+def named(t, w, tls):
+    """Who may ask is told by the certificate, else by the address."""
+    again(w, *tls.lines(), "n5g; no peer * address 127.0.0.0/8", "n5g; peer amf.weir.* address 127.0.0.0/8")
+    amf = tls.client(tls.amf)
+    t.ok(is_right(amf), "a name that is allowed is answered")
+    amf.end()
+    for name, other in (("another name", tls.client(tls.gate)), ("no name", tls.client()), ("no TLS", sbi.Client())):
+        answer = other.ask(ASKED[0])
+        t.ok(answer.status == 403 and "LISTED" not in answer.body, "%s: forbidden" % name, answer)
+        other.end()
+
+
+# --- settings -------------------------------------------------------------------------------------
+def again(w, *lines):
+    w.gate.end()
+    w.gate_lines = list(lines)
+    w.start_gate()
+
+
+def settings(t, w):
+    again(w, "n5g; api-prefix /core/eir", "n5g; max-age 30", "n5g; max-streams 7", "n5g; response-time from arrival",
+          "log stderr; logging level n5g debug")
+    amf = sbi.Client()
+    answer = amf.ask("/core/eir" + ASKED[0], **{"3gpp-sbi-max-rsp-time": "1000", "3gpp-sbi-sender-timestamp":
+                     "Sun, 04 Aug 2019 08:49:37.845 GMT", "3gpp-sbi-correlation-info": "imsi-001010000000042"})
+    t.equal(answer.brief, "BLACKLISTED", "behind a prefix, whatever the sender's clock says")
+    t.equal(answer.headers.get("cache-control"), "max-age=30", "an answer may be kept as long as was configured")
+    answer = amf.ask("/core/eir" + ASKED[1])
+    t.equal(answer.headers.get("cache-control"), "no-store", "but not that nothing is known")
+    t.equal(amf.ask(ASKED[0]).brief, "400 INVALID_API", "without the prefix there is nothing")
+    t.equal(amf.event("settings")["settings"]["maxConcurrentStreams"], 7, "so many streams are offered")
+    answers = amf.ask_all(*["/core/eir" + ASKED[0]] * 100)
+    t.equal({a and a.brief for a in answers}, {"BLACKLISTED"}, "and a client that keeps to it gets all its answers")
+    line = w.gate.said("^.*device .*correlation.*$")
+    t.ok(line, "at debug level the log has the correlation")
+    t.ok("001010000000042" not in w.gate.text() and LISTED[7:21] not in w.gate.text(), "and no identity in full",
+         line and line.group(0))
+    amf.end()
 
 
 # --- load -----------------------------------------------------------------------------------------
@@ -160,9 +203,7 @@ def burst(amf, n):
 
 
 def shed(t, w, line, cause):
-    w.gate.end()
-    w.gate_lines = [line]
-    w.start_gate()
+    again(w, line, "n5g; nf-instance-id " + INSTANCE)
     amf = sbi.Client()
     urgent, other = burst(amf, 400)
     refused = [a for a in urgent + other if a and a.brief == cause]
@@ -183,7 +224,7 @@ def capacity(t, w):
     t.ok(taken[0] > taken[1], "of what is urgent more is answered", taken)
     t.ok(all("3gpp-sbi-oci" in a.headers for a in refused), "who is refused is told how congested we are",
          refused and refused[0].headers)
-    t.note(refused[0].headers)
+    t.ok(all(a.headers.get("server") == "5G_EIR-" + INSTANCE for a in refused), "and by whom")
     t.ok(rig.until(lambda: is_right(amf), 5, 0.3), "and afterwards it goes on")
     amf.end()
 
@@ -191,6 +232,21 @@ def capacity(t, w):
 def limit(t, w):
     amf, *_ = shed(t, w, "n5g; rate * limit 100", "429 NF_CONGESTION_RISK")
     t.ok(rig.until(lambda: is_right(amf), 5, 0.3), "and afterwards it goes on")
+    amf.end()
+
+
+def load(t, w):
+    """Under load connections are told so (TS 29.500 6.3), each of them not more than once a second."""
+    again(w, "n5g; nf-instance-id " + INSTANCE)
+    amf = sbi.Client()
+    quiet = amf.ask(ASKED[0]).headers.get("3gpp-sbi-lci")
+    t.equal(quiet, None, "with nothing to do there is no load to tell")
+    busy = w.r.start("h2load", "h2load", "-D", "4", "-c", "4", "-m", "32", sbi.URL + ASKED[0])
+    told = rig.until(lambda: amf.ask(ASKED[0]).headers.get("3gpp-sbi-lci"), 4, 0.01)
+    t.ok(told and "Load-Metric:" in told and INSTANCE in told, "when there is much it is told", told)
+    more = [amf.ask(ASKED[0]).headers.get("3gpp-sbi-lci") for _ in range(20)]
+    t.ok(sum(m is not None for m in more) <= 1, "and not with every answer", more)
+    t.equal(busy.process.wait(15), 0, "while all are answered")
     amf.end()
 
 
@@ -226,6 +282,7 @@ def goodbye(t, w):
 def restarted(t, w):
     """Gates come and go; an AMF that does as RFC 9113 6.8 says loses nothing."""
     amf, wrong, asked = sbi.Client(), [], 0
+    t.ok(is_right(amf), "before the first restart: right answers")
     for _ in range(3):
         ids = []
         for _ in range(20):
@@ -251,10 +308,11 @@ def alone(t, r):
     """A gate that never had a register says that it cannot tell, at once."""
     other = weir.Weir(r, hlr=False)
     other.state = r.path("empty")
+    os.mkdir(other.state)
     other.start_gate()
     amf = sbi.Client()
     answer = amf.ask(ASKED[0])
-    t.ok(answer.status in (500, 503) and answer.json.get("cause"), "without a register the answer is a failure", answer)
+    t.equal(answer.brief, "500 SYSTEM_FAILURE", "without a register the answer is a failure, and no colour")
     amf.end()
     other.gate.end()
 
@@ -268,12 +326,13 @@ def body(r):
     tls_clients(t, tls)
     tls_refused(t, tls)
     renewed(t, w, tls)
-    required(t, r, w, tls)
+    required(t, w, tls)
+    named(t, w, tls)
+    settings(t, w)
     capacity(t, w)
     limit(t, w)
-    w.gate.end()
-    w.gate_lines = []
-    w.start_gate()
+    load(t, w)
+    again(w)
     keeper_killed(t, w)
     goodbye(t, w)
     w.start_gate()

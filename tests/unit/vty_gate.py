@@ -21,7 +21,7 @@ import tap  # noqa: E402
 GATE = os.path.join(os.environ.get("TOP_BUILDDIR", "."), "src/weir-gate")
 EXAMPLE = os.path.join(os.environ.get("TOP_SRCDIR", "."), "doc/examples/weir-gate.cfg")
 BASE = 20000 + os.getpid() % 20000
-VTY, CTRL, ADMIN, GSUP, OTHER = range(BASE, BASE + 5)
+VTY, CTRL, ADMIN, GSUP, OTHER, S13 = range(BASE, BASE + 6)
 PORTS = ["-C", f"line vty; bind 127.0.0.1 {VTY}", "-C", f"ctrl; bind 127.0.0.1 {CTRL}",
          "-C", f"admin; listen 127.0.0.1 {ADMIN}"]
 DIR = tempfile.TemporaryDirectory(prefix="weir-vty-gate-")
@@ -39,6 +39,20 @@ gsup
  peer * address 2001:db8::/32
  hlr 127.0.0.9 4222
  hlr check-imei wait 250
+s13
+ origin-host eir.weir.example
+ origin-realm weir.example
+ realm epc.mnc001.mcc001.3gppnetwork.org
+ realm example
+ listen 127.0.0.1 {S13}
+ peer mme* realm example address 127.0.0.0/8
+ peer dra1.example address 10.0.0.0/8
+ rate mme1.example limit 100 reserve 50
+ rate mme* limit 1000
+ agent dra1.example
+ watchdog 6
+ connections-per-peer 16
+ foreign limit 5
 policy
  override grey
  special all-zero black
@@ -159,7 +173,7 @@ class Gate:
         """Our nodes of the running configuration."""
         text = self.ask("show running-config")
         blocks = re.split(r"^!\n", text, flags=re.M)
-        return {b.split("\n", 1)[0]: b for b in blocks if b.split("\n", 1)[0] in ("traffic", "gsup", "policy")}
+        return {b.split("\n", 1)[0]: b for b in blocks if b.split("\n", 1)[0] in ("traffic", "gsup", "s13", "policy")}
 
     def reload(self):
         self.process.send_signal(1)
@@ -237,6 +251,20 @@ BAD = [
     ("gsup\n hlr check-imei wait 99\n", 2, ""),
     ("gsup\n hlr check-imei wait 4001\n", 2, ""),
     ("gsup\n hlr check-imei sometimes\n", 2, ""),
+    ("s13\n origin-host eir weir\n", 2, ""),
+    ("s13\n origin-host eir/weir\n", 2, "is no Diameter name"),
+    ("s13\n origin-realm %s\n" % ("a" * 256), 2, "is no Diameter name"),
+    ("s13\n realm b@d\n", 2, "is no Diameter name"),
+    ("s13\n" + "".join(f" realm r{i}\n" for i in range(17)), 18, "more than 16 realms"),
+    ("s13\n no realm elsewhere\n", 2, "there is no 'realm elsewhere'"),
+    ("s13\n agent a*b\n", 2, "'*' may only be its last character"),
+    ("s13\n" + "".join(f" agent a{i}\n" for i in range(65)), 66, "more than 64 agents"),
+    ("s13\n no agent dra\n", 2, "there is no 'agent dra'"),
+    ("s13\n watchdog 5\n", 2, ""),
+    ("s13\n watchdog 601\n", 2, ""),
+    ("s13\n connections-per-peer 17\n", 2, ""),
+    ("s13\n foreign limit 0\n", 2, ""),
+    ("s13\n foreign allow\n", 2, ""),
     ("traffic\n max-connections 1\n", 2, ""),
     ("policy\n override purple\n", 2, ""),
     ("policy\n override refuse\n", 2, ""),
@@ -260,6 +288,15 @@ def test_what_is_wrong_is_told_with_file_and_line():
         assert status == 1, f"{text!r} was taken"
         contains(said, f"check.cfg:{line}: ")
         contains(said, sentence)
+
+
+def test_s13_needs_a_name_to_listen():
+    for name in ("", " origin-host eir.weir.example\n", " origin-realm weir.example\n"):
+        status, said = check(f"s13\n{name} listen 127.0.0.1 3868\n")
+        equal(status, 1)
+        contains(said, "origin-host and origin-realm are needed")
+    equal(check("s13\n origin-host EIR.weir.example\n origin-realm weir.example\n listen sctp 127.0.0.1 3868 127.0.0.2\n"
+                " listen tls 127.0.0.1 5868\n tls key a\n tls certificate b\n tls ca c\n foreign refuse\n"), (0, ""))
 
 
 def test_a_taken_port_is_told_and_ends_the_start():
@@ -287,6 +324,8 @@ def test_every_command_has_help():
         contains(gate.ask_help("explain imei "), "14 to 17 digits")
         gate.ask("configure terminal")
         for node, words in (("traffic", ["max-connections"]), ("gsup", ["listen", "peer", "hlr"]),
+                            ("s13", ["listen", "peer", "rate", "tls", "origin-host", "origin-realm", "realm", "agent",
+                                     "watchdog", "connections-per-peer", "foreign"]),
                             ("policy", ["override", "special", "default", "interface", "peer", "imsi-prefix"])):
             gate.ask(node)
             offered = gate.ask_help("")

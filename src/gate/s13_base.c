@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 The Weir authors */
+
+/* The base protocol (RFC 6733 clause 5): who may come in, watchdogs, goodbyes, and the answers to what nobody here
+ * knows.  One message at a time; none of this is the path of a check. */
+#include "gate/s13_session.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <osmocom/core/logging.h>
+
+#include "gate/log.h"
+#include "gate/tls.h"
+
+#define US 1000000ll
+
+static const struct diameter_application s13_application = {DIAMETER_3GPP, S13_APPLICATION};
+
+/* What is wrong with a request before any of its AVPs is read.  PROXIABLE is what its command demands. */
+static enum diameter_result header_fault(const struct diameter_message *m, uint8_t proxiable)
+{
+	if (m->version != 1)
+		return DIAMETER_UNSUPPORTED_VERSION;
+	if ((m->flags & DIAMETER_ERROR) || (m->flags & DIAMETER_PROXIABLE) != proxiable)
+		return DIAMETER_INVALID_HDR_BITS;
+	return DIAMETER_OK;
+}
+
+static bool is_request(const struct diameter_message *m, uint32_t command)
+{
+	return (m->flags & DIAMETER_REQUEST) && m->application == 0 && m->command == command;
+}
+
+static void send_error(struct s13_session *s, const struct diameter_message *m, enum diameter_result result)
+{
+	const struct diameter_fault fault = {.result = result};
+	uint8_t *to = traffic_reserve(s->conn, diameter_answer_room(m));
+	int len = to ? diameter_error(m, &s->s13->us, &fault, to, diameter_answer_room(m)) : -ENOSPC;
+
+	if (len > 0)
+		traffic_commit(s->conn, (size_t)len);
+}
+
+void s13_base_bad_length(struct s13_session *s, const struct diameter_message *m)
+{
+	s->s13->counters.bad_length++;
+	s13_session_gripe(s, "sent a message of a length that cannot be");
+	/* to a stranger only where it begins like a CER: anything may knock here */
+	if (m->version == 1 && (m->flags & DIAMETER_REQUEST) &&
+	    (s->state != S13_WAIT_CER || is_request(m, DIAMETER_CAPABILITIES_EXCHANGE)))
+		send_error(s, m, DIAMETER_INVALID_MESSAGE_LENGTH);
+}
+
+/* --- capabilities */
+
+static unsigned homes(const struct traffic_conn *conn, struct diameter_address *out)
+{
+	struct gate_address local[GATE_HOMES];
+	unsigned n = traffic_local(conn, local, GATE_HOMES);
+
+	for (unsigned i = 0; i < n; i++) {
+		out[i].family = local[i].family == AF_INET ? 1 : 2;
+		memcpy(out[i].octets, local[i].octets, sizeof(out[i].octets));
+	}
+	return n;
+}
+
+static void send_cea(struct s13_session *s, const struct diameter_message *m, const struct diameter_fault *fault)
+{
+	struct diameter_address address[GATE_HOMES];
+	const struct diameter_capabilities us = {
+		.us = s->s13->us,
+		.application = s13_application,
+		.product = "Weir",
+		.firmware = S13_FIRMWARE,
+		.address = address,
+		.n_addresses = homes(s->conn, address),
+	};
+	size_t room = diameter_answer_room(m) + DIAMETER_BASE_ROOM;
+	uint8_t *to = traffic_reserve(s->conn, room);
+	int len = to ? diameter_cea(m, &us, fault, to, room) : -ENOSPC;
+
+	if (len > 0)
+		traffic_commit(s->conn, (size_t)len);
+}
+
+/* Told why, then closed. */
+static int turn_away(struct s13_session *s, const struct diameter_message *m, const struct diameter_fault *fault,
+		     uint64_t *counter, const char *what)
+{
+	(*counter)++;
+	s13_session_gripe(s, what);
+	send_cea(s, m, fault);
+	return -EPROTO;
+}
+
+static int turn_away_for(struct s13_session *s, const struct diameter_message *m, enum diameter_result result,
+			 uint64_t *counter, const char *what)
+{
+	const struct diameter_fault fault = {.result = result};
+
+	return turn_away(s, m, &fault, counter, what);
+}
+
+/* Above what the configuration allows, the oldest connection of the same peer goes. */
+static void limit_connections(const struct s13_session *newest)
+{
+	struct s13 *s13 = newest->s13;
+	struct s13_session *s, *oldest = NULL;
+	unsigned n = 0;
+
+	llist_for_each_entry(s, &s13->sessions, entry) {
+		if (s->client != newest->client || s->state != S13_OPEN)
+			continue;
+		if (n++ == 0)
+			oldest = s;
+	}
+	if (n <= s13->config->connections_per_peer)
+		return;
+	s13->counters.replaced++;
+	LOGSESSION(oldest, LOGL_NOTICE, "replaced by a newer connection of the same peer\n");
+	s13_session_goodbye(oldest, DIAMETER_DO_NOT_WANT_TO_TALK_TO_YOU);
+}
+
+static void open_session(struct s13_session *s, const struct diameter_cer *cer, struct s13_client *client)
+{
+	static const struct diameter_fault none = {.result = DIAMETER_SUCCESS};
+	struct s13 *s13 = s->s13;
+
+	memcpy(s->host, diameter_value(&cer->view, &cer->origin_host), cer->origin_host.len);
+	s->host_len = cer->origin_host.len;
+	diameter_identity(&cer->view, &cer->origin_realm, s->realm);
+	s->home = s13_serves_realm(s13, &cer->view, &cer->origin_realm);
+	s->agent = s13_is_agent(s13->config, client->name);
+	s->client = client;
+	s13_client_join(s13, client);
+	s->state = S13_OPEN;
+	s13->counters.connected++;
+	traffic_known(s->conn);
+	send_cea(s, &cer->view.message, &none);
+	s13_session_rearm(s);
+	LOGSESSION(s, LOGL_NOTICE, "connected, realm %s%s%s\n", s->realm, s->agent ? ", an agent" : "",
+		   s->home ? "" : ", foreign");
+	limit_connections(s);
+}
+
+/* Who does it say it is, and may it? */
+static int judge_cer(struct s13_session *s, const struct diameter_cer *cer)
+{
+	const struct diameter_message *m = &cer->view.message;
+	char name[DIAMETER_IDENTITY_TEXT], realm[DIAMETER_IDENTITY_TEXT];
+	struct s13 *s13 = s->s13;
+	struct s13_client *client;
+
+	diameter_identity(&cer->view, &cer->origin_host, name);
+	diameter_identity(&cer->view, &cer->origin_realm, realm);
+	if (!config_allows_identity(&s13->config->door, name, realm, &s->conn->remote) ||
+	    !strcmp(name, s13->us.origin_host))
+		return turn_away_for(s, m, DIAMETER_UNKNOWN_PEER, &s13->counters.unknown_peer,
+				     "refused: no peer rule allows this name and realm from this address");
+	if (s->conn->tls && !tls_peer_is(s->conn->tls, name))
+		return turn_away_for(s, m, DIAMETER_UNKNOWN_PEER, &s13->counters.uncertified,
+				     "refused: its certificate does not carry its Origin-Host");
+	if (!diameter_cer_offers(cer, &s13_application))
+		return turn_away_for(s, m, DIAMETER_NO_COMMON_APPLICATION, &s13->counters.no_common,
+				     "refused: it neither speaks S13 nor relays");
+	if (!diameter_cer_without_security(cer))
+		return turn_away_for(s, m, DIAMETER_NO_COMMON_SECURITY, &s13->counters.insecure,
+				     "refused: it wants security inside of the connection");
+	client = s13_client_get(s13, name, false);
+	if (!client)
+		return turn_away_for(s, m, DIAMETER_TOO_BUSY, &s13->counters.crowded,
+				     "refused: as many peers as can be told apart are connected");
+	open_session(s, cer, client);
+	return 0;
+}
+
+static int first_cer(struct s13_session *s, const struct diameter_message *m)
+{
+	enum diameter_result result = header_fault(m, 0);
+	struct diameter_cer cer;
+
+	if (result != DIAMETER_OK)
+		return turn_away_for(s, m, result, &s->s13->counters.violated, "refused: its CER has a wrong header");
+	if (diameter_read_cer(m, &cer) != DIAMETER_OK)
+		return turn_away(s, m, &cer.view.fault, &s->s13->counters.violated, "refused: its CER cannot be read");
+	return judge_cer(s, &cer);
+}
+
+/* In an open session: the same peer may ask again, nobody else. */
+static int another_cer(struct s13_session *s, const struct diameter_message *m)
+{
+	static const struct diameter_fault none = {.result = DIAMETER_SUCCESS};
+	struct diameter_cer cer;
+
+	if (diameter_read_cer(m, &cer) != DIAMETER_OK)
+		return turn_away(s, m, &cer.view.fault, &s->s13->counters.violated, "a second CER cannot be read");
+	if (!diameter_field_is(&cer.view, &cer.origin_host, s->client->name) ||
+	    !diameter_field_is(&cer.view, &cer.origin_realm, s->realm))
+		return turn_away_for(s, m, DIAMETER_UNKNOWN_PEER, &s->s13->counters.violated,
+				     "a second CER has another name");
+	send_cea(s, m, &none);
+	return 0;
+}
+
+/* --- watchdog and goodbye */
+
+static int take_dwr(struct s13_session *s, const struct diameter_message *m)
+{
+	size_t room = diameter_answer_room(m) + DIAMETER_BASE_ROOM;
+	uint8_t *to = traffic_reserve(s->conn, room);
+	struct diameter_fault fault = {.result = DIAMETER_SUCCESS};
+	struct diameter_dwr dwr;
+	int len;
+
+	if (diameter_read_dwr(m, &dwr) != DIAMETER_OK)
+		fault = dwr.view.fault;
+	len = to ? diameter_dwa(m, &s->s13->us, &fault, to, room) : -ENOSPC;
+	if (len < 0)
+		return -EPROTO;
+	traffic_commit(s->conn, (size_t)len);
+	return 0;
+}
+
+/* The peer goes, and closes when it has our answer. */
+static int take_dpr(struct s13_session *s, const struct diameter_message *m)
+{
+	size_t room = diameter_answer_room(m) + DIAMETER_BASE_ROOM;
+	uint8_t *to = traffic_reserve(s->conn, room);
+	struct diameter_fault fault = {.result = DIAMETER_SUCCESS};
+	struct diameter_dpr dpr;
+	int len;
+
+	if (diameter_read_dpr(m, &dpr) != DIAMETER_OK)
+		fault = dpr.view.fault;
+	len = to ? diameter_dpa(m, &s->s13->us, &fault, to, room) : -ENOSPC;
+	if (len < 0)
+		return -EPROTO;
+	traffic_commit(s->conn, (size_t)len);
+	if (fault.result != DIAMETER_SUCCESS)
+		return 0;
+	s->s13->counters.goodbyes_heard++;
+	s->state = S13_CLOSING;
+	s->deadline_us = traffic_now_us(s->s13->traffic) + S13_CLOSE_S * US;
+	return 0;
+}
+
+/* Ours are DWA and DPA; what they say is no matter, only that they came. */
+static void take_answer(struct s13_session *s, const struct diameter_message *m)
+{
+	bool ours = m->hop_by_hop == s->hop_by_hop && m->application == 0;
+
+	if (ours && m->command == DIAMETER_DISCONNECT_PEER && s->said_goodbye)
+		s13_session_end(s, TRAFFIC_END_OURS);
+	else if (!ours || m->command != DIAMETER_DEVICE_WATCHDOG)
+		s->s13->counters.unasked++;
+}
+
+/* --- all of it */
+
+static const struct {
+	uint32_t command;
+	int (*take)(struct s13_session *s, const struct diameter_message *m);
+} commands[] = {
+	{DIAMETER_CAPABILITIES_EXCHANGE, another_cer},
+	{DIAMETER_DEVICE_WATCHDOG, take_dwr},
+	{DIAMETER_DISCONNECT_PEER, take_dpr},
+};
+
+/* A request that is no check and no command of the base protocol, or has a header that neither has. */
+static void refuse_unknown(struct s13_session *s, const struct diameter_message *m)
+{
+	enum diameter_result result = header_fault(m, m->flags & DIAMETER_PROXIABLE);
+
+	if (result == DIAMETER_OK && m->application != 0 && m->application != S13_APPLICATION)
+		result = DIAMETER_APPLICATION_UNSUPPORTED;
+	else if (result == DIAMETER_OK && m->application == S13_APPLICATION && m->command == S13_COMMAND)
+		result = DIAMETER_INVALID_HDR_BITS; /* not proxiable */
+	else if (result == DIAMETER_OK)
+		result = DIAMETER_COMMAND_UNSUPPORTED;
+	s->s13->counters.unsupported++;
+	send_error(s, m, result);
+}
+
+int s13_base_message(struct s13_session *s, const struct diameter_message *m)
+{
+	if (s->state == S13_WAIT_CER) {
+		if (is_request(m, DIAMETER_CAPABILITIES_EXCHANGE))
+			return first_cer(s, m);
+		s->s13->counters.violated++;
+		s13_session_gripe(s, "spoke before it said who it is");
+		return -EPROTO;
+	}
+	if (!(m->flags & DIAMETER_REQUEST)) {
+		take_answer(s, m);
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (is_request(m, commands[i].command) && header_fault(m, 0) == DIAMETER_OK)
+			return commands[i].take(s, m);
+		if (is_request(m, commands[i].command)) {
+			s->s13->counters.unsupported++;
+			send_error(s, m, header_fault(m, 0));
+			return 0;
+		}
+	}
+	refuse_unknown(s, m);
+	return 0;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 The Weir authors */
+
+/* What the files of the S13 interface share; private to them.
+ *
+ * s13.c          the interface: configuration, stop, what is shown
+ * s13_session.c  one connection: framing, life and end, watchdog
+ * s13_base.c     the base protocol: capabilities, watchdog, disconnection, what nobody knows
+ * s13_ecr.c      checks: read, judge, decide, answer
+ * s13_client.c   who asks: names, their terms and limits */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <osmocom/core/linuxlist.h>
+
+#include "gate/check.h"
+#include "gate/config.h"
+#include "gate/door.h"
+#include "gate/gripe.h"
+#include "gate/s13.h"
+#include "gate/traffic.h"
+#include "wire/diameter_base.h"
+#include "wire/s13.h"
+
+#define S13_FIRMWARE 1 /* Firmware-Revision */
+
+enum s13_state {
+	S13_WAIT_CER,
+	S13_OPEN,
+	S13_CLOSING, /* a DPR was said by one of us; checks are still answered */
+};
+
+enum s13_watchdog {
+	S13_OKAY,
+	S13_ASKED,
+	S13_SUSPECT,
+};
+
+/* Who asks: a peer, or somebody behind an agent. */
+struct s13_client {
+	char name[DIAMETER_IDENTITY_TEXT]; /* "": free place */
+	uint16_t next;                     /* of its bucket: place and 1; 0 is the last */
+	unsigned sessions;                 /* of its own */
+	int64_t used_us;
+	struct check_peer peer;
+	struct rate_terms terms;
+	struct rate_peer rate;
+	struct rate foreign;
+};
+
+#define S13_BUCKETS 1024
+
+struct s13_client_table {
+	uint16_t bucket[S13_BUCKETS]; /* place and 1 */
+	unsigned n;
+	struct rate fresh;
+	struct s13_client place[S13_CLIENTS];
+};
+
+struct s13_session {
+	struct llist_head entry; /* oldest first */
+	struct s13 *s13;
+	struct traffic_conn *conn;
+	enum s13_state state;
+	enum s13_watchdog watchdog;
+	bool agent, home, ending; /* home: its realm is one of ours */
+	bool said_goodbye;
+	int64_t deadline_us; /* waiting for a CER, closing */
+	int64_t watched_us;  /* since when the watchdog waits */
+	int64_t tw_us;       /* for how long */
+	uint32_t hop_by_hop; /* of our last request */
+	uint64_t checks, refused, shed;
+	struct s13_client *client; /* NULL before the CER */
+	uint16_t host_len;
+	char host[DIAMETER_IDENTITY_TEXT]; /* as the peer spells itself */
+	char realm[DIAMETER_IDENTITY_TEXT];
+};
+
+struct s13 {
+	struct check *check;
+	struct traffic *traffic;
+	struct peers *peers;
+	const struct s13_config *config, *next;
+	struct door door;
+	struct llist_head sessions;
+	struct s13_counters counters;
+	struct gripes strangers, quarrels;
+	struct diameter_us us; /* its names are those of config */
+	struct s13_tail tail;
+	struct s13_client_table *clients;
+	uint64_t chance;
+	uint32_t end_to_end;
+	bool stopping;
+};
+
+#define LOGSESSION(s, level, fmt, args...)                                                                             \
+	do {                                                                                                           \
+		char where_[GATE_ADDRESS_TEXT];                                                                        \
+		LOGP(DS13, level, "%s (%s): " fmt, (s)->client ? (s)->client->name : "?",                              \
+		     address_print_port(where_, &(s)->conn->remote), ##args);                                          \
+	} while (0)
+
+/* s13.c */
+bool s13_serves_realm(const struct s13 *s13, const struct diameter_view *view, const struct diameter_field *realm);
+bool s13_is_agent(const struct s13_config *config, const char *name);
+uint32_t s13_chance(struct s13 *s13);
+
+/* s13_session.c */
+extern const struct traffic_kind s13_kind;
+void s13_session_end(struct s13_session *session, enum traffic_end end);
+/* Say DPR, and end when it is answered or S13_GOODBYE_S is over. */
+void s13_session_goodbye(struct s13_session *session, enum diameter_cause cause);
+void s13_session_rearm(struct s13_session *session); /* the watchdog, after the configuration changed */
+/* Log it once an address and minute. */
+void s13_session_gripe(struct s13_session *session, const char *what);
+/* Our own requests carry ids that no two of a connection share. */
+void s13_session_ids(struct s13_session *session, uint32_t *hop_by_hop, uint32_t *end_to_end);
+
+/* s13_base.c: one message that is no check.  Negative: the session must end. */
+int s13_base_message(struct s13_session *session, const struct diameter_message *message);
+/* A header whose length cannot be. */
+void s13_base_bad_length(struct s13_session *session, const struct diameter_message *message);
+
+/* s13_ecr.c */
+bool s13_is_check(const struct diameter_message *message);
+/* The checks at the front of a buffer.  Octets taken, 0 where there is no room for the answer of the first; -EPROTO. */
+ssize_t s13_checks(struct s13_session *session, const uint8_t *octets, size_t len);
+
+/* s13_client.c */
+struct s13_client_table *s13_client_table_alloc(void *ctx);
+/* The client of this name (lower case), made if need be; NULL where there is no place.  hasty: only so many a second
+ * may be made. */
+struct s13_client *s13_client_get(struct s13 *s13, const char *name, bool hasty);
+/* Settings or policy have changed. */
+void s13_client_refresh(struct s13 *s13);
+void s13_client_join(struct s13 *s13, struct s13_client *client); /* a session of its own begins */
+void s13_client_leave(struct s13 *s13, struct s13_client *client);
