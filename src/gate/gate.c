@@ -92,14 +92,33 @@ static void raise_files(unsigned connections)
 		     (unsigned long long)need, (unsigned long long)files.rlim_cur);
 }
 
-/* All interfaces get ready or none moves: ports that are taken and certificates that cannot be read show here. */
-static int prepare(struct gate *gate, const struct gate_config *config, struct weir_why *why)
+/* What the NRF is told of the N5g interface. */
+static struct nrf_self self_of(const struct gate_config *config)
 {
-	const struct nrf_self self = {
+	return (struct nrf_self){
 		.instance_id = config->n5g.instance_id,
 		.door = &config->n5g.door,
 		.oauth2_required = config->n5g.token.mode == TOKEN_REQUIRED,
 	};
+}
+
+/* What is wrong with it as it stands: told by -t too. */
+static int check_config(const struct gate_config *config, struct weir_why *why)
+{
+	const struct nrf_self self = self_of(config);
+	int rc = s13_check_config(&config->s13, why);
+
+	if (!rc)
+		rc = token_check_config(&config->n5g.token, why);
+	if (!rc)
+		rc = nrf_check_config(&config->nrf, &self, why);
+	return rc;
+}
+
+/* All interfaces get ready or none moves: ports that are taken and certificates that cannot be read show here. */
+static int prepare(struct gate *gate, const struct gate_config *config, struct weir_why *why)
+{
+	const struct nrf_self self = self_of(config);
 	int rc = gsup_prepare(gate->gsup, &config->gsup, why);
 
 	if (!rc)
@@ -169,7 +188,7 @@ int gate_config_commit(void *root, struct weir_why *why)
 	if (!config)
 		return why_set(why, -ENOMEM, "out of memory for the configuration");
 	give_identity(gate, config);
-	rc = policy ? s13_check_config(&config->s13, why) : -EINVAL;
+	rc = policy ? check_config(config, why) : -EINVAL;
 	if (!rc)
 		rc = put_in_force(gate, config, policy, why);
 	if (rc) {
