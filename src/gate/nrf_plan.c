@@ -38,57 +38,29 @@ static void offer_listeners(struct nrf_profile *profile, const struct door_confi
 	}
 }
 
-static bool is_secure(const struct nrf_server *server)
-{
-	return server->place.scheme == NRF_HTTPS;
-}
-
-static int check_server(const struct nrf_server *server, const struct tls_files *tls, struct weir_why *why)
-{
-	char text[NRF_SERVER_TEXT];
-
-	nrf_server_print(text, server);
-	if (is_secure(server) && !server->name[0])
-		return why_set(why, -EINVAL, "nrf: server %s: which name must its certificate carry? add 'name NAME'",
-			       text);
-	if (is_secure(server) && !tls->ca[0])
-		return why_set(why, -EINVAL, "nrf: server %s: who may have signed its certificate? add 'tls ca FILE'",
-			       text);
-	return 0;
-}
-
-/* The profile whole. */
-static void fill(struct nrf_profile *profile, const struct nrf_self *self)
-{
-	memset(profile->instance_id, 0, sizeof(profile->instance_id));
-	memcpy(profile->instance_id, self->instance_id, strnlen(self->instance_id, sizeof(profile->instance_id) - 1));
-	profile->oauth2_required = self->oauth2_required;
-	if (!profile->n_offers)
-		offer_listeners(profile, self->door);
-}
-
-int nrf_check_config(const struct nrf_config *config, const struct nrf_self *self, struct weir_why *why)
-{
-	struct nrf_profile profile = config->profile;
-	int rc = 0;
-
-	fill(&profile, self);
-	for (unsigned i = 0; !rc && i < config->n_servers; i++)
-		rc = check_server(&config->server[i], &config->tls, why);
-	if (!rc && config->n_servers && !profile.n_offers)
-		rc = why_set(why, -EINVAL,
-			     "nrf: there is no address of ours to tell; add 'advertise http ADDRESS PORT', or let n5g "
-			     "listen on an address of its own");
-	return rc;
-}
-
 static bool wants_tls(const struct nrf_plan *plan)
 {
 	for (unsigned i = 0; i < plan->n_servers; i++) {
-		if (is_secure(&plan->server[i]))
+		if (plan->server[i].place.scheme == NRF_HTTPS)
 			return true;
 	}
 	return false;
+}
+
+static int check(const struct nrf_plan *plan, struct weir_why *why)
+{
+	char text[NRF_SERVER_TEXT];
+
+	for (unsigned i = 0; i < plan->n_servers; i++) {
+		if (plan->server[i].place.scheme == NRF_HTTPS && !plan->server[i].name[0])
+			return why_set(why, -EINVAL, "NRF %s: which name must its certificate carry? add 'name NAME'",
+				       nrf_server_print(text, &plan->server[i]));
+	}
+	if (plan->n_servers && !plan->profile.n_offers)
+		return why_set(why, -EINVAL,
+			       "an NRF is configured and there is no address to tell it; add 'advertise http ADDRESS "
+			       "PORT', or let n5g listen on an address of its own");
+	return 0;
 }
 
 static int read_tls(struct nrf_plan *plan, const struct nrf_config *config, struct weir_why *why)
@@ -112,8 +84,12 @@ struct nrf_plan *nrf_plan_alloc(void *ctx, const struct nrf_config *config, cons
 	memcpy(plan->server, config->server, sizeof(plan->server));
 	plan->n_servers = config->n_servers;
 	memcpy(&plan->profile, &config->profile, sizeof(plan->profile));
-	fill(&plan->profile, self);
-	rc = nrf_check_config(config, self, why);
+	memcpy(plan->profile.instance_id, self->instance_id,
+	       strnlen(self->instance_id, sizeof(plan->profile.instance_id) - 1));
+	plan->profile.oauth2_required = self->oauth2_required;
+	if (!plan->profile.n_offers)
+		offer_listeners(&plan->profile, self->door);
+	rc = check(plan, why);
 	if (!rc)
 		rc = read_tls(plan, config, why);
 	if (!rc)

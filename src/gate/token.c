@@ -361,14 +361,6 @@ void tokens_free(struct tokens *tokens)
 	talloc_free(tokens);
 }
 
-int token_check_config(const struct token_config *config, struct weir_why *why)
-{
-	if (config->mode != TOKEN_OFF && !config->n_keys)
-		return why_set(why, -EINVAL, "n5g: oauth2 is %s and no key is given; add 'oauth2 key FILE'",
-			       token_mode_name(config->mode));
-	return 0;
-}
-
 int tokens_prepare(struct tokens *tokens, const struct token_config *config, const char *instance_id,
 		   struct weir_why *why)
 {
@@ -379,7 +371,9 @@ int tokens_prepare(struct tokens *tokens, const struct token_config *config, con
 		return rc;
 	next->config = *config;
 	memcpy(next->instance_id, instance_id, strnlen(instance_id, sizeof(next->instance_id) - 1));
-	rc = token_check_config(config, why);
+	if (config->mode != TOKEN_OFF && !config->n_keys)
+		rc = why_set(why, -EINVAL, "oauth2 is %s and no key is given; add 'oauth2 key FILE'",
+			     token_mode_name(config->mode));
 	for (unsigned i = 0; !rc && config->mode != TOKEN_OFF && i < config->n_keys; i++)
 		rc = token_key_read(&next->key[i], &config->key[i], why);
 	if (rc) {

@@ -86,9 +86,6 @@ struct tokens;
 struct tokens *tokens_alloc(void *ctx);
 void tokens_free(struct tokens *tokens);
 
-/* What is wrong with a configuration as it stands, whatever files there are: 0, or -EINVAL and why. */
-int token_check_config(const struct token_config *config, struct weir_why *why);
-
 /* Read the keys.  0, or a negative errno with why and nothing changed.  Followed by exactly one of commit and abort
  * (abort without a prepare is fine).  Commit forgets every remembered token: a key that has gone takes its tokens with
  * it.  Called for each configuration and at SIGHUP, so that renewed files are read. */
