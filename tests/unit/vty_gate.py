@@ -295,8 +295,9 @@ def test_s13_needs_a_name_to_listen():
         status, said = check(f"s13\n{name} listen 127.0.0.1 3868\n")
         equal(status, 1)
         contains(said, "origin-host and origin-realm are needed")
-    equal(check("s13\n origin-host EIR.weir.example\n origin-realm weir.example\n listen sctp 127.0.0.1 3868 127.0.0.2\n"
-                " listen tls 127.0.0.1 5868\n tls key a\n tls certificate b\n tls ca c\n foreign refuse\n"), (0, ""))
+    equal(check("s13\n origin-host EIR.weir.example\n origin-realm weir.example\n"
+                " listen sctp 127.0.0.1 3868 127.0.0.2\n listen tls 127.0.0.1 5868\n"
+                " tls key a\n tls certificate b\n tls ca c\n foreign refuse\n"), (0, ""))
 
 
 def test_a_taken_port_is_told_and_ends_the_start():
