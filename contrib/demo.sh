@@ -3,7 +3,7 @@
 # Copyright (C) 2026 The Weir authors
 #
 # Weir in a minute: installs what is missing, builds, starts weir-keeper and weir-gate with the example configurations,
-# imports a list of test devices, plays a mobile core with weir-sim, and says what was asked and answered.
+# imports a list of test devices, plays three mobile cores with weir-sim, and says what was asked and answered.
 #
 #   contrib/demo.sh          then waits until Ctrl-C, so that you can go on by hand
 #   contrib/demo.sh --once   checks what it saw and exits with 0 or 1
@@ -49,10 +49,10 @@ port_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 choose_ports() {
 	local offset port
 	for offset in 0 20000 21000 22000 23000; do
-		for port in 4222 4279 4280 4281 4282 8483 9281; do
+		for port in 4222 3868 7777 4279 4280 4281 4282 8483 9281; do
 			port_taken $((port + offset)) && continue 2
 		done
-		gsup=$((4222 + offset)) moved_by=$offset
+		gsup=$((4222 + offset)) s13=$((3868 + offset)) n5g=$((7777 + offset)) moved_by=$offset
 		return
 	done
 	fail "no free ports found on 127.0.0.1"
@@ -65,9 +65,10 @@ moved() {
 		$(($1 + moved_by)) $(($2 + moved_by)) $(($3 + moved_by))
 }
 
-moved_gsup() {
+moved_interfaces() {
 	[ "$moved_by" = 0 ] && return
-	printf -- '-C\ngsup; no listen 127.0.0.1 4222\n-C\ngsup; listen 127.0.0.1 %d\n' "$gsup"
+	printf -- '-C\n%s; no listen 127.0.0.1 %d\n-C\n%s; listen 127.0.0.1 %d\n' \
+		gsup 4222 gsup "$gsup" s13 3868 s13 "$s13" n5g 7777 n5g "$n5g"
 }
 
 # until_true SECONDS COMMAND...
@@ -81,10 +82,16 @@ until_true() {
 }
 
 weirctl() { "$bin/weirctl" -S "$work/state" "$@"; }
-sim() { "$bin/weir-sim" gsup -a "127.0.0.1:$gsup" "$@"; }
+
+# sim COUNTERPART ARGUMENT...
+sim() {
+	local counterpart=$1
+	shift
+	"$bin/weir-sim" "$counterpart" -a "127.0.0.1:${!counterpart}" "$@"
+}
 
 start_weir() {
-	local lines
+	local lines port
 	work=$(mktemp -d "${TMPDIR:-/tmp}/weir-demo.XXXXXX") || exit 1
 	choose_ports
 	mapfile -t lines < <(moved 4281 4282 9281)
@@ -92,11 +99,13 @@ start_weir() {
 		>"$work/keeper.log" 2>&1 &
 	keeper=$!
 	until_true 20 weirctl status || fail "weir-keeper did not come up"
-	mapfile -t lines < <(moved 4279 4280 8483; moved_gsup)
+	mapfile -t lines < <(moved 4279 4280 8483; moved_interfaces)
 	"$bin/weir-gate" -S "$work/state" -c "$top/doc/examples/weir-gate.cfg" "${lines[@]}" \
 		>"$work/gate.log" 2>&1 &
 	gate=$!
-	until_true 20 port_taken "$gsup" || fail "weir-gate did not come up"
+	for port in "$gsup" "$s13" "$n5g"; do
+		until_true 20 port_taken "$port" || fail "weir-gate did not come up"
+	done
 }
 
 # --- the scenes: each prints one line -------------------------------------------------------------
@@ -107,11 +116,18 @@ line() {
 	printf '  %-58s %-10s %10s%s\n' "$1" "$3" "$4" "$mark"
 }
 
-# asks WHAT IMEI WANTED: one check of a core
+# asks WHAT IMEI GSUP-WANTED WANTED: the same device, asked for by three cores; the words are those of their protocols
 asks() {
-	local verdict time
-	read -r _ verdict time < <(sim -n MSC-demo check "$2" 2>>"$work/sim.log")
-	line "$1" "$3" "${verdict:-nothing}" "${time:-}"
+	local counterpart verdict time wanted=$3 mark=
+	printf '  %-58s' "$1"
+	for counterpart in gsup s13 n5g; do
+		read -r _ verdict time < <(sim $counterpart check "$2" 2>>"$work/sim.log")
+		printf ' %-8s %8s' "${verdict:-nothing}" "${time:-}"
+		[ "${verdict-}" = "$wanted" ] ||
+			{ mark="$mark   <-- $counterpart, expected: $wanted"; wrong=$((wrong + 1)); }
+		wanted=$4
+	done
+	echo "$mark"
 }
 
 now_ms() { echo $((${EPOCHREALTIME/[.,]/} / 1000)); }
@@ -128,7 +144,7 @@ imports() {
 # A phone is attached, its owner reports it stolen: it is thrown off, and refused when it comes back.
 blocks_now() {
 	local before after
-	sim -n MSC-home -i $me listen $MINE >"$work/listen.out" 2>>"$work/sim.log" &
+	sim gsup -n MSC-home -i $me listen $MINE >"$work/listen.out" 2>>"$work/sim.log" &
 	listener=$!
 	until_true 10 grep -q listening "$work/listen.out" || fail "the phone did not attach"
 	line "a phone attaches ($MINE), on no list" accepted "$(awk 'NR == 1 { print $2 }' "$work/listen.out")" \
@@ -140,19 +156,21 @@ blocks_now() {
 	line "weirctl block $MINE: it is thrown off" cancelled \
 		"$(grep -q "location cancel for $me" "$work/listen.out" && echo cancelled || echo attached)" \
 		"$((after - before)) ms"
-	asks "it comes back" $MINE refused
+	asks "it comes back" $MINE refused black
 	weirctl unblock $MINE >"$work/unblock.log" 2>&1 || fail "weirctl unblock failed: $(cat "$work/unblock.log")"
-	asks "weirctl unblock $MINE: it comes back" $MINE accepted
+	asks "weirctl unblock $MINE: it comes back" $MINE accepted unknown
 }
 
 play() {
 	echo
-	echo "A core asks over GSUP (127.0.0.1:$gsup), as osmo-msc does for each phone that attaches:"
+	echo "Three cores ask: GSUP (127.0.0.1:$gsup) as osmo-msc does for each phone that attaches,"
+	echo "Diameter S13 (:$s13) as an MME does, N5g-eir over HTTP/2 (:$n5g) as an AMF does:"
 	imports
-	asks "on the white list           $WHITE" $WHITE accepted
-	asks "on the black list           $BLACK" $BLACK refused
-	asks "the same, with its IMEISV   $BLACK_SVN" $BLACK_SVN refused
-	asks "on no list                  $UNKNOWN" $UNKNOWN accepted
+	printf '  %-58s %-17s %-17s %s\n' "" GSUP S13 N5g
+	asks "on the white list           $WHITE" $WHITE accepted white
+	asks "on the black list           $BLACK" $BLACK refused black
+	asks "the same, with its IMEISV   $BLACK_SVN" $BLACK_SVN refused black
+	asks "on no list                  $UNKNOWN" $UNKNOWN accepted unknown
 	blocks_now
 }
 
@@ -165,8 +183,11 @@ what_next() {
 	  $w history $MINE               what happened to it
 	  $w block 001000050000032
 	  ${bin#"$PWD"/}/weir-sim gsup -a 127.0.0.1:$gsup check 001000050000032
+	  ${bin#"$PWD"/}/weir-sim s13 -a 127.0.0.1:$s13 check 001000050000032
+	  ${bin#"$PWD"/}/weir-sim n5g -a 127.0.0.1:$n5g check 001000050000032
 	  telnet 127.0.0.1 $((4279 + moved_by))   then: show peers, show counters, explain imei $BLACK
-	Point osmo-msc at it ("hlr", "remote-port $gsup") and your HLR behind it: doc/examples/weir-gate.cfg
+	Point osmo-msc at it ("hlr", "remote-port $gsup") and your HLR behind it, an MME at port $s13, an AMF at
+	http://127.0.0.1:$n5g: doc/examples/weir-gate.cfg
 	END
 }
 

@@ -23,6 +23,7 @@ void config_init(struct gate_config *config)
 	config->s13.connections_per_peer = 1;
 	config->s13.foreign_limit = 10;
 	config->n5g.max_streams = H2_STREAMS;
+	nrf_config_init(&config->nrf);
 	policy_draft_init(&config->policy.draft);
 }
 

@@ -45,23 +45,43 @@ static bool wants_tls(const struct door_config *config)
 	return false;
 }
 
-static int prepare_tls(struct door *door, const struct door_config *config, struct weir_why *why)
+static int read_tls(const char *name, const struct door_config *config, enum tls_demand demand, const char *alpn,
+		    struct tls_context **tls, struct weir_why *why)
 {
+	struct weir_why reason;
+
+	*tls = NULL;
 	if (!wants_tls(config))
 		return 0;
-	door->next_tls = tls_context_alloc(TLS_SERVER, &config->tls, door->demand, door->alpn, why);
-	return door->next_tls ? 0 : -EINVAL;
+	*tls = tls_context_alloc(TLS_SERVER, &config->tls, demand, alpn, &reason);
+	return *tls ? 0 : why_set(why, -EINVAL, "%s: %s", name, reason.text);
+}
+
+int door_check(const char *name, const struct door_config *config, enum tls_demand demand, const char *alpn,
+	       struct weir_why *why)
+{
+	struct tls_context *tls;
+	int rc = read_tls(name, config, demand, alpn, &tls, why);
+
+	tls_context_put(tls);
+	return rc;
+}
+
+/* A place in clear stays so beside one with TLS. */
+static struct tls_context *tls_for(const struct door *door, const struct gate_place *place)
+{
+	return place->transport == GATE_TLS ? door->next_tls : NULL;
 }
 
 int door_prepare(struct door *door, const struct door_config *config, struct weir_why *why)
 {
-	int rc = prepare_tls(door, config, why);
+	int rc = read_tls(door->kind->name, config, door->demand, door->alpn, &door->next_tls, why);
 
 	door->next = config;
 	for (unsigned i = 0; i < config->n_listen && !rc; i++) {
 		if (find_listener(door, &config->listen[i]) < 0)
-			rc = traffic_listen(door->traffic, door->kind, door->owner, &config->listen[i], door->next_tls,
-					    &door->fresh[i], why);
+			rc = traffic_listen(door->traffic, door->kind, door->owner, &config->listen[i],
+					    tls_for(door, &config->listen[i]), &door->fresh[i], why);
 	}
 	if (rc)
 		door_abort(door);
@@ -90,7 +110,7 @@ void door_commit(struct door *door)
 		at = find_listener(door, &config->listen[i]);
 		door->fresh[i] = door->listener[at];
 		door->listener[at] = NULL;
-		traffic_listener_tls(door->fresh[i], door->next_tls);
+		traffic_listener_tls(door->fresh[i], tls_for(door, &config->listen[i]));
 	}
 	for (unsigned i = 0; i < door->n_listeners; i++)
 		traffic_unlisten(door->listener[i]); /* those that vanished; NULL is fine */
@@ -102,6 +122,11 @@ void door_commit(struct door *door)
 	door->n_listeners = config->n_listen;
 	door->config = config;
 	door->next = NULL;
+}
+
+int64_t door_certificate_ends_s(const struct door *door)
+{
+	return door->tls ? tls_context_expires_s(door->tls) : 0;
 }
 
 const struct gate_place *door_listening(const struct door *door, unsigned n)

@@ -130,7 +130,10 @@ static void respond(struct n5g_session *s, const struct item *item, enum n5g_ans
 	f.n = 0;
 	out.body = n5g_body(answer, &item->question, body, &out.body_len, &out.body_constant);
 	add(&f, out.status == 200 ? &json : &problem_json);
-	add_number(&f, "content-length", f.length, (unsigned)out.body_len);
+	if (answer < N5G_USUAL)
+		add(&f, &n5g->length[answer]);
+	else
+		add_number(&f, "content-length", f.length, (unsigned)out.body_len);
 	add(&f, out.status == 200 ? &n5g->cache : &no_store);
 	add(&f, &n5g->server);
 	add_text(&f, "date", n5g->load.date, strlen(n5g->load.date), true);

@@ -25,6 +25,7 @@
 #include "gate/traffic.h"
 
 #define N5G_BUCKETS 256
+#define N5G_USUAL   (N5G_UNKNOWN + 1)
 
 /* A name that asks, for as long as it is connected and a while longer. */
 struct n5g_client {
@@ -74,6 +75,8 @@ struct n5g {
 	struct n5g_counters counters;
 	struct gripes strangers, refusals, faults;
 	struct n5g_load load;
+	struct h2_field length[N5G_USUAL]; /* content-length of the answers that are constant */
+	char length_text[N5G_USUAL][4];
 	struct h2_field server, cache; /* of the configuration; their texts stay, as answers point to them */
 	bool stopping;
 };

@@ -275,10 +275,22 @@ static void learn_ciphers(struct tls_session *s)
 	gnutls_free(text);
 }
 
+/* Who names no protocol does not speak it (RFC 9113 3.2); GnuTLS looks only at what is named. */
+static int agree(const struct tls_session *s)
+{
+	gnutls_datum_t named;
+
+	if (!s->context->alpn || gnutls_alpn_get_selected_protocol(s->session, &named) == GNUTLS_E_SUCCESS)
+		return GNUTLS_E_SUCCESS;
+	return GNUTLS_E_NO_APPLICATION_PROTOCOL;
+}
+
 int tls_handshake(struct tls_session *s, struct weir_why *why)
 {
 	int rc = gnutls_handshake(s->session);
 
+	if (rc == GNUTLS_E_SUCCESS)
+		rc = agree(s);
 	if (rc == GNUTLS_E_SUCCESS) {
 		learn_peer(s);
 		learn_ciphers(s);

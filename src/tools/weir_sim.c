@@ -14,6 +14,8 @@
 
 static const struct sim_counterpart *const counterparts[] = {
 	&sim_gsup,
+	&sim_s13,
+	&sim_n5g,
 };
 #define N_COUNTERPARTS (sizeof(counterparts) / sizeof(counterparts[0]))
 
@@ -34,8 +36,10 @@ static int usage(FILE *out)
 		     "  -a HOST[:PORT]  whom to ask; [HOST]:PORT for IPv6\n"
 		     "  -n NAME         what to be called\n"
 		     "  -i IMSI         the subscriber asked for (" DEFAULT_IMSI ")\n"
-		     "  -d DIGITS       send 14, 15 or 16 digits (what has an SVN 16, else 14, as osmo-msc does)\n"
+		     "  -d DIGITS       send 14, 15 or 16 digits; without it as such a core does\n"
 		     "  -t MS           how long to wait for an answer (%d)\n"
+		     "  -T FILE         n5g: ask over TLS; FILE has the authorities of the server's certificate\n"
+		     "  -c FILE         n5g: show this certificate; its key is in the same file\n"
 		     "  -V, -h          version; this text\n\n"
 		     "exit status: 0 every question was answered, 1 not, 2 wrong use\n",
 		DEFAULT_TIMEOUT_MS);
@@ -98,6 +102,12 @@ static int read_option(int option, char *value, struct sim_options *options)
 	case 't':
 		options->timeout_ms = read_number(value, 1, 3600000);
 		return options->timeout_ms < 0 ? wrong("not a time in ms", value) : 0;
+	case 'T':
+		options->ca = value;
+		return 0;
+	case 'c':
+		options->pair = value;
+		return 0;
 	default:
 		usage(stderr);
 		return SIM_USAGE;
@@ -113,7 +123,7 @@ static int play(const struct sim_counterpart *counterpart, int argc, char **argv
 	int option, err;
 
 	imsi_from_text(DEFAULT_IMSI, strlen(DEFAULT_IMSI), &options.imsi);
-	while ((option = getopt(argc, argv, "+a:n:i:d:t:hV")) != -1) {
+	while ((option = getopt(argc, argv, "+a:n:i:d:t:T:c:hV")) != -1) {
 		if (option == 'h')
 			return usage(stdout);
 		if (option == 'V')
@@ -122,6 +132,8 @@ static int play(const struct sim_counterpart *counterpart, int argc, char **argv
 		if (err)
 			return err;
 	}
+	if (options.ca && !counterpart->has_tls)
+		return wrong("has no TLS", counterpart->name);
 	return optind == argc ? usage(stderr) : counterpart->run(&options, argc - optind, argv + optind);
 }
 

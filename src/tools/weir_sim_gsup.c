@@ -7,14 +7,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "wire/gsup.h"
 
-#define DEPTH_MAX 4096
 #define IE_CAUSE 0x02
 #define IE_IMEI_RESULT 0x51
 
@@ -57,7 +55,7 @@ static void tell(const struct msc *msc, const struct question *q, const char *ve
 	char text[WEIR_IMEI_TEXT];
 
 	if (!msc->times_us)
-		printf("%s  %-10s %7.3f ms\n", imei_print_checked(text, q->key), verdict, (double)us / 1000);
+		sim_tell(imei_print_checked(text, q->key), verdict, us);
 }
 
 /* The answer to the oldest question.  0, or -EPROTO where it is none. */
@@ -90,7 +88,7 @@ static int take_answer(struct msc *msc, const struct ipa_frame *frame, uint8_t t
 	if (msc->times_us)
 		msc->times_us[msc->answers] = (uint32_t)us;
 	msc->answers++;
-	msc->first = (msc->first + 1) % DEPTH_MAX;
+	msc->first = (msc->first + 1) % SIM_DEPTH_MAX;
 	msc->n--;
 	return 0;
 }
@@ -181,7 +179,7 @@ static int add_question(struct msc *msc, const struct weir_imei *imei, int64_t n
 	int len = gsup_check_imei_request(msc->options->imsi, imei, digits, buf, size);
 
 	if (len > 0) {
-		msc->asked[(msc->first + msc->n) % DEPTH_MAX] =
+		msc->asked[(msc->first + msc->n) % SIM_DEPTH_MAX] =
 			(struct question){ .key = imei->key, .sent_us = now_us };
 		msc->n++;
 	}
@@ -213,7 +211,7 @@ static int connect_msc(struct msc *msc, const struct sim_options *options)
 	*msc = (struct msc){ .options = options };
 	if (sim_link_open(&msc->link, options->host, options->port, options->timeout_ms))
 		return -ECONNREFUSED;
-	msc->asked = calloc(DEPTH_MAX, sizeof(*msc->asked));
+	msc->asked = calloc(SIM_DEPTH_MAX, sizeof(*msc->asked));
 	if (!msc->asked)
 		return -ENOMEM;
 	while (err >= 0 && !msc->greeted && sim_now_us() < stop)
@@ -234,73 +232,37 @@ static void close_msc(struct msc *msc)
 
 /* --- commands --------------------------------------------------------------------------------- */
 
-static int read_imei(const char *text, struct weir_imei *imei)
+static int run_check(void *data, int argc, char **argv)
 {
 	struct weir_imei_reading reading;
-	enum weir_imei_fault fault = imei_from_text(text, strlen(text), &reading);
-
-	if (fault) {
-		fprintf(stderr, "weir-sim: \"%s\" %s\n", text, imei_fault_text(fault));
-		return -EINVAL;
-	}
-	*imei = reading.imei;
-	return 0;
-}
-
-static int ask_all(struct msc *msc, int argc, char **argv)
-{
-	struct weir_imei imei;
 	int i, err = 0;
 
 	for (i = 0; i < argc && !err; i++)
-		err = read_imei(argv[i], &imei) ? -EINVAL : ask(msc, &imei);
+		err = sim_read_imei(argv[i], &reading) ? -EINVAL : ask(data, &reading.imei);
 	return err;
 }
 
-static int run_check(struct msc *msc, int argc, char **argv)
+static int run_listen(void *data, int argc, char **argv)
 {
-	return ask_all(msc, argc, argv);
-}
+	int err = run_check(data, argc, argv);
 
-static volatile sig_atomic_t listen_ends;
-
-static void end_listening(int signal_number)
-{
-	(void)signal_number;
-	listen_ends = 1;
-}
-
-static int run_listen(struct msc *msc, int argc, char **argv)
-{
-	const struct sigaction end = { .sa_handler = end_listening };
-	int err = ask_all(msc, argc, argv);
-
-	sigaction(SIGINT, &end, NULL);
-	sigaction(SIGTERM, &end, NULL);
+	sim_catch_signals();
 	if (!err)
 		printf("listening\n");
-	while (err >= 0 && !listen_ends)
-		err = turn(msc, 500);
+	while (err >= 0 && !sim_was_ended())
+		err = turn(data, 500);
 	return err < 0 ? err : 0;
 }
 
-static int compare_times(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* Fill up to depth questions under way, in one write. */
-static int fill(struct msc *msc, unsigned depth, uint64_t count, uint64_t *sent)
+static int fill(struct msc *msc, const struct sim_load *load, uint64_t *sent)
 {
-	static const uint64_t first_key = UINT64_C(100000000000); /* TAC 00100000, the tests' own */
 	uint8_t buf[64 * 64];
 	size_t used = 0;
 	int64_t now_us = sim_now_us();
 
-	while (msc->n < depth && *sent < count && used + 64 <= sizeof(buf)) {
-		struct weir_imei imei = { .key = first_key + (*sent * UINT64_C(7919)) % 1000000, .svn = WEIR_NO_SVN };
+	while (msc->n < load->depth && *sent < load->count && used + 64 <= sizeof(buf)) {
+		struct weir_imei imei = { .key = sim_load_key(*sent), .svn = WEIR_NO_SVN };
 		int len = add_question(msc, &imei, now_us, buf + used, sizeof(buf) - used);
 
 		if (len < 0)
@@ -311,23 +273,15 @@ static int fill(struct msc *msc, unsigned depth, uint64_t count, uint64_t *sent)
 	return used ? sim_link_send(&msc->link, buf, used) : 0;
 }
 
-static int run_load(struct msc *msc, int argc, char **argv)
+static int run_load(void *data, int argc, char **argv)
 {
-	char *end[2];
-	uint64_t count = strtoull(argv[0], &end[0], 10), sent = 0;
-	unsigned long depth = strtoul(argv[argc - 1], &end[1], 10);
-	int64_t began_us = sim_now_us();
-	int err = 0;
+	struct msc *msc = data;
+	struct sim_load load;
+	uint64_t sent = 0;
+	int err = sim_load_begin(&load, argc, argv, &msc->times_us);
 
-	if (*end[0] || *end[1] || !count || count > 100000000 || !depth || depth > DEPTH_MAX) {
-		fprintf(stderr, "weir-sim: load takes a count up to 100000000 and a depth up to %d\n", DEPTH_MAX);
-		return -EINVAL;
-	}
-	msc->times_us = calloc(count, sizeof(*msc->times_us));
-	if (!msc->times_us)
-		return -ENOMEM;
-	while (err >= 0 && msc->answers < count) {
-		err = fill(msc, (unsigned)depth, count, &sent);
+	while (err >= 0 && msc->answers < load.count) {
+		err = fill(msc, &load, &sent);
 		if (err >= 0)
 			err = turn(msc, msc->options->timeout_ms);
 		if (err == 0) {
@@ -337,42 +291,32 @@ static int run_load(struct msc *msc, int argc, char **argv)
 	}
 	if (err < 0)
 		return err;
-	qsort(msc->times_us, count, sizeof(*msc->times_us), compare_times);
-	printf("%" PRIu64 " answers, %.0f a second; p50 %u us, p99 %u us; accepted %" PRIu64 ", refused %" PRIu64
-	       ", errors %" PRIu64 "\n", count, (double)count * 1e6 / (double)(sim_now_us() - began_us),
-	       msc->times_us[count / 2], msc->times_us[count - 1 - count / 100], msc->accepted, msc->refused,
+	sim_load_tell(&load, msc->times_us);
+	printf("; accepted %" PRIu64 ", refused %" PRIu64 ", errors %" PRIu64 "\n", msc->accepted, msc->refused,
 	       msc->errors);
 	return 0;
 }
 
-static const struct command {
-	const char *name;
-	int min, max; /* arguments */
-	int (*run)(struct msc *msc, int argc, char **argv);
-} commands[] = {
+static const struct sim_command commands[] = {
 	{ "check", 1, 10000, run_check },
 	{ "listen", 0, 10000, run_listen },
 	{ "load", 2, 2, run_load },
+	{ NULL, 0, 0, NULL },
 };
 
 static int run_gsup(const struct sim_options *options, int argc, char **argv)
 {
+	const struct sim_command *command = sim_command_of(&sim_gsup, commands, argc, argv);
 	struct msc msc;
-	size_t i;
 	int err;
 
-	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (!strcmp(argv[0], commands[i].name))
-			break;
-	if (i == sizeof(commands) / sizeof(commands[0]) || argc - 1 < commands[i].min || argc - 1 > commands[i].max) {
-		fprintf(stderr, "weir-sim: gsup knows\n%s", sim_gsup.commands);
+	if (!command)
 		return SIM_USAGE;
-	}
 	err = connect_msc(&msc, options);
 	if (!err)
-		err = commands[i].run(&msc, argc - 1, argv + 1);
+		err = command->run(&msc, argc - 1, argv + 1);
 	close_msc(&msc);
-	return err ? (err == -EINVAL ? SIM_USAGE : SIM_FAILED) : SIM_ANSWERED;
+	return sim_exit_of(err);
 }
 
 const struct sim_counterpart sim_gsup = {

@@ -42,6 +42,8 @@ def body(r):
         wanted = "4" if " check " in line and "weirctl" in line else "0"  # 4: the device is black
         t.equal(status.get(str(number)), wanted, line.split("#")[0].strip())
     t.ok("refused" in ran.stdout and "accepted" in ran.stdout, "one device is white, one is black", ran.stdout)
+    told = [len(re.findall(r"^0010000100000\d+  %s " % colour, ran.stdout, re.M)) for colour in ("white", "black")]
+    t.equal(told, [2, 2], "to an MME and to an AMF too")
     t.ok("clean: " in ran.stdout, "and ledger and register agree", ran.stdout)
 
 

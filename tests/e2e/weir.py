@@ -62,12 +62,12 @@ def metrics(port):
     return {k: float(v) for k, v in re.findall(r"^([a-z_:][^ \n]*) ([-0-9.e+]+)$", text, re.M)}
 
 
-def check_counters():
-    """What became of the GSUP checks, as the gate's metrics tell it: {"received": n, "white": n, ...}."""
+def check_counters(interface="gsup"):
+    """What became of an interface's checks, as the gate's metrics tell it: {"received": n, "white": n, ...}."""
     values = metrics(GATE_ADMIN)
-    counters = {"received": values['weir_gate_checks_received_total{interface="gsup"}']}
+    counters = {"received": values['weir_gate_checks_received_total{interface="%s"}' % interface]}
     for name, value in values.items():
-        tally = re.fullmatch(r'weir_gate_checks_total{interface="gsup",tally="(.*)"}', name)
+        tally = re.fullmatch(r'weir_gate_checks_total{interface="%s",tally="(.*)"}' % interface, name)
         if tally:
             counters[tally.group(1)] = value
     return counters

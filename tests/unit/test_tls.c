@@ -391,6 +391,8 @@ static const struct refusal {
 	{"a server of another name", "client", "ca", "hss.example.org", NULL, NULL, TLS_PEER_MUST, false},
 	{"the protocol that is spoken", "client", "ca", "eir.example.org", "h2", "h2", TLS_PEER_MUST, true},
 	{"another protocol", "client", "ca", "eir.example.org", "h2", "http/1.1", TLS_PEER_MUST, false},
+	{"no protocol where one is spoken", "client", "ca", "eir.example.org", "h2", NULL, TLS_PEER_MUST, false},
+	{"a server that names none", "client", "ca", "eir.example.org", NULL, "h2", TLS_PEER_MUST, false},
 };
 
 static void who_is_let_in(void **state)
