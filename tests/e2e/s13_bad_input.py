@@ -497,16 +497,32 @@ def shed(t, w):
     peer.close()
 
 
+def foreign(t, w):
+    """A client of another realm that tries one device after the other learns little, and is counted."""
+    peer = mme("foreign.elsewhere.test", realm="elsewhere.test")
+    found = []
+    for n in range(200):
+        m = peer.ask(d.ECR, d.S13, peer.ecr_avps("0010000100%04d" % n, realm=fd.REALM))
+        found.append(m.verdict if m else "silence")
+    t.ok(found[0] == "black" or found[0] == "unknown", "a client of another realm is answered", found[:3])
+    t.ok(found.count("3004") > 150, "but not when it tries one device after the other: 3004",
+         {v: found.count(v) for v in set(found)})
+    counted = [w.vty_counter("foreign"), w.vty_counter("foreign_shed")]
+    t.equal(counted, [200, found.count("3004")], "and all of it is counted")
+    peer.close()
+
+
 SCENES = (truncations, flips, header_lengths, avp_lengths, missing, repeated, values, headers, routing, lent,
-          nested, capabilities, trickled, many_at_once, shed, silent, never_reads)
+          nested, capabilities, trickled, many_at_once, shed, foreign, silent, never_reads)
 
 
 def body(r):
     t = r.tap
     fd.add_addresses()
-    w = s.Weir(r, more=("rate slow.* limit 10", "agent agent." + fd.REALM),
+    w = s.Weir(r, more=("rate slow.* limit 10", "agent agent." + fd.REALM, "foreign limit 5"),
                peers=["%s realm %s address 10.0.0.0/8" % (name, fd.REALM)
-                      for name in ("bad*", "good.*", "slow.*", "deaf*", "agent.*")])
+                      for name in ("bad*", "good.*", "slow.*", "deaf*", "agent.*")] +
+               ["foreign.* realm elsewhere.test address 10.0.0.0/8"])
     w.start()
     s.gate_listens()
     before = resident_mib(w.gate.pid)
