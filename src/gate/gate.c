@@ -92,14 +92,32 @@ static void raise_files(unsigned connections)
 		     (unsigned long long)need, (unsigned long long)files.rlim_cur);
 }
 
-/* All interfaces get ready or none moves: ports that are taken and certificates that cannot be read show here. */
-static int prepare(struct gate *gate, const struct gate_config *config, struct weir_why *why)
+static struct nrf_self nrf_self_of(const struct gate_config *config)
 {
-	const struct nrf_self self = {
+	return (struct nrf_self){
 		.instance_id = config->n5g.instance_id,
 		.door = &config->n5g.door,
 		.oauth2_required = config->n5g.token.mode == TOKEN_REQUIRED,
 	};
+}
+
+/* What can be said of a configuration without a port: at the start, and for -t. */
+static int check_config(const struct gate_config *config, struct weir_why *why)
+{
+	const struct nrf_self self = nrf_self_of(config);
+	int rc = s13_check_config(&config->s13, why);
+
+	if (!rc)
+		rc = n5g_check_config(&config->n5g, why);
+	if (!rc)
+		rc = nrf_check_config(&config->nrf, &self, why);
+	return rc;
+}
+
+/* All interfaces get ready or none moves: ports that are taken and certificates that cannot be read show here. */
+static int prepare(struct gate *gate, const struct gate_config *config, struct weir_why *why)
+{
+	const struct nrf_self self = nrf_self_of(config);
 	int rc = gsup_prepare(gate->gsup, &config->gsup, why);
 
 	if (!rc)
@@ -169,7 +187,9 @@ int gate_config_commit(void *root, struct weir_why *why)
 	if (!config)
 		return why_set(why, -ENOMEM, "out of memory for the configuration");
 	give_identity(gate, config);
-	rc = policy ? s13_check_config(&config->s13, why) : -EINVAL;
+	rc = policy ? 0 : -EINVAL;
+	if (!rc && !gate->started)
+		rc = check_config(config, why);
 	if (!rc)
 		rc = put_in_force(gate, config, policy, why);
 	if (rc) {
@@ -252,7 +272,8 @@ static void orders_came(void *data)
 	gate_follow_soon(data);
 }
 
-/* Turns that answered, of the time since the last look; idle turns and other work of the loop do not count. */
+/* Turns that answered, of the time since the last look; idle turns and other work of the loop do not count.  And how
+ * many checks that were. */
 static void measure_load(struct gate *gate)
 {
 	int64_t now_us = daemon_mono_us(), span_us = now_us - gate->load_since_us;
@@ -261,6 +282,10 @@ static void measure_load(struct gate *gate)
 		gate->check.load = gate->busy_us >= span_us ? 100 : (unsigned)(gate->busy_us * 100 / span_us);
 	gate->busy_us = 0;
 	gate->load_since_us = now_us;
+	for (unsigned i = 0; i < WEIR_N_INTERFACES; i++) {
+		gate->check.per_second[i] = (unsigned)(gate->check.counters[i].received - gate->received[i]);
+		gate->received[i] = gate->check.counters[i].received;
+	}
 }
 
 static void each_second(void *data)

@@ -48,6 +48,7 @@ struct gate {
 	struct weir_why store_why; /* what was said when it was raised */
 	uint64_t store_failures;   /* how often it was */
 	int64_t busy_us, load_since_us; /* for check.load */
+	uint64_t received[WEIR_N_INTERFACES]; /* a second ago, for check.per_second */
 };
 
 struct gate *gate_alloc(void *ctx);

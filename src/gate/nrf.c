@@ -349,6 +349,14 @@ void nrf_stop(struct nrf *nrf)
 
 /* --- configuration */
 
+int nrf_check_config(const struct nrf_config *config, const struct nrf_self *self, struct weir_why *why)
+{
+	struct nrf_plan *plan = nrf_plan_alloc(NULL, config, self, why);
+
+	nrf_plan_free(plan);
+	return plan ? 0 : -EINVAL;
+}
+
 int nrf_prepare(struct nrf *nrf, const struct nrf_config *config, const struct nrf_self *self, struct weir_why *why)
 {
 	struct nrf_plan *plan = nrf_plan_alloc(nrf, config, self, why);

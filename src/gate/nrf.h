@@ -56,6 +56,9 @@ struct nrf_self {
 	bool oauth2_required;
 };
 
+/* What is wrong with a configuration as it stands: 0, or -EINVAL and why. */
+int nrf_check_config(const struct nrf_config *config, const struct nrf_self *self, struct weir_why *why);
+
 /* 0, or a negative errno with why and nothing changed.  Followed by exactly one of commit and abort; abort without a
  * prepare is fine. */
 int nrf_prepare(struct nrf *nrf, const struct nrf_config *config, const struct nrf_self *self, struct weir_why *why);

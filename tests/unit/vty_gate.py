@@ -296,7 +296,17 @@ def test_s13_needs_a_name_to_listen():
         equal(status, 1)
         contains(said, "origin-host and origin-realm are needed")
     equal(check("s13\n origin-host EIR.weir.example\n origin-realm weir.example\n listen sctp 127.0.0.1 3868 127.0.0.2\n"
-                " listen tls 127.0.0.1 5868\n tls key a\n tls certificate b\n tls ca c\n foreign refuse\n"), (0, ""))
+                " foreign refuse\n"), (0, ""))
+
+
+def test_certificates_are_looked_at_before_a_port_is_touched():
+    for interface, more in (("s13", " origin-host a.b\n origin-realm b\n"), ("n5g", "")):
+        status, said = check(f"{interface}\n{more} listen tls 127.0.0.1 5868\n")
+        equal(status, 1)
+        contains(said, f"{interface}: TLS needs 'tls certificate FILE' and 'tls key FILE'")
+        status, said = check(f"{interface}\n{more} listen tls 127.0.0.1 5868\n tls certificate no.pem\n tls key no.key\n")
+        equal(status, 1)
+        contains(said, "no.pem")
 
 
 def test_a_taken_port_is_told_and_ends_the_start():
