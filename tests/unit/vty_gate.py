@@ -353,9 +353,8 @@ def test_s13_needs_a_name_to_listen():
         status, said = check(f"s13\n{name} listen 127.0.0.1 3868\n")
         equal(status, 1)
         contains(said, "origin-host and origin-realm are needed")
-    equal(check("s13\n origin-host EIR.weir.example\n origin-realm weir.example\n"
-                " listen sctp 127.0.0.1 3868 127.0.0.2\n"
-                " foreign refuse\n"), (0, ""))
+    equal(check("s13\n origin-host EIR.weir.example\n origin-realm weir.example\n foreign refuse\n"
+                " listen sctp 127.0.0.1 3868 127.0.0.2\n"), (0, ""))
 
 
 def test_certificates_are_looked_at_before_a_port_is_touched():
