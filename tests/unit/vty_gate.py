@@ -21,7 +21,7 @@ import tap  # noqa: E402
 GATE = os.path.join(os.environ.get("TOP_BUILDDIR", "."), "src/weir-gate")
 EXAMPLE = os.path.join(os.environ.get("TOP_SRCDIR", "."), "doc/examples/weir-gate.cfg")
 BASE = 20000 + os.getpid() % 20000
-VTY, CTRL, ADMIN, GSUP, OTHER, S13 = range(BASE, BASE + 6)
+VTY, CTRL, ADMIN, GSUP, OTHER, S13, N5G = range(BASE, BASE + 7)
 PORTS = ["-C", f"line vty; bind 127.0.0.1 {VTY}", "-C", f"ctrl; bind 127.0.0.1 {CTRL}",
          "-C", f"admin; listen 127.0.0.1 {ADMIN}"]
 DIR = tempfile.TemporaryDirectory(prefix="weir-vty-gate-")
@@ -53,6 +53,17 @@ s13
  watchdog 6
  connections-per-peer 16
  foreign limit 5
+n5g
+ listen 127.0.0.1 {N5G}
+ peer amf* address 127.0.0.0/8
+ rate amf1 limit 100 reserve 50
+ nf-instance-id 4947a69a-f61b-4bc1-b9da-47c9c5d14b64
+ api-prefix /eir/a
+ max-streams 7
+ max-age 60
+ client-certificate required
+ response-time from arrival
+ oauth2 off
 policy
  override grey
  special all-zero black
@@ -173,7 +184,8 @@ class Gate:
         """Our nodes of the running configuration."""
         text = self.ask("show running-config")
         blocks = re.split(r"^!\n", text, flags=re.M)
-        return {b.split("\n", 1)[0]: b for b in blocks if b.split("\n", 1)[0] in ("traffic", "gsup", "s13", "policy")}
+        ours = ("traffic", "gsup", "s13", "n5g", "policy")
+        return {b.split("\n", 1)[0]: b for b in blocks if b.split("\n", 1)[0] in ours}
 
     def reload(self):
         self.process.send_signal(1)
@@ -265,6 +277,18 @@ BAD = [
     ("s13\n connections-per-peer 17\n", 2, ""),
     ("s13\n foreign limit 0\n", 2, ""),
     ("s13\n foreign allow\n", 2, ""),
+    ("n5g\n nf-instance-id 4947a69a\n", 2, "is no UUID"),
+    ("n5g\n nf-instance-id 4947a69a-f61b-4bc1-b9da-47c9c5d14b6x\n", 2, "is no UUID"),
+    ("n5g\n api-prefix eir\n", 2, "is no prefix"),
+    ("n5g\n api-prefix /eir/\n", 2, "is no prefix"),
+    ("n5g\n api-prefix /%s\n" % ("a" * 128), 2, "is no prefix"),
+    ("n5g\n max-streams 0\n", 2, ""),
+    ("n5g\n max-streams 1001\n", 2, ""),
+    ("n5g\n max-age 0\n", 2, ""),
+    ("n5g\n client-certificate maybe\n", 2, ""),
+    ("n5g\n response-time from birth\n", 2, ""),
+    ("n5g\n listen sctp 127.0.0.1 7777\n", 2, ""),
+    ("n5g\n peer amf realm r address 10.0.0.0/8\n", 2, ""),
     ("traffic\n max-connections 1\n", 2, ""),
     ("policy\n override purple\n", 2, ""),
     ("policy\n override refuse\n", 2, ""),
@@ -336,6 +360,8 @@ def test_every_command_has_help():
         for node, words in (("traffic", ["max-connections"]), ("gsup", ["listen", "peer", "hlr"]),
                             ("s13", ["listen", "peer", "rate", "tls", "origin-host", "origin-realm", "realm", "agent",
                                      "watchdog", "connections-per-peer", "foreign"]),
+                            ("n5g", ["listen", "peer", "rate", "tls", "nf-instance-id", "api-prefix", "max-streams",
+                                     "max-age", "client-certificate", "response-time", "oauth2"]),
                             ("policy", ["override", "special", "default", "interface", "peer", "imsi-prefix"])):
             gate.ask(node)
             offered = gate.ask_help("")
