@@ -121,7 +121,7 @@ def flips(t, w):
             if bit == 8 * len(octets):
                 break
             octets[bit // 8] ^= 0x80 >> bit % 8
-            found = after(peer, bytes(octets), name)
+            found = after(peer, bytes(octets), name, 0.1 if bit < 32 else PATIENCE)
             served += found == "black"
             if found not in ("black", "closed") and not (bit < 32 and found == "silence"):
                 wrong.append((bit, found))
@@ -132,30 +132,30 @@ def flips(t, w):
         t.ok(served > bit // 4, "and mostly it stands", "%d of %d" % (served, bit))
 
 
-def after(peer, octets, name):
-    """Send it, then ask for the listed device; that one's answer."""
+def after(peer, octets, name, patience):
+    """Send it, then ask for the listed device: that one's answer.  Where the length is flipped the gate may wait."""
     try:
         peer.send(octets)
         avps = d.Mme.ecr_avps(peer, s.BLACK) if isinstance(peer, d.Mme) else None
         if avps is None:
-            cea = peer.next(2)                                 # a CEA: is it one of success?
-            if cea is None or cea.result != 2001:
-                return "silence" if cea is None else "closed" if peer.closed(2) else "stands after %d" % cea.result
-            host = octets[28:28 + len(name)]                   # as the flipped CER has it, where it was taken in
+            cea = peer.next(patience)                          # a CEA: is it one of success?
+            if cea is None:
+                return "silence"
+            if cea.result != 2001:
+                return "closed" if peer.closed(PATIENCE) else "stands after %d" % cea.result
+            host = octets[28:28 + len(name)]                   # as the flipped CER has it
             avps = ([d.avp(d.SESSION_ID, name + ";1;1"), d.vendor_application(), d.avp(d.AUTH_SESSION_STATE, 1),
                      d.avp(d.ORIGIN_HOST, host), d.avp(d.ORIGIN_REALM, fd.REALM),
                      d.avp(d.DESTINATION_REALM, fd.REALM), d.terminal(s.BLACK)])
         peer.send(d.message(d.ECR, d.S13, d.R | d.P, avps, 0xABCDEF, 0))
-        stop = time.monotonic() + 2
-        while time.monotonic() < stop:
-            m = peer.next(0.3)
+        while True:
+            m = peer.next(patience)
             if m is None:
                 return "silence"
             if m.hop == 0xABCDEF:
                 return m.verdict
     except d.Closed:
         return "closed"
-    return "silence"
 
 
 def header_lengths(t, w):
@@ -368,7 +368,7 @@ def capabilities(t, w):
             m = peer.next(3)
         except d.Closed:
             return "closed"
-        closed = peer.closed(1)
+        closed = m is not None and peer.closed(0.2 if m.result == 2001 else PATIENCE)
         peer.close()
         return "silence" if m is None else (m.result, "closed" if closed else "stands")
 
@@ -499,16 +499,36 @@ def shed(t, w):
     peer.close()
 
 
+def foreign(t, w):
+    """A client of another realm that tries one device after the other learns little, and is counted."""
+    def counters():
+        return [w.vty_counter("foreign"), w.vty_counter("foreign_shed")]
+
+    before = counters()
+    peer = mme("foreign.elsewhere.test", realm="elsewhere.test")
+    found = []
+    for n in range(200):
+        m = peer.ask(d.ECR, d.S13, peer.ecr_avps("0010000100%04d" % n, realm=fd.REALM))
+        found.append(m.verdict if m else "silence")
+    t.ok(found[0] == "black" or found[0] == "unknown", "a client of another realm is answered", found[:3])
+    t.ok(found.count("3004") > 150, "but not when it tries one device after the other: 3004",
+         {v: found.count(v) for v in set(found)})
+    t.equal([now - then for now, then in zip(counters(), before)], [200, found.count("3004")],
+            "and all of it is counted")
+    peer.close()
+
+
 SCENES = (truncations, flips, header_lengths, avp_lengths, missing, repeated, values, headers, routing, lent,
-          nested, capabilities, trickled, many_at_once, shed, silent, never_reads)
+          nested, capabilities, trickled, many_at_once, shed, foreign, silent, never_reads)
 
 
 def body(r):
     t = r.tap
     fd.add_addresses()
-    w = s.Weir(r, more=("rate slow.* limit 10", "agent agent." + fd.REALM),
+    w = s.Weir(r, more=("rate slow.* limit 10", "agent agent." + fd.REALM, "foreign limit 5"),
                peers=["%s realm %s address 10.0.0.0/8" % (name, fd.REALM)
-                      for name in ("bad*", "good.*", "slow.*", "deaf*", "agent.*")])
+                      for name in ("bad*", "good.*", "slow.*", "deaf*", "agent.*")] +
+               ["foreign.* realm elsewhere.test address 10.0.0.0/8"])
     w.start()
     s.gate_listens()
     before = resident_mib(w.gate.pid)
@@ -526,7 +546,8 @@ def body(r):
     good.join(PATIENCE)
     t.note("the slowest of %d answers took %.1f ms" % (good.answers, 1e3 * good.worst))
     grown = resident_mib(w.gate.pid) - before
-    t.ok(grown < 32, "all of it together left nothing behind", "%.0f MiB" % grown)
+    if not rig.is_sanitized("weir-gate"):                      # AddressSanitizer keeps what is freed for a while
+        t.ok(grown < 32, "all of it together left nothing behind", "%.0f MiB" % grown)
     found = weir.check_counters("s13")
     parts = sum(v for k, v in found.items() if k != "received")
     t.ok(found.get("received", 0) > 0 and found["received"] == parts, "received is the sum of its parts", found)

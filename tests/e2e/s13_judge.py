@@ -7,6 +7,7 @@ server of ours puts into its answers.  Weir is not in it.
 import socket
 import threading
 
+import certs
 import diameter as d
 import freediameter as fd
 import rig
@@ -93,10 +94,10 @@ class FaultyServer(threading.Thread):
         return d.message(d.ECR, d.S13, flags, GOOD + [session] if avps is None else [session] + avps, m.hop, m.end)
 
 
-def ask(r, certificates, name, rows):
+def ask(r, pki, name, rows):
     """What the client says of them, asked one by one."""
     asked = fd.questions(r.path(name), [("00100001000%03d" % n, None, None, row[1]) for n, row in enumerate(rows)])
-    client = fd.Node(r, name, fd.MME, [fd.CLIENT], certificates, "client questions=%s realm=%s patience=3" % (
+    client = fd.Node(r, name, fd.MME, [fd.CLIENT], pki, "client questions=%s realm=%s patience=3" % (
         asked, fd.REALM), [(fd.EIR, [fd.GATE], fd.PORT, False)]).start()
     summary = client.summary(90)
     client.wait()
@@ -106,10 +107,10 @@ def ask(r, certificates, name, rows):
 def body(r):
     t = r.tap
     fd.add_addresses()
-    certificates = fd.Certificates(r.tmp)
+    pki = certs.Pki(r.path("tls"))
     rows = FINE + FAULTS + (LIE,)
     FaultyServer((fd.GATE, fd.PORT), rows).start()
-    summary, client = ask(r, certificates, "judge", rows)
+    summary, client = ask(r, pki, "judge", rows)
     found = client.running.text()
     for n, (name, *_) in enumerate(rows[:-1]):
         imei = "00100001000%03d" % n

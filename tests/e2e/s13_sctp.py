@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 
+import certs
 import freediameter as fd
 import rig
 import s13gate as s
@@ -25,14 +26,14 @@ def both(address):
 class Scene:
     def __init__(self, r):
         self.r, self.t = r, r.tap
-        self.certificates = fd.Certificates(r.tmp)
+        self.pki = certs.Pki(r.path("tls"))
         self.asked = fd.questions(r.path("questions"), s.questions())
         self.n = len(s.questions())
         self.w = s.Weir(r, ("sctp %s %d" % (fd.GATE, SINGLE),
                             "sctp %s %d %s" % (fd.GATE, MULTI, fd.SECOND[fd.GATE])), ("agent " + fd.DRA,))
 
     def client(self, name, addresses, peer, work):
-        return fd.Node(self.r, name, fd.MME, addresses, self.certificates, "client questions=%s realm=%s patience=10 %s"
+        return fd.Node(self.r, name, fd.MME, addresses, self.pki, "client questions=%s realm=%s patience=10 %s"
                        % (self.asked, fd.REALM, work), [peer], sctp=True).start()
 
     def all_right(self, client, rounds, name):
@@ -78,7 +79,7 @@ def multi(c):
 
 
 def through_a_relay(c):
-    relay = fd.Node(c.r, "relay", fd.DRA, both(fd.RELAY), c.certificates, "watch",
+    relay = fd.Node(c.r, "relay", fd.DRA, both(fd.RELAY), c.pki, "watch",
                     [(fd.EIR, both(fd.GATE), MULTI, False)], relay=True, sctp=True).start()
     c.t.ok(relay.said("connected %s SCTP" % fd.EIR, 15), "a relay connects to the gate")
     client = c.client("far", [fd.CLIENT], (fd.DRA, both(fd.RELAY), fd.PORT, False), "window=8 rounds=2")

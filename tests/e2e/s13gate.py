@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Copyright (C) 2026 The Weir authors
 """How the tests of S13 start Weir: on an address that freeDiameter can reach, with some devices on its lists."""
+import re
+
 import freediameter as fd
 import rig
 import weir
@@ -56,6 +58,12 @@ class Weir(weir.Weir):
         self.start_keeper()
         self.fill()
         self.start_gate()
+
+
+    def vty_counter(self, name):
+        """A counter of the interface, as `show counters` has it."""
+        found = re.search(r"^s13 +%s +(\d+) " % re.escape(name), rig.vty(weir.GATE_VTY, "show counters"), re.M)
+        return int(found.group(1)) if found else -1
 
 
 def gate_listens(address=(fd.GATE, fd.PORT)):
