@@ -10,8 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "wire/diameter.h"
 #include "gate/h2.h"
+#include "wire/diameter.h"
 
 void config_init(struct gate_config *config)
 {
@@ -23,6 +23,7 @@ void config_init(struct gate_config *config)
 	config->s13.connections_per_peer = 1;
 	config->s13.foreign_limit = 10;
 	config->n5g.max_streams = H2_STREAMS;
+	nrf_config_init(&config->nrf);
 	policy_draft_init(&config->policy.draft);
 }
 

@@ -15,6 +15,7 @@
 #include "core/rate.h"
 #include "core/why.h"
 #include "gate/address.h"
+#include "gate/nrf_config.h"
 #include "gate/tls.h"
 #include "gate/token.h"
 #include "wire/n5g.h"
@@ -108,6 +109,7 @@ struct gate_config {
 	struct gsup_config gsup;
 	struct s13_config s13;
 	struct n5g_config n5g;
+	struct nrf_config nrf;
 	struct policy_config policy;
 };
 

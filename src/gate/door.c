@@ -45,12 +45,26 @@ static bool wants_tls(const struct door_config *config)
 	return false;
 }
 
-static int prepare_tls(struct door *door, const struct door_config *config, struct weir_why *why)
+static int read_tls(const char *name, const struct door_config *config, enum tls_demand demand, const char *alpn,
+		    struct tls_context **tls, struct weir_why *why)
 {
+	struct weir_why reason;
+
+	*tls = NULL;
 	if (!wants_tls(config))
 		return 0;
-	door->next_tls = tls_context_alloc(TLS_SERVER, &config->tls, door->demand, door->alpn, why);
-	return door->next_tls ? 0 : -EINVAL;
+	*tls = tls_context_alloc(TLS_SERVER, &config->tls, demand, alpn, &reason);
+	return *tls ? 0 : why_set(why, -EINVAL, "%s: %s", name, reason.text);
+}
+
+int door_check(const char *name, const struct door_config *config, enum tls_demand demand, const char *alpn,
+	       struct weir_why *why)
+{
+	struct tls_context *tls;
+	int rc = read_tls(name, config, demand, alpn, &tls, why);
+
+	tls_context_put(tls);
+	return rc;
 }
 
 /* A place in clear stays so beside one with TLS. */
@@ -61,7 +75,7 @@ static struct tls_context *tls_for(const struct door *door, const struct gate_pl
 
 int door_prepare(struct door *door, const struct door_config *config, struct weir_why *why)
 {
-	int rc = prepare_tls(door, config, why);
+	int rc = read_tls(door->kind->name, config, door->demand, door->alpn, &door->next_tls, why);
 
 	door->next = config;
 	for (unsigned i = 0; i < config->n_listen && !rc; i++) {
@@ -108,6 +122,11 @@ void door_commit(struct door *door)
 	door->n_listeners = config->n_listen;
 	door->config = config;
 	door->next = NULL;
+}
+
+int64_t door_certificate_ends_s(const struct door *door)
+{
+	return door->tls ? tls_context_expires_s(door->tls) : 0;
 }
 
 const struct gate_place *door_listening(const struct door *door, unsigned n)

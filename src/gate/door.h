@@ -37,11 +37,17 @@ void door_init(struct door *door, struct traffic *traffic, const struct traffic_
 /* Close all listeners and forget the certificate.  Connections are the interface's. */
 void door_close(struct door *door);
 
+/* Can its certificate be read, where one is needed?  For a configuration that is only checked: opens nothing. */
+int door_check(const char *name, const struct door_config *config, enum tls_demand demand, const char *alpn,
+	       struct weir_why *why);
+
 /* 0, or a negative errno with why and nothing changed.  Followed by exactly one of commit and abort; abort without a
  * prepare is fine. */
 int door_prepare(struct door *door, const struct door_config *config, struct weir_why *why);
 void door_commit(struct door *door);
 void door_abort(struct door *door);
 
+/* Seconds since 1970 when the certificate in force ends; 0: there is none. */
+int64_t door_certificate_ends_s(const struct door *door);
 /* The n-th listening place with real ports, NULL past the last. */
 const struct gate_place *door_listening(const struct door *door, unsigned n);

@@ -19,6 +19,7 @@
 #include "gate/log.h"
 #include "gate/n5g.h"
 #include "gate/notify.h"
+#include "gate/nrf.h"
 #include "gate/peers.h"
 #include "gate/s13.h"
 #include "gate/traffic.h"
@@ -35,7 +36,7 @@ struct gate *gate_alloc(void *ctx)
 		return NULL;
 	gate->draft = talloc_zero(gate, struct gate_config);
 	gate->current = talloc_zero(gate, struct gate_config);
-	if (!gate->draft || !gate->current) {
+	if (!gate->draft || !gate->current || nrf_uuid_make(gate->instance_id)) {
 		talloc_free(gate);
 		return NULL;
 	}
@@ -45,6 +46,20 @@ struct gate *gate_alloc(void *ctx)
 }
 
 /* --- configuration */
+
+/* Who registers must be somebody: for want of a configured NF instance id one of this start, which is not given back as
+ * configuration. */
+static void give_identity(const struct gate *gate, struct gate_config *config)
+{
+	if (!config->n5g.instance_id[0] && config->nrf.n_servers)
+		memcpy(config->n5g.instance_id, gate->instance_id, sizeof(gate->instance_id));
+}
+
+static void forget_identity(const struct gate *gate, struct gate_config *config)
+{
+	if (!strcmp(config->n5g.instance_id, gate->instance_id))
+		config->n5g.instance_id[0] = '\0';
+}
 
 int gate_config_begin(void *root)
 {
@@ -59,6 +74,7 @@ void gate_config_abort(void *root)
 	struct gate *gate = root;
 
 	*gate->draft = *gate->current;
+	forget_identity(gate, gate->draft);
 }
 
 /* Connections need descriptors; the usual soft limit of 1024 is for programs that use select(). */
@@ -76,19 +92,45 @@ static void raise_files(unsigned connections)
 		     (unsigned long long)need, (unsigned long long)files.rlim_cur);
 }
 
+static struct nrf_self nrf_self_of(const struct gate_config *config)
+{
+	return (struct nrf_self){
+		.instance_id = config->n5g.instance_id,
+		.door = &config->n5g.door,
+		.oauth2_required = config->n5g.token.mode == TOKEN_REQUIRED,
+	};
+}
+
+/* What can be said of a configuration without a port: at the start, and for -t. */
+static int check_config(const struct gate_config *config, struct weir_why *why)
+{
+	const struct nrf_self self = nrf_self_of(config);
+	int rc = s13_check_config(&config->s13, why);
+
+	if (!rc)
+		rc = n5g_check_config(&config->n5g, why);
+	if (!rc)
+		rc = nrf_check_config(&config->nrf, &self, why);
+	return rc;
+}
+
 /* All interfaces get ready or none moves: ports that are taken and certificates that cannot be read show here. */
 static int prepare(struct gate *gate, const struct gate_config *config, struct weir_why *why)
 {
+	const struct nrf_self self = nrf_self_of(config);
 	int rc = gsup_prepare(gate->gsup, &config->gsup, why);
 
 	if (!rc)
 		rc = s13_prepare(gate->s13, &config->s13, why);
 	if (!rc)
 		rc = n5g_prepare(gate->n5g, &config->n5g, why);
+	if (!rc)
+		rc = nrf_prepare(gate->nrf, &config->nrf, &self, why);
 	if (rc) {
 		gsup_abort(gate->gsup);
 		s13_abort(gate->s13);
 		n5g_abort(gate->n5g);
+		nrf_abort(gate->nrf);
 	}
 	return rc;
 }
@@ -99,6 +141,7 @@ static void commit(struct gate *gate, const struct gate_config *config)
 	gsup_commit(gate->gsup);
 	s13_commit(gate->s13);
 	n5g_commit(gate->n5g);
+	nrf_commit(gate->nrf); /* after the ports are open that it tells of */
 }
 
 static void limit_connections(struct gate *gate, const struct gate_config *config)
@@ -143,7 +186,12 @@ int gate_config_commit(void *root, struct weir_why *why)
 
 	if (!config)
 		return why_set(why, -ENOMEM, "out of memory for the configuration");
-	rc = policy ? put_in_force(gate, config, policy, why) : -EINVAL;
+	give_identity(gate, config);
+	rc = policy ? 0 : -EINVAL;
+	if (!rc && !gate->started)
+		rc = check_config(config, why);
+	if (!rc)
+		rc = put_in_force(gate, config, policy, why);
 	if (rc) {
 		policy_free(policy);
 		talloc_free(config);
@@ -216,6 +264,7 @@ static void each_tenth(void *data)
 
 	osmo_timer_schedule(&gate->tenth, 0, 100 * 1000);
 	gate_follow_soon(gate);
+	nrf_turn(gate->nrf, daemon_mono_us());
 }
 
 static void orders_came(void *data)
@@ -223,7 +272,8 @@ static void orders_came(void *data)
 	gate_follow_soon(data);
 }
 
-/* Turns that answered, of the time since the last look; idle turns and other work of the loop do not count. */
+/* Turns that answered, of the time since the last look; idle turns and other work of the loop do not count.  And how
+ * many checks that were. */
 static void measure_load(struct gate *gate)
 {
 	int64_t now_us = daemon_mono_us(), span_us = now_us - gate->load_since_us;
@@ -232,6 +282,10 @@ static void measure_load(struct gate *gate)
 		gate->check.load = gate->busy_us >= span_us ? 100 : (unsigned)(gate->busy_us * 100 / span_us);
 	gate->busy_us = 0;
 	gate->load_since_us = now_us;
+	for (unsigned i = 0; i < WEIR_N_INTERFACES; i++) {
+		gate->check.per_second[i] = (unsigned)(gate->check.counters[i].received - gate->received[i]);
+		gate->received[i] = gate->check.counters[i].received;
+	}
 }
 
 static void each_second(void *data)
@@ -242,6 +296,7 @@ static void each_second(void *data)
 	gate_follow(gate);
 	set_clock(gate);
 	measure_load(gate);
+	nrf_operative(gate->nrf, !gate->store_failed);
 	gsup_expire(gate->gsup, daemon_mono_us());
 	notify_flush(gate->notify, daemon_mono_us(), daemon_now_ms() / 1000);
 	notify_second(gate->notify);
@@ -254,6 +309,8 @@ unsigned gate_counter_tables(const struct gate *gate, struct counter_table table
 	tables[n++] = gsup_counter_table(gate->gsup);
 	tables[n++] = s13_counter_table(gate->s13);
 	tables[n++] = n5g_counter_table(gate->n5g);
+	tables[n++] = token_counter_table(n5g_tokens(gate->n5g));
+	tables[n++] = nrf_counter_table(gate->nrf);
 	return n;
 }
 
@@ -302,7 +359,8 @@ static int open_interfaces(struct gate *gate, struct weir_why *why)
 	gate->gsup = gsup_alloc(gate, &gate->check, gate->traffic, gate->peers);
 	gate->s13 = s13_alloc(gate, &gate->check, gate->traffic, gate->peers);
 	gate->n5g = n5g_alloc(gate, &gate->check, gate->traffic, gate->peers);
-	if (!gate->gsup || !gate->s13 || !gate->n5g)
+	gate->nrf = nrf_alloc(gate, &gate->check, gate->traffic);
+	if (!gate->gsup || !gate->s13 || !gate->n5g || !gate->nrf)
 		return why_set(why, -ENOMEM, "out of memory");
 	gate->notify = notify_alloc(gate, &gate->check, gate->gsup, gate->peers, why);
 	if (!gate->notify)
@@ -314,6 +372,7 @@ static int open_interfaces(struct gate *gate, struct weir_why *why)
 	if (rc)
 		return rc;
 	commit(gate, gate->current);
+	nrf_operative(gate->nrf, !gate->store_failed);
 	if (traffic_start(gate->traffic))
 		return why_set(why, -ENOMEM, "the traffic sockets cannot be hung into the loop");
 	return 0;
@@ -355,6 +414,7 @@ void gate_stop(void *root)
 	traffic_turn(gate->traffic, daemon_mono_us()); /* what has arrived by now is still answered */
 	gsup_stop(gate->gsup);
 	s13_stop(gate->s13);
+	nrf_stop(gate->nrf);
 	n5g_stop(gate->n5g);
 	if (!traffic_count(gate->traffic))
 		daemon_quit();
@@ -369,6 +429,7 @@ void gate_fini(void *root)
 	notify_free(gate->notify);
 	gsup_free(gate->gsup);
 	s13_free(gate->s13);
+	nrf_free(gate->nrf);
 	n5g_free(gate->n5g);
 	traffic_free(gate->traffic);
 	register_close(gate->check.reg);

@@ -24,6 +24,7 @@ struct daemon_text;
 struct gsup;
 struct n5g;
 struct notify;
+struct nrf;
 struct peers;
 struct s13;
 struct traffic;
@@ -37,14 +38,17 @@ struct gate {
 	struct gsup *gsup;
 	struct s13 *s13;
 	struct n5g *n5g;
+	struct nrf *nrf;
 	struct notify *notify;
 	struct osmo_timer_list second, tenth;
+	char instance_id[TOKEN_UUID_TEXT]; /* of this start, for want of a configured one */
 	bool started, stopping;
 	bool store_failed;         /* the alarm is raised */
 	unsigned store_well_s;     /* how long no look-up has failed */
 	struct weir_why store_why; /* what was said when it was raised */
 	uint64_t store_failures;   /* how often it was */
 	int64_t busy_us, load_since_us; /* for check.load */
+	uint64_t received[WEIR_N_INTERFACES]; /* a second ago, for check.per_second */
 };
 
 struct gate *gate_alloc(void *ctx);

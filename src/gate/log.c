@@ -23,6 +23,7 @@ static const struct log_info_cat categories[GATE_N_LOGS] = {
 		     .description = "Sightings and blocks between gate and keeper",
 		     .enabled = 1,
 		     .loglevel = LOGL_NOTICE},
+	[DNRF] = {.name = "DNRF", .description = "Registration at the NRF", .enabled = 1, .loglevel = LOGL_NOTICE},
 };
 
 const struct log_info gate_log_info = {.cat = categories, .num_cat = ARRAY_SIZE(categories)};

@@ -11,6 +11,7 @@ enum gate_log {
 	DS13,     /* Diameter sessions */
 	DN5G,     /* N5g-eir connections */
 	DNOTIFY,  /* sightings out, flips in */
+	DNRF,     /* the NRF and who we are there */
 	GATE_N_LOGS
 };
 

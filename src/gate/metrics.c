@@ -7,11 +7,15 @@
 #include <osmocom/core/utils.h>
 
 #include "daemon/daemon.h"
+#include "gate/door.h"
 #include "gate/flips.h"
 #include "gate/gate.h"
 #include "gate/gsup.h"
+#include "gate/n5g.h"
 #include "gate/notify.h"
+#include "gate/nrf.h"
 #include "gate/peers.h"
+#include "gate/s13.h"
 #include "gate/sightings.h"
 #include "gate/traffic.h"
 #include "register/register.h"
@@ -125,6 +129,27 @@ static void notify(struct daemon_text *out, const struct gate *gate)
 		    notify_attached(gate->notify));
 }
 
+static void nrf(struct daemon_text *out, const struct gate *gate)
+{
+	struct nrf_state state;
+
+	nrf_state(gate->nrf, &state);
+	one(out, "nrf_configured", "gauge", "1 while there is an NRF to be registered at", state.on);
+	one(out, "nrf_registered", "gauge", "1 while the NRF knows us and takes our heartbeats", state.registered);
+}
+
+/* An alarm on it is a rule of whoever watches: so many days before. */
+static void certificates(struct daemon_text *out, const struct gate *gate)
+{
+	const int64_t s13 = door_certificate_ends_s(s13_door(gate->s13)),
+		      n5g = door_certificate_ends_s(n5g_door(gate->n5g));
+
+	head(out, "certificate_ends_seconds", "gauge",
+	     "when our certificate ends, in seconds since 1970; 0: there is none");
+	daemon_text_add(out, "weir_gate_certificate_ends_seconds{interface=\"s13\"} %" PRId64 "\n", s13);
+	daemon_text_add(out, "weir_gate_certificate_ends_seconds{interface=\"n5g\"} %" PRId64 "\n", n5g);
+}
+
 void gate_metrics(struct daemon_text *out, void *data)
 {
 	const struct gate *gate = data;
@@ -132,6 +157,8 @@ void gate_metrics(struct daemon_text *out, void *data)
 	checks(out, &gate->check);
 	histograms(out, &gate->check);
 	interfaces(out, gate);
+	nrf(out, gate);
+	certificates(out, gate);
 	store(out, gate);
 	notify(out, gate);
 	one(out, "connections", "gauge", "connections that carry checks, to peers and to the HLR",

@@ -58,6 +58,8 @@ static void make_lengths(struct n5g *n5g)
 	}
 }
 
+#define ALPN "h2" /* RFC 9113 3.2 */
+
 struct n5g *n5g_alloc(void *ctx, struct check *check, struct traffic *traffic, struct peers *peers)
 {
 	struct n5g *n5g = talloc_zero(ctx, struct n5g);
@@ -84,7 +86,7 @@ struct n5g *n5g_alloc(void *ctx, struct check *check, struct traffic *traffic, s
 	for (unsigned i = 0; i < N5G_BUCKETS; i++)
 		INIT_LLIST_HEAD(&n5g->client[i]);
 	door_init(&n5g->door, traffic, &n5g_kind, n5g);
-	n5g->door.alpn = "h2";
+	n5g->door.alpn = ALPN;
 	make_lengths(n5g);
 	make_fields(n5g, n5g->config);
 	return n5g;
@@ -115,12 +117,26 @@ void n5g_free(struct n5g *n5g)
 
 /* --- configuration */
 
+static enum tls_demand demand_of(const struct n5g_config *config)
+{
+	return config->certificate_required ? TLS_PEER_MUST : TLS_PEER_MAY;
+}
+
+int n5g_check_config(const struct n5g_config *config, struct weir_why *why)
+{
+	struct tokens *tokens = tokens_alloc(NULL);
+	int rc = tokens ? tokens_prepare(tokens, &config->token, config->instance_id, why) : -ENOMEM;
+
+	tokens_free(tokens);
+	return rc ? rc : door_check(n5g_kind.name, &config->door, demand_of(config), ALPN, why);
+}
+
 int n5g_prepare(struct n5g *n5g, const struct n5g_config *config, struct weir_why *why)
 {
 	int rc = tokens_prepare(n5g->tokens, &config->token, config->instance_id, why);
 
 	n5g->next = config;
-	n5g->door.demand = config->certificate_required ? TLS_PEER_MUST : TLS_PEER_MAY;
+	n5g->door.demand = demand_of(config);
 	if (!rc && !n5g->stopping)
 		rc = door_prepare(&n5g->door, &config->door, why);
 	if (rc)
@@ -190,6 +206,7 @@ static const struct counter_row counter_rows[] = {
 	ANSWER(N5G_PARAM_MISSING, "pei_missing", "400 MANDATORY_QUERY_PARAM_MISSING"),
 	ANSWER(N5G_PARAM_INCORRECT, "pei_incorrect", "400 MANDATORY_QUERY_PARAM_INCORRECT"),
 	ANSWER(N5G_OPTION_INCORRECT, "optional_incorrect", "400 OPTIONAL_QUERY_PARAM_INCORRECT"),
+	ANSWER(N5G_AUTHORIZE_TWICE, "authorization_incorrect", "400 OPTIONAL_IE_INCORRECT, two access tokens"),
 	ANSWER(N5G_TOKEN_MISSING, "token_missing", "401, no access token"),
 	ANSWER(N5G_TOKEN_INVALID, "token_invalid", "401 invalid_token"),
 	ANSWER(N5G_TOKEN_SCOPE, "token_scope", "403 insufficient_scope"),
@@ -239,6 +256,11 @@ const struct n5g_counters *n5g_counters(const struct n5g *n5g)
 struct tokens *n5g_tokens(const struct n5g *n5g)
 {
 	return n5g->tokens;
+}
+
+const struct door *n5g_door(const struct n5g *n5g)
+{
+	return &n5g->door;
 }
 
 const struct gate_place *n5g_listening(const struct n5g *n5g, unsigned n)

@@ -67,6 +67,9 @@ struct n5g_counters {
 struct n5g *n5g_alloc(void *ctx, struct check *check, struct traffic *traffic, struct peers *peers);
 void n5g_free(struct n5g *n5g);
 
+/* What is wrong with a configuration, whatever ports are free: 0, or a negative errno and why. */
+int n5g_check_config(const struct n5g_config *config, struct weir_why *why);
+
 /* Take a configuration into force, in two steps (door.h).  Commit closes vanished addresses, reads keys and
  * certificates anew, and says goodbye to clients that are no longer allowed.  config must stay until the next commit.
  */
@@ -82,6 +85,7 @@ void n5g_stop(struct n5g *n5g);
 struct counter_table n5g_counter_table(const struct n5g *n5g);
 const struct n5g_counters *n5g_counters(const struct n5g *n5g);
 struct tokens *n5g_tokens(const struct n5g *n5g); /* for their counters */
+const struct door *n5g_door(const struct n5g *n5g); /* for its certificate */
 /* The n-th listening place with the real port, NULL past the last. */
 const struct gate_place *n5g_listening(const struct n5g *n5g, unsigned n);
 

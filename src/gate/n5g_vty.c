@@ -128,6 +128,7 @@ static int write_n5g(struct vty *vty)
 		vty_out(vty, " max-age %u%s", n5g->max_age_s, VTY_NEWLINE);
 	vty_out(vty, " client-certificate %s%s", n5g->certificate_required ? "required" : "optional", VTY_NEWLINE);
 	vty_out(vty, " response-time from %s%s", n5g->ignore_stamps ? "arrival" : "sender", VTY_NEWLINE);
+	oauth2_vty_write(vty, &n5g->token);
 	return 1;
 }
 
@@ -136,6 +137,7 @@ void gate_n5g_vty_init(void)
 	install_node(&n5g_node, write_n5g);
 	install_element(CONFIG_NODE, &cfg_n5g_cmd);
 	door_vty_install(N5G_NODE);
+	oauth2_vty_install(N5G_NODE);
 	install_element(N5G_NODE, &cfg_instance_cmd);
 	install_element(N5G_NODE, &cfg_no_instance_cmd);
 	install_element(N5G_NODE, &cfg_prefix_cmd);

@@ -69,6 +69,9 @@ struct s13_counters {
 struct s13 *s13_alloc(void *ctx, struct check *check, struct traffic *traffic, struct peers *peers);
 void s13_free(struct s13 *s13);
 
+/* What is wrong with a configuration, whatever ports are free: 0, or a negative errno and why. */
+int s13_check_config(const struct s13_config *config, struct weir_why *why);
+
 /* A configuration in two steps: prepare opens what is new and can fail, commit cannot.  Followed by exactly one of
  * commit and abort; abort without a prepare is fine.  config must stay until the next commit. */
 int s13_prepare(struct s13 *s13, const struct s13_config *config, struct weir_why *why);
@@ -82,6 +85,7 @@ void s13_stop(struct s13 *s13);
 
 struct counter_table s13_counter_table(const struct s13 *s13);
 const struct s13_counters *s13_counters(const struct s13 *s13);
+const struct door *s13_door(const struct s13 *s13);                        /* for its certificate */
 const struct gate_place *s13_listening(const struct s13 *s13, unsigned n); /* NULL past the last */
 unsigned s13_clients(const struct s13 *s13);                               /* how many are known */
 

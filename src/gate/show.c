@@ -19,13 +19,9 @@
 #include "gate/gate.h"
 #include "gate/gsup.h"
 #include "gate/notify.h"
-#include "gate/peers.h"
-#include "gate/traffic.h"
 #include "register/register.h"
 
 #define OUT(fmt, args...) vty_out(vty, fmt "%s", ##args, VTY_NEWLINE)
-
-static const char *const domain_names[] = {[GSUP_CN_NONE] = "-", [GSUP_CN_PS] = "ps", [GSUP_CN_CS] = "cs"};
 
 static bool not_started(struct vty *vty)
 {
@@ -33,30 +29,6 @@ static bool not_started(struct vty *vty)
 		return false;
 	OUT("%% weir-gate has not started yet");
 	return true;
-}
-
-/* --- peers */
-
-static void show_one_peer(const struct gsup_peer_state *p, void *data)
-{
-	struct vty *vty = data;
-	char text[GATE_ADDRESS_TEXT];
-
-	OUT("%4u  %-24s %-5s %-24s %-16s %-2s %8" PRId64 " s %6" PRId64 " s %10" PRIu64 " %10" PRIu64 " %10" PRIu64,
-	    p->id, p->name, interface_name(WEIR_IF_GSUP), address_print_port(text, &p->address), p->state,
-	    domain_names[p->domain], p->up_s, p->silent_s, p->checks, p->from_peer, p->from_hlr);
-}
-
-DEFUN(show_peers, show_peers_cmd, "show peers", SHOW_STR "Who is connected\n")
-{
-	if (not_started(vty))
-		return CMD_WARNING;
-	OUT("  id  %-24s %-5s %-24s %-16s %-2s %10s %8s %10s %10s %10s", "name", "if", "address", "state", "cn",
-	    "connected", "silent", "checks", "frames", "from hlr");
-	gsup_each_peer(the_gate->gsup, show_one_peer, vty);
-	OUT("%u connections, %u peers known by name, %" PRIu64 " refused above the maximum",
-	    traffic_count(the_gate->traffic), peers_count(the_gate->peers), traffic_refused(the_gate->traffic));
-	return CMD_SUCCESS;
 }
 
 /* --- counters */
@@ -280,7 +252,7 @@ ALIAS(explain, explain_plain_cmd, "explain imei IMEI", EXPLAIN_HELP)
 
 void gate_show_init(void)
 {
-	install_element_ve(&show_peers_cmd);
+	gate_show_peers_init();
 	install_element_ve(&show_counters_cmd);
 	install_element_ve(&show_histogram_cmd);
 	install_element_ve(&show_register_cmd);

@@ -404,14 +404,11 @@ void tokens_abort(struct tokens *tokens)
 
 /* --- counters */
 
-#define ROW(name, help)                                                                                                \
-	{                                                                                                              \
-#name, help, offsetof(struct token_counters, name)                                                     \
-	}
+#define ROW(field, text) COUNTER_ROW(struct token_counters, field, text)
 
-static const struct token_counter_row rows[] = {
+static const struct counter_row rows[] = {
 	ROW(good, "requests with a good access token"),
-	ROW(remembered, "of those, or without the scope: known from before"),
+	ROW(remembered, "requests whose access token was known from before"),
 	ROW(missing, "requests without the access token that is required"),
 	ROW(invalid, "requests with a bad access token"),
 	ROW(no_scope, "requests with an access token for other services"),
@@ -419,14 +416,9 @@ static const struct token_counter_row rows[] = {
 	ROW(verified, "signatures verified"),
 };
 
-const struct token_counter_row *token_counter_row(unsigned n)
+struct counter_table token_counter_table(const struct tokens *tokens)
 {
-	return n < sizeof(rows) / sizeof(rows[0]) ? &rows[n] : NULL;
-}
-
-uint64_t token_counter(const struct tokens *tokens, const struct token_counter_row *row)
-{
-	return *(const uint64_t *)((const char *)&tokens->counters + row->offset);
+	return (struct counter_table){"token", rows, sizeof(rows) / sizeof(rows[0]), &tokens->counters};
 }
 
 unsigned tokens_remembered(const struct tokens *tokens)

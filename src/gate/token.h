@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 #include "core/why.h"
+#include "gate/counters.h"
 
 #define TOKEN_MAX_TEXT     4096 /* octets of a token; longer ones are refused unread */
 #define TOKEN_MAX_KEYS     8
@@ -107,12 +108,6 @@ const char *token_challenge(enum token_answer answer);
 enum token_mode tokens_mode(const struct tokens *tokens);
 const char *token_mode_name(enum token_mode mode); /* "off", "optional", "required" */
 
-/* The counters as rows, for people and for metrics; NULL past the last. */
-struct token_counter_row {
-	const char *name, *help;
-	size_t offset; /* in struct token_counters */
-};
-const struct token_counter_row *token_counter_row(unsigned n);
-uint64_t token_counter(const struct tokens *tokens, const struct token_counter_row *row);
+struct counter_table token_counter_table(const struct tokens *tokens); /* good as long as the tokens are */
 /* Tokens remembered as good. */
 unsigned tokens_remembered(const struct tokens *tokens);

@@ -145,6 +145,7 @@ void gate_vty_init(void *gate)
 	install_element(GSUP_NODE, &cfg_check_imei_wait_cmd);
 	gate_s13_vty_init();
 	gate_n5g_vty_init();
+	gate_nrf_vty_init();
 	gate_policy_vty_init();
 	gate_show_init();
 }

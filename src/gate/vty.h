@@ -8,6 +8,7 @@
 
 struct door_config;
 struct gate;
+struct token_config;
 struct weir_why;
 
 enum gate_node {
@@ -26,10 +27,16 @@ void gate_vty_init(void *gate); /* all of it */
 /* CMD_SUCCESS, or the sentence of a refusal and CMD_WARNING. */
 int gate_vty_said(struct vty *vty, int rc, const struct weir_why *why);
 void gate_show_init(void);
+void gate_show_peers_init(void);
 void gate_n5g_vty_init(void);
+void gate_nrf_vty_init(void);
 void gate_policy_vty_init(void);
 void gate_s13_vty_init(void);
 
 /* door_vty.c: listen, peer, rate and tls, as far as the node's interface has them; and how they are given back. */
 void door_vty_install(int node);
 void door_vty_write(struct vty *vty, const struct door_config *door);
+
+/* nrf_vty.c: the oauth2 commands of the node n5g; and how they are given back. */
+void oauth2_vty_install(int node);
+void oauth2_vty_write(struct vty *vty, const struct token_config *token);

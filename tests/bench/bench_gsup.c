@@ -9,19 +9,17 @@
  *
  * Prints one line: rate [1/s], p50 [ns], p99 [ns], server's CPU [ns an answer]. */
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench/bench.h"
+#include "bench/measure.h"
 #include "wire/gsup.h"
 
 enum server { SERVER_LIST, SERVER_HLR, SERVER_ECHO };
@@ -54,42 +52,6 @@ static void __attribute__((noreturn)) die(const char *what)
 {
 	fprintf(stderr, "bench_gsup: %s\n", what);
 	exit(1);
-}
-
-static int64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-/* --- the server's CPU, from all its threads, in ns -------------------------------------------- */
-
-static uint64_t cpu_ns(int pid)
-{
-	char path[300];
-	uint64_t sum = 0, ns;
-	struct dirent *entry;
-	DIR *dir;
-
-	if (!pid)
-		return 0;
-	snprintf(path, sizeof(path), "/proc/%d/task", pid);
-	dir = opendir(path);
-	while (dir && (entry = readdir(dir))) {
-		FILE *f;
-
-		snprintf(path, sizeof(path), "/proc/%d/task/%.20s/schedstat", pid, entry->d_name);
-		f = entry->d_name[0] == '.' ? NULL : fopen(path, "r");
-		if (f && fscanf(f, "%" SCNu64, &ns) == 1)
-			sum += ns;
-		if (f)
-			fclose(f);
-	}
-	if (dir)
-		closedir(dir);
-	return sum;
 }
 
 /* --- before the clock starts ------------------------------------------------------------------ */
@@ -257,13 +219,6 @@ static void loop(struct bench *b)
 	}
 }
 
-static int compare(const void *x, const void *y)
-{
-	uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
-
-	return a < b ? -1 : a > b;
-}
-
 static int usage(void)
 {
 	fprintf(stderr, "usage: bench_gsup -E|-H|-L [-a ADDR] -p PORT -r ROWS -c COUNT -d DEPTH [-n NAME] [-i IMSI]\n"
@@ -313,7 +268,7 @@ int main(int argc, char **argv)
 	loop(&b);
 	began = now_ns() - began;
 	cpu = cpu_ns(b.pid) - cpu;
-	qsort(b.times_ns, b.count, sizeof(*b.times_ns), compare);
+	sort_times(b.times_ns, b.count);
 	printf("%.0f %u %u %.0f\n", (double)b.count * 1e9 / (double)began, b.times_ns[b.count / 2],
 	       b.times_ns[b.count - 1 - b.count / 100], (double)cpu / (double)b.count);
 	return 0;

@@ -135,7 +135,8 @@ class Message:
     def __init__(self, octets):
         self.octets = octets
         first, second, self.application, self.hop, self.end = struct.unpack_from("!IIIII", octets)
-        self.version, self.length, self.flags, self.code = first >> 24, first & 0xFFFFFF, second >> 24, second & 0xFFFFFF
+        self.version, self.length = first >> 24, first & 0xFFFFFF
+        self.flags, self.code = second >> 24, second & 0xFFFFFF
         self.avps = walk(octets[20:])
 
     def all(self, code):

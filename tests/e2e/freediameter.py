@@ -50,35 +50,6 @@ class Summary:
         return ", ".join("%d %s" % (v, k) for k, v in vars(self).items())
 
 
-class Certificates:
-    """An authority of the test's own and what it signs."""
-
-    def __init__(self, folder, name="ca"):
-        self.folder, self.name = folder, name
-        self.ca = self.path(name + ".pem")
-        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                     "-subj", "/CN=Weir test authority", "-keyout", self.path(name + ".key"), "-out", self.ca)
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    @staticmethod
-    def openssl(*arguments):
-        subprocess.run(["openssl"] + list(arguments), check=True, capture_output=True, timeout=30)
-
-    def make(self, identity):
-        """(certificate, key) whose name is identity."""
-        base = self.path("%s-%s" % (self.name, identity))
-        with open(base + ".ext", "w") as f:
-            f.write("subjectAltName=DNS:%s\nbasicConstraints=CA:FALSE\n"
-                    "extendedKeyUsage=serverAuth,clientAuth\n" % identity)
-        self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
-                     "/CN=" + identity, "-keyout", base + ".key", "-out", base + ".csr")
-        self.openssl("x509", "-req", "-in", base + ".csr", "-CA", self.ca, "-CAkey", self.path(self.name + ".key"),
-                     "-CAcreateserial", "-days", "2", "-extfile", base + ".ext", "-out", base + ".pem")
-        return base + ".pem", base + ".key"
-
-
 def questions(path, rows):
     """rows of (imei, svn, imsi, expected), None for what is left out."""
     with open(path, "w") as f:
@@ -88,23 +59,23 @@ def questions(path, rows):
 
 
 class Node:
-    """A freeDiameter to be started.  peers: (identity, addresses, port, secure)."""
+    """A freeDiameter to be started.  pki: certs.Pki; peers: (identity, addresses, port, secure)."""
 
-    def __init__(self, r, name, identity, addresses, certificates, work, peers=(), relay=False, sctp=False, watchdog=6,
-                 secure_port=0, certificate=None, realm=REALM):
+    def __init__(self, r, name, identity, addresses, pki, work, peers=(), relay=False, sctp=False, watchdog=6,
+                 secure_port=0, realm=REALM):
         self.r, self.name = r, name
         self.config = r.path(name + ".conf")
-        certificate, key = certificate or certificates.make(identity)
+        pair = pki.make(name, [identity])
         lines = ['Identity = "%s";' % identity, 'Realm = "%s";' % realm, "Port = %d;" % PORT,
                  "SecPort = %d;" % secure_port, "No_SCTP;" if not sctp else "No_TCP;", "No_IPv6;", "TcTimer = 6;",
                  "TwTimer = %d;" % watchdog, "AppServThreads = 2;",
-                 'TLS_Cred = "%s", "%s";' % (certificate, key), 'TLS_CA = "%s";' % certificates.ca]
+                 'TLS_Cred = "%s", "%s";' % (pair.certificate, pair.key), 'TLS_CA = "%s";' % pki.ca()]
         lines += ['ListenOn = "%s";' % address for address in addresses]
         lines += ["NoRelay;"] * (not relay)
         for extension in ("dict_nasreq", "dict_dcca", "dict_dcca_3gpp"):
             lines.append('LoadExtension = "%s.fdx";' % extension)
         lines.append('LoadExtension = "%s" : "%s";' % (FDX, work))
-        self.route(lines, peers)
+        self.route(lines, peers, realm)
         for identity_, to, port, secure in peers:
             options = ['ConnectTo = "%s";' % address for address in to] + ["Port = %d;" % port]
             options += [] if secure else ["No_TLS;"]
@@ -112,10 +83,10 @@ class Node:
         with open(self.config, "w") as f:
             f.write("\n".join(lines) + "\n")
 
-    def route(self, lines, peers):
+    def route(self, lines, peers, realm):
         """Everything to the first peer, whatever its realm; any peer may connect without TLS."""
         with open(self.r.path(self.name + ".acl"), "w") as f:
-            f.write("ALLOW_IPSEC *.%s\n" % REALM)
+            f.write("ALLOW_IPSEC *.%s\n" % realm)
         lines.append('LoadExtension = "acl_wl.fdx" : "%s";' % self.r.path(self.name + ".acl"))
         if peers:
             with open(self.r.path(self.name + ".rt"), "w") as f:

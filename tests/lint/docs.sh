@@ -84,7 +84,7 @@ manual_findings() { # PROGRAM TREE
 		admin | ctrl) page=$2/doc/man/cfg-common.adoc ;;
 		esac
 		for word in $words; do
-			grep -qE -- "[\`*][a-z -]*${word}[\` *]" "$page" 2>/dev/null ||
+			grep -qE -- "[\`*][a-z0-9 -]*${word}[\` *]" "$page" 2>/dev/null ||
 				echo "${page#"$2"/}: nothing about '$word' of '$words' of node $node"
 		done
 	done

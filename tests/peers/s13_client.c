@@ -6,7 +6,7 @@
  * One thread of ours sends; answers and expiries come in freeDiameter's threads.  Its last line is
  *   weir_s13: N asked, N right, N wrong, N silent, N undelivered, N broken, N/s, p50 N us, p99 N us
  * silent: no answer within the patience; undelivered: freeDiameter had no peer to send it to, or lost the connection;
- * broken: an answer that its dictionary refused.  Then freeDiameter ends. */
+ * broken: messages that its dictionary refused (an answer is wrong too).  Then freeDiameter ends. */
 #include "peers/s13.h"
 
 #include <pthread.h>
@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define FIELD_TEXT 40
-#define COMPLAINTS 20
+#define COMPLAINTS 100
 #define TIMES_MAX  (1u << 20)
 
 struct question {
@@ -171,6 +171,26 @@ static void on_silence(void *data, DiamId_t peer, size_t peer_len, struct msg **
 	sem_post(&client.room);
 }
 
+/* An answer that the dictionary refused: freeDiameter drops it, and calls nobody. */
+static void on_dropped(enum fd_hook_type type, struct msg *msg, struct peer_hdr *peer, void *other,
+		       struct fd_hook_permsgdata *pmd, void *regdata)
+{
+	void (*called)(void *, struct msg **) = NULL;
+	struct msg *request = NULL;
+	void *data = NULL;
+
+	(void)type;
+	(void)peer;
+	(void)pmd;
+	(void)regdata;
+	if (!msg || fd_msg_answ_getq(msg, &request) || !request || fd_msg_anscb_get(request, &called, NULL, &data) ||
+	    called != on_answer || !data)
+		return;
+	complain(((struct asked *)data)->question, other ? other : "an answer that cannot be read");
+	free(data);
+	sem_post(&client.room);
+}
+
 /* --- the thread that asks --------------------------------------------------------------------- */
 
 static bool has_open_peer(void)
@@ -286,11 +306,13 @@ static void *run(void *data)
 
 int s13_client_start(const struct s13_words *words, const struct s13_options *options)
 {
+	struct fd_hook_hdl *handle;
 	int error;
 
 	client.words = words;
 	client.options = options;
 	error = read_questions(&client);
+	error = error ? error : fd_hook_register(HOOK_MASK(HOOK_MESSAGE_DROPPED), on_dropped, NULL, NULL, &handle);
 	if (error)
 		return error;
 	sem_init(&client.room, 0, options->window);

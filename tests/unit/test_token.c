@@ -105,11 +105,11 @@ static int free_tokens(void **state)
 
 static uint64_t counted(const char *name)
 {
-	const struct token_counter_row *row;
+	struct counter_table table = token_counter_table(tokens);
 
-	for (unsigned i = 0; (row = token_counter_row(i)); i++) {
-		if (!strcmp(row->name, name))
-			return token_counter(tokens, row);
+	for (unsigned i = 0; i < table.n; i++) {
+		if (!strcmp(table.row[i].name, name))
+			return counter_value(&table, &table.row[i]);
 	}
 	fail_msg("no counter %s", name);
 	return 0;

@@ -1,0 +1,693 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 The Weir authors */
+
+/* gate/h2 as a server: prefaces, bounds, floods, slow and silent clients, endings.  N5g is the interface on top. */
+#include "n5g_scene.h"
+
+#include <sys/socket.h>
+
+#include "rows.h"
+
+#define CALM 11
+
+static struct h2_counters counters(const struct scene *scene)
+{
+	return n5g_counters(scene->n5g)->h2;
+}
+
+/* --- beginnings */
+
+static void test_http1(void **state)
+{
+	struct client *c = client_connect(*state);
+	const char *get = "GET / HTTP/1.1\r\nhost: eir\r\nupgrade: h2c\r\n\r\n";
+
+	client_send(c, get, strlen(get));
+	assert_memory_equal(c->buf, "HTTP/1.1 505 ", 13);
+	c->len = 0;
+	assert_ended(c);
+	assert_int_equal(counters(*state).http1, 1);
+}
+
+static void test_something_else(void **state)
+{
+	struct client *c = client_connect(*state);
+
+	client_send(c, "\x16\x03\x01\x02", 4); /* TLS to a port without */
+	assert_int_equal(c->len, 0);
+	assert_ended(c);
+	assert_int_equal(counters(*state).no_preface, 1);
+}
+
+static void test_no_preface_in_time(void **state)
+{
+	struct client *c = client_connect(*state), *half = client_connect(*state);
+
+	client_send(half, preface, 12);
+	scene_pass(*state, 4000);
+	assert_quiet(c);
+	assert_quiet(half);
+	scene_pass(*state, 1000);
+	assert_ended(c);
+	assert_ended(half);
+	assert_int_equal(counters(*state).no_preface, 2);
+}
+
+static void test_octet_by_octet(void **state)
+{
+	struct client *c = client_connect(*state);
+	struct octets *o = octets_new();
+
+	add_octets(o, preface, sizeof(preface));
+	add_frame(o, SETTINGS, 0, 0, NULL, 0);
+	add_get(o, 1, check_path("00101"), NULL);
+	for (size_t i = 0; i < o->len; i++)
+		client_send(c, o->at + i, 1);
+	assert_int_equal(client_answer(c).status, 200);
+}
+
+static void test_settings(void **state)
+{
+	struct client *c = client_connect(*state);
+	struct octets *o = octets_new();
+	struct frame frame;
+
+	add_octets(o, preface, sizeof(preface));
+	add_frame(o, SETTINGS, 0, 0, NULL, 0);
+	client_send(c, o->at, o->len);
+	assert_true(client_frame(c, &frame));
+	assert_int_equal(frame.type, SETTINGS);
+	assert_int_equal(frame.len, 12);
+	assert_memory_equal(frame.payload, "\0\x03\0\0\0\x64\0\x06\0\0\x40\0", 12); /* 100 streams, 16384 of fields */
+}
+
+/* --- requests */
+
+static void test_many_in_one_read(void **state)
+{
+	struct client *c = client_begin(*state);
+	struct octets *o = octets_new();
+	uint64_t batches = c->scene->check.counters[WEIR_IF_N5G].batches;
+
+	for (int32_t i = 0; i < 100; i++)
+		add_get(o, 1 + 2 * i, check_path(i % 2 ? "00102" : "00101"), NULL);
+	client_send(c, o->at, o->len);
+	for (int32_t i = 0; i < 100; i++) {
+		struct answer answer = client_answer(c);
+		assert_int_equal(answer.id, 1 + 2 * i);
+		assert_string_equal(answer.body,
+				    i % 2 ? "{\"status\":\"BLACKLISTED\"}" : "{\"status\":\"WHITELISTED\"}");
+	}
+	batches = c->scene->check.counters[WEIR_IF_N5G].batches - batches;
+	assert_in_range(batches, 1, 4);
+}
+
+/* Before it can know of the limit it is refused a stream; afterwards it broke a promise. */
+static void test_more_streams_than_allowed(void **state)
+{
+	struct scene *scene = *state;
+	struct octets *o = octets_new(), *block = octets_new(), *begin = octets_new();
+	struct client *early, *late;
+	struct frame frame;
+
+	scene->config->max_streams = 2;
+	assert_int_equal(scene_configure(scene, scene->config), 0);
+	add_fields(block, "GET", check_path("00101"), NULL);
+	for (int32_t id = 1; id <= 5; id += 2)
+		add_frame(o, HEADERS, END_HEADERS, id, block->at, block->len); /* bodies would follow */
+	add_octets(begin, preface, sizeof(preface));
+	add_frame(begin, SETTINGS, 0, 0, NULL, 0);
+	add_octets(begin, o->at, o->len);
+	early = client_connect(scene);
+	client_send(early, begin->at, begin->len);
+	assert_true(client_frame_of(early, RST_STREAM, &frame));
+	assert_int_equal(frame.id, 5);
+	assert_int_equal(frame.code, 7); /* REFUSED_STREAM */
+	late = client_begin(scene);
+	client_send(late, o->at, o->len);
+	assert_goaway(late, 1); /* PROTOCOL_ERROR */
+}
+
+static void body_of(struct client *c, int32_t id, size_t len)
+{
+	struct octets *o = octets_new(), *block = octets_new();
+	static uint8_t zeros[8000];
+
+	add_fields(block, "GET", check_path("00101"), NULL);
+	add_frame(o, HEADERS, END_HEADERS, id, block->at, block->len);
+	while (len > sizeof(zeros)) {
+		add_frame(o, DATA, 0, id, zeros, sizeof(zeros));
+		len -= sizeof(zeros);
+	}
+	add_frame(o, DATA, END_STREAM, id, zeros, len);
+	client_send(c, o->at, o->len);
+}
+
+static void test_bodies(void **state)
+{
+	struct client *c = client_begin(*state);
+	struct answer answer;
+
+	body_of(c, 1, 0);
+	assert_int_equal(client_answer(c).status, 200);
+	body_of(c, 3, N5G_BODY_MAX);
+	assert_int_equal(client_answer(c).status, 200);
+	body_of(c, 5, N5G_BODY_MAX + 1);
+	answer = client_answer(c);
+	assert_cause(&answer, 413, NULL);
+	assert_int_equal(counters(*state).body_cut, 1);
+	c->next_id = 7;
+	assert_int_equal(client_get(c, check_path("00101"), NULL).status, 200);
+}
+
+/* Who sends more after 413 is told that it is not wanted. */
+static void test_body_that_goes_on(void **state)
+{
+	struct client *c = client_begin(*state);
+	struct octets *o = octets_new(), *block = octets_new();
+	static uint8_t zeros[N5G_BODY_MAX];
+	struct answer answer;
+
+	add_fields(block, "GET", check_path("00101"), NULL);
+	add_frame(o, HEADERS, END_HEADERS, 1, block->at, block->len);
+	add_frame(o, DATA, 0, 1, zeros, sizeof(zeros));
+	add_frame(o, DATA, 0, 1, zeros, 1);
+	client_send(c, o->at, o->len);
+	assert_int_equal(client_answer(c).status, 413);
+	answer = client_answer(c);
+	assert_int_equal(answer.reset, 0); /* NO_ERROR */
+}
+
+static void test_fields(void **state)
+{
+	struct client *c = client_begin(*state);
+	struct octets *o = octets_new(), *block = octets_new();
+	static char long_value[9000];
+	struct answer answer;
+
+	memset(long_value, 'x', sizeof(long_value) - 1);
+	add_fields(block, "GET", check_path("00101"), NULL);
+	add_field(block, "a", long_value);
+	add_frame(o, HEADERS, END_STREAM, 1, block->at, block->len);
+	block->len = 0;
+	add_field(block, "b", long_value);
+	add_frame(o, CONTINUATION, END_HEADERS, 1, block->at, block->len);
+	client_send(c, o->at, o->len);
+	answer = client_answer(c);
+	assert_cause(&answer, 431, NULL);
+	o->len = block->len = 0;
+	add_fields(block, "GET", check_path("00101"), NULL);
+	for (unsigned i = 4; i < H2_FIELDS; i++)
+		add_field(block, "x-some", "1");
+	add_frame(o, HEADERS, END_STREAM | END_HEADERS, 3, block->at, block->len);
+	client_send(c, o->at, o->len);
+	assert_int_equal(client_answer(c).status, 200);
+	add_field(block, "x-some", "1");
+	o = octets_new();
+	add_frame(o, HEADERS, END_STREAM | END_HEADERS, 5, block->at, block->len);
+	client_send(c, o->at, o->len);
+	assert_int_equal(client_answer(c).status, 431);
+	assert_int_equal(counters(*state).fields_cut, 2);
+}
+
+/* Header fields in several CONTINUATION frames, as some proxies send them. */
+static void test_continuation(void **state)
+{
+	struct client *c = client_begin(*state);
+	struct octets *o = octets_new(), *block = octets_new();
+
+	add_fields(block, "GET", check_path("00101"), NULL);
+	add_frame(o, HEADERS, END_STREAM, 1, block->at, 10);
+	add_frame(o, CONTINUATION, 0, 1, block->at + 10, 20);
+	add_frame(o, CONTINUATION, END_HEADERS, 1, block->at + 30, block->len - 30);
+	client_send(c, o->at, o->len);
+	assert_int_equal(client_answer(c).status, 200);
+}
+
+static void test_incomplete(void **state)
+{
+	struct client *c = client_begin(*state);
+	struct octets *o = octets_new(), *block = octets_new();
+	struct answer answer;
+
+	add_fields(block, "GET", check_path("00101"), NULL);
+	add_frame(o, HEADERS, END_HEADERS, 1, block->at, block->len);
+	client_send(c, o->at, o->len);
+	scene_pass(*state, 9000);
+	assert_quiet(c);
+	scene_pass(*state, 1000);
+	answer = client_answer(c);
+	assert_int_equal(answer.reset, 8); /* CANCEL */
+	assert_int_equal(counters(*state).incomplete, 1);
+	c->next_id = 3;
+	assert_int_equal(client_get(c, check_path("00101"), NULL).status, 200);
+}
+
+static void test_reset_before_answer(void **state)
+{
+	struct client *c = client_begin(*state);
+	struct octets *o = octets_new();
+	uint64_t received = c->scene->check.counters[WEIR_IF_N5G].received;
+
+	add_get(o, 1, check_path("00101"), NULL);
+	add_frame(o, RST_STREAM, 0, 1, "\0\0\0\x08", 4);
+	client_send(c, o->at, o->len);
+	assert_quiet(c);
+	assert_int_equal(c->scene->check.counters[WEIR_IF_N5G].received, received);
+	assert_int_equal(counters(*state).resets_in, 1);
+}
+
+/* --- floods */
+
+struct flood {
+	const char *name;
+	enum h2_calm calm;
+	unsigned cost;
+	void (*add)(struct octets *o, int32_t id);
+};
+
+static void add_ping(struct octets *o, int32_t id)
+{
+	(void)id;
+	add_frame(o, PING, 0, 0, "12345678", 8);
+}
+
+static void add_settings(struct octets *o, int32_t id)
+{
+	(void)id;
+	add_frame(o, SETTINGS, 0, 0, NULL, 0);
+}
+
+static void add_empty_data(struct octets *o, int32_t id)
+{
+	struct octets *block;
+
+	if (id == 1) {
+		block = octets_new();
+		add_fields(block, "GET", check_path("00101"), NULL);
+		add_frame(o, HEADERS, END_HEADERS, 1, block->at, block->len);
+	}
+	add_frame(o, DATA, 0, 1, NULL, 0);
+}
+
+static void add_padded_data(struct octets *o, int32_t id)
+{
+	struct octets *block;
+
+	if (id == 1) {
+		block = octets_new();
+		add_fields(block, "GET", check_path("00101"), NULL);
+		add_frame(o, HEADERS, END_HEADERS, 1, block->at, block->len);
+	}
+	add_frame(o, DATA, PADDED, 1, "\x01", 2);
+}
+
+static void add_priority(struct octets *o, int32_t id)
+{
+	add_frame(o, PRIORITY, 0, id, "\0\0\0\0\x10", 5);
+}
+
+static void add_window(struct octets *o, int32_t id)
+{
+	(void)id;
+	add_frame(o, WINDOW_UPDATE, 0, 0, "\0\0\0\x18", 4); /* a body's worth */
+}
+
+static void add_unknown(struct octets *o, int32_t id)
+{
+	(void)id;
+	add_frame(o, 0x42, 0, 0, NULL, 0);
+}
+
+static void add_rapid_reset(struct octets *o, int32_t id)
+{
+	add_get(o, id, check_path("00101"), NULL);
+	add_frame(o, RST_STREAM, 0, id, "\0\0\0\x08", 4);
+}
+
+/* An upper-case name: the stream is reset by us, the connection stands. */
+static void add_bad_field(struct octets *o, int32_t id)
+{
+	const char *const bad[] = {"Upper", "1", NULL};
+
+	add_get(o, id, check_path("00101"), bad);
+}
+
+static const struct flood floods[] = {
+	{"PING", H2_CALM_PING, 1, add_ping},
+	{"SETTINGS", H2_CALM_SETTINGS, 1, add_settings},
+	{"empty DATA", H2_CALM_DATA, 1, add_empty_data},
+	{"DATA that is padding", H2_CALM_DATA, 1, add_padded_data},
+	{"PRIORITY", H2_CALM_OTHER, 1, add_priority},
+	{"WINDOW_UPDATE", H2_CALM_OTHER, 1, add_window},
+	{"unknown frames", H2_CALM_OTHER, 1, add_unknown},
+	{"rapid reset", H2_CALM_RESET, 2, add_rapid_reset},
+	{"header errors", H2_CALM_FAULT, 6, add_bad_field},
+};
+
+/* Seven at a time, as if no time passed: over after the budget and not much later. */
+static void test_flood(void **state)
+{
+	const struct flood *flood = *state;
+	void *stage;
+	struct client *c;
+	unsigned sent = 0;
+	int32_t id = 1;
+
+	scene_begin(&stage);
+	c = client_begin(stage);
+	while (!c->ended && sent < 2 * H2_BUDGET) {
+		struct octets *o = octets_new();
+		for (unsigned i = 0; i < 7; i++, id += 2, sent++)
+			flood->add(o, id);
+		client_send(c, o->at, o->len);
+	}
+	assert_in_range(sent * flood->cost, H2_BUDGET - 30, H2_BUDGET + 70);
+	assert_goaway(c, CALM);
+	assert_int_equal(counters(stage).calm[flood->calm], 1);
+	scene_end(&stage);
+}
+
+/* At half of what fills up again, for a long time, nothing happens. */
+static void test_trickle(void **state)
+{
+	const struct flood *flood = *state;
+	void *stage;
+	struct client *c;
+	int32_t id = 1;
+
+	if (flood->calm == H2_CALM_DATA)
+		return; /* the request itself has its time */
+	scene_begin(&stage);
+	c = client_begin(stage);
+	for (unsigned s = 0; s < 20; s++) {
+		struct octets *o = octets_new();
+		for (unsigned i = 0; i < H2_BUDGET_S / 2 / flood->cost; i++, id += 2)
+			flood->add(o, id);
+		client_send(c, o->at, o->len);
+		scene_pass(stage, 1000);
+	}
+	assert_false(c->ended);
+	scene_end(&stage);
+}
+
+static void test_continuation_flood(void **state)
+{
+	struct client *c = client_begin(*state);
+	struct octets *o = octets_new();
+
+	add_frame(o, HEADERS, END_STREAM, 1, NULL, 0);
+	for (unsigned i = 0; i < 100; i++)
+		add_frame(o, CONTINUATION, 0, 1, NULL, 0);
+	client_send(c, o->at, o->len);
+	assert_goaway(c, CALM);
+	assert_int_equal(counters(*state).calm[H2_CALM_CONTINUATION], 1);
+}
+
+/* One octet each names a field of 4 KiB: 16 KiB of them in a frame are 64 MiB. */
+static void test_header_bomb(void **state)
+{
+	struct client *c = client_begin(*state);
+	struct octets *o = octets_new(), *block = octets_new();
+	static char long_value[4000];
+	struct answer answer;
+
+	memset(long_value, 'x', sizeof(long_value) - 1);
+	add_fields(block, "GET", check_path("00101"), NULL);
+	add_octets(block,
+		   "\x40\x01"
+		   "a",
+		   3);                        /* a literal that is indexed */
+	add_octets(block, "\x7f\xa0\x1e", 3); /* its length: 127 + 32 + 30 * 128 */
+	add_octets(block, long_value, 3999);
+	for (unsigned i = 0; i < 12000; i++)
+		add_octets(block, "\xbe", 1);
+	add_frame(o, HEADERS, END_STREAM | END_HEADERS, 1, block->at, block->len);
+	client_send(c, o->at, o->len);
+	answer = client_answer(c);
+	assert_int_equal(answer.status, 0);
+	assert_int_equal(answer.reset, 2); /* INTERNAL_ERROR */
+	assert_int_equal(counters(*state).fields_cut, 1);
+}
+
+/* Twice as many frames that ask nothing as requests: what some clients do. */
+static void test_good_client(void **state)
+{
+	struct client *c = client_begin(*state);
+	int32_t id = 1;
+
+	for (unsigned round = 0; round < 100; round++) {
+		struct octets *o = octets_new();
+		for (unsigned i = 0; i < 50; i++, id += 2) {
+			add_get(o, id, check_path("00101"), NULL);
+			add_window(o, id);
+			add_ping(o, id);
+		}
+		client_send(c, o->at, o->len);
+		for (unsigned i = 0; i < 50; i++)
+			assert_int_equal(client_answer(c).status, 200);
+	}
+	assert_quiet(c);
+}
+
+/* --- slow and silent */
+
+static void test_flow_control(void **state)
+{
+	const char *const in_time[] = {"3gpp-sbi-max-rsp-time", "3000", NULL};
+	struct client *c = client_begin(*state);
+	struct octets *o = octets_new();
+	struct answer answer;
+	struct frame frame;
+
+	add_frame(o, SETTINGS, 0, 0, "\0\x04\0\0\0\0", 6); /* no window for streams */
+	add_get(o, 1, check_path("00101"), in_time);
+	add_get(o, 3, check_path("00101"), in_time);
+	client_send(c, o->at, o->len);
+	assert_true(client_frame_of(c, HEADERS, &frame));
+	assert_true(client_frame_of(c, HEADERS, &frame));
+	assert_quiet(c);
+	scene_pass(*state, 2000);
+	o = octets_new();
+	add_frame(o, WINDOW_UPDATE, 0, 1, "\0\0\0\x64", 4);
+	client_send(c, o->at, o->len);
+	answer = client_answer(c);
+	assert_int_equal(answer.id, 1);
+	assert_string_equal(answer.body, "{\"status\":\"WHITELISTED\"}");
+	((struct scene *)*state)->now_us += 1500000; /* no tick in between: the window comes too late */
+	o = octets_new();
+	add_frame(o, WINDOW_UPDATE, 0, 3, "\0\0\0\x64", 4);
+	client_send(c, o->at, o->len);
+	answer = client_answer(c);
+	assert_int_equal(answer.id, 3);
+	assert_int_equal(answer.reset, 8);
+	assert_string_equal(answer.body, "");
+	assert_int_equal(counters(*state).untaken, 1);
+}
+
+static void test_answer_never_taken(void **state)
+{
+	struct client *c = client_begin(*state);
+	struct octets *o = octets_new();
+	struct answer answer;
+
+	add_frame(o, SETTINGS, 0, 0, "\0\x04\0\0\0\0", 6);
+	add_get(o, 1, check_path("00101"), NULL);
+	client_send(c, o->at, o->len);
+	scene_pass(*state, H2_STREAM_S * 1000);
+	answer = client_answer(c);
+	assert_int_equal(answer.status, 200); /* began */
+	assert_int_equal(answer.reset, 8);
+}
+
+/* It asks and does not read: it is not read either, loses nothing, and gets all answers when it reads again. */
+static void test_slow_reader(void **state)
+{
+	struct scene *scene = *state;
+	struct client *c;
+	struct octets *o = octets_new();
+	unsigned answered = 0;
+	size_t done = 0;
+	ssize_t n = 1;
+
+	scene->config->max_streams = 1000;
+	assert_int_equal(scene_configure(scene, scene->config), 0);
+	c = client_pair(scene, 4096);
+	client_greet(c);
+	add_frame(o, WINDOW_UPDATE, 0, 0, "\x7f\0\0\0", 4);
+	for (int32_t i = 0; i < 1000; i++)
+		add_get(o, 1 + 2 * i, PATH, NULL); /* 400, a long answer */
+	for (; n > 0; done += n > 0 ? (size_t)n : 0) {
+		n = send(c->fd, o->at + done, o->len - done < 4000 ? o->len - done : 4000, MSG_DONTWAIT);
+		scene_settle(scene);
+	}
+	assert_in_range(counters(scene).requests, 50, 900); /* the rest is not read */
+	client_send(c, o->at + done, o->len - done);
+	for (struct answer answer; (answer = client_answer(c)).status; answered++)
+		assert_int_equal(answer.status, 400);
+	assert_int_equal(answered, 1000);
+	assert_int_equal(counters(scene).requests, 1000);
+}
+
+static void test_silence(void **state)
+{
+	struct client *c = client_begin(*state), *answers = client_begin(*state);
+	struct frame frame;
+
+	scene_pass(*state, 29000);
+	assert_quiet(c);
+	scene_pass(*state, 1000);
+	assert_true(client_frame_of(c, PING, &frame));
+	for (unsigned i = 0; i < 3; i++) {
+		struct octets *o = octets_new();
+		assert_true(client_frame_of(answers, PING, &frame));
+		add_frame(o, PING, ACK, 0, frame.payload, 8);
+		client_send(answers, o->at, o->len);
+		scene_pass(*state, 30000);
+	}
+	assert_ended(c);
+	assert_false(answers->ended);
+	assert_int_equal(counters(*state).silent, 1);
+}
+
+/* --- endings */
+
+static void test_goodbye(void **state)
+{
+	struct scene *scene = *state;
+	struct client *c = client_begin(scene);
+	struct octets *o = octets_new();
+	struct frame frame;
+
+	n5g_stop(scene->n5g);
+	assert_true(client_frame_of(c, GOAWAY, &frame));
+	assert_int_equal(frame.last, 0x7fffffff);
+	assert_int_equal(frame.code, 0);
+	assert_int_equal(client_get(c, check_path("00101"), NULL).status, 200); /* it was on its way */
+	assert_false(c->ended);
+	add_frame(o, PING, ACK, 0, "\0\0\0\0\0\0\0\0", 8);
+	client_send(c, o->at, o->len);
+	assert_true(client_frame_of(c, GOAWAY, &frame));
+	assert_int_equal(frame.last, 1);
+	assert_ended(c);
+}
+
+static void test_goodbye_to_the_deaf(void **state)
+{
+	struct scene *scene = *state;
+	struct client *c = client_begin(scene), *new = client_connect(scene);
+	struct octets *o = octets_new(), *block = octets_new();
+	struct frame frame;
+
+	add_fields(block, "GET", check_path("00101"), NULL);
+	add_frame(o, HEADERS, END_HEADERS, 1, block->at, block->len);
+	client_send(c, o->at, o->len);
+	n5g_stop(scene->n5g);
+	assert_ended(new); /* it had not begun */
+	scene_pass(scene, 1000);
+	assert_true(client_frame_of(c, GOAWAY, &frame));
+	assert_true(client_frame_of(c, GOAWAY, &frame));
+	assert_int_equal(frame.last, 1);
+	assert_false(c->ended); /* its request is under way */
+	scene_pass(scene, 2000);
+	assert_ended(c);
+}
+
+static void test_client_says_goodbye(void **state)
+{
+	struct client *c = client_begin(*state);
+	struct octets *o = octets_new();
+
+	add_get(o, 1, check_path("00101"), NULL);
+	add_frame(o, GOAWAY, 0, 0, "\0\0\0\0\0\0\0\0", 8);
+	client_send(c, o->at, o->len);
+	assert_int_equal(client_answer(c).status, 200);
+	assert_ended(c);
+}
+
+static void test_protocol_errors(void **state)
+{
+	static const struct {
+		uint8_t type, flags, id;
+		const char *payload;
+		size_t len;
+	} bad[] = {
+		{PING, 0, 1, "12345678", 8},             /* on a stream */
+		{PING, 0, 0, "1234", 4},                 /* of a wrong size */
+		{DATA, 0, 1, "x", 1},                    /* on an idle stream */
+		{SETTINGS, 0, 0, "\0\x02\0\0\0\x07", 6}, /* push 7 */
+		{CONTINUATION, 0, 1, "", 0},             /* of nothing */
+		{PUSH_PROMISE, 0, 1, "\0\0\0\x02", 4},
+		{HEADERS, END_HEADERS, 2, "\x82", 1},                         /* an even id */
+		{HEADERS, END_HEADERS, 1, "\xff\xff\xff\xff\xff\xff\xff", 7}, /* an index beyond everything */
+		{WINDOW_UPDATE, 0, 0, "\x7f\xff\xff\xff", 4},                 /* overflow */
+		{WINDOW_UPDATE, 0, 0, "\0\0\0\0", 4},
+		{RST_STREAM, 0, 0, "\0\0\0\0", 4},
+	};
+
+	for (size_t i = 0; i < N_ROWS(bad); i++) {
+		struct client *c = client_begin(*state);
+		struct octets *o = octets_new();
+		struct frame frame;
+		add_frame(o, bad[i].type, bad[i].flags, bad[i].id, bad[i].payload, bad[i].len);
+		client_send(c, o->at, o->len);
+		assert_true(client_frame_of(c, GOAWAY, &frame));
+		assert_true(frame.code != 0 && frame.code != CALM);
+		assert_ended(c);
+		assert_int_equal(counters(*state).broken, i + 1);
+	}
+}
+
+/* A frame that says it is 16 MB long. */
+static void test_length_lie(void **state)
+{
+	struct client *c = client_begin(*state);
+
+	client_send(c, "\xff\xff\xff\x01\x05\0\0\0\x01", 9);
+	assert_goaway(c, 6); /* FRAME_SIZE_ERROR */
+}
+
+#define STAGED(fn) cmocka_unit_test_setup_teardown(fn, scene_begin, scene_end)
+
+int main(void)
+{
+	static struct CMUnitTest tests[64];
+	const struct CMUnitTest staged[] = {
+		STAGED(test_http1),
+		STAGED(test_something_else),
+		STAGED(test_no_preface_in_time),
+		STAGED(test_octet_by_octet),
+		STAGED(test_settings),
+		STAGED(test_many_in_one_read),
+		STAGED(test_more_streams_than_allowed),
+		STAGED(test_bodies),
+		STAGED(test_body_that_goes_on),
+		STAGED(test_fields),
+		STAGED(test_continuation),
+		STAGED(test_incomplete),
+		STAGED(test_reset_before_answer),
+		STAGED(test_continuation_flood),
+		STAGED(test_header_bomb),
+		STAGED(test_good_client),
+		STAGED(test_flow_control),
+		STAGED(test_answer_never_taken),
+		STAGED(test_slow_reader),
+		STAGED(test_silence),
+		STAGED(test_goodbye),
+		STAGED(test_goodbye_to_the_deaf),
+		STAGED(test_client_says_goodbye),
+		STAGED(test_protocol_errors),
+		STAGED(test_length_lie),
+	};
+	static char names[2 * N_ROWS(floods)][64];
+	size_t n = N_ROWS(staged);
+
+	memcpy(tests, staged, sizeof(staged));
+	for (size_t i = 0; i < N_ROWS(floods); i++) {
+		snprintf(names[2 * i], sizeof(names[0]), "flood of %s", floods[i].name);
+		snprintf(names[2 * i + 1], sizeof(names[0]), "trickle of %s", floods[i].name);
+		tests[n++] = ROW_TEST(names[2 * i], test_flood, &floods[i]);
+		tests[n++] = ROW_TEST(names[2 * i + 1], test_trickle, &floods[i]);
+	}
+	return _cmocka_run_group_tests("h2", tests, n, NULL, NULL);
+}

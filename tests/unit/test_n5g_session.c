@@ -1,0 +1,628 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ * Copyright (C) 2026 The Weir authors */
+
+/* gate/n5g: who may ask, what is answered with which fields, deadlines, overload, configuration. */
+#include "n5g_scene.h"
+
+#include <time.h>
+
+#include "rows.h"
+#include "token_forge.h"
+
+#define UUID "4947a69a-f61b-4bc1-b9da-47c9c5d14b64"
+#define NRF  "5a1ad3c4-9b7e-41ee-8d2f-3b6f7a9a0001"
+#define AMF  "7c1ad3c4-9b7e-41ee-8d2f-3b6f7a9a000"
+
+static const struct n5g_counters *counters(const struct scene *scene)
+{
+	return n5g_counters(scene->n5g);
+}
+
+static const struct check_counters *checks(const struct scene *scene)
+{
+	return &scene->check.counters[WEIR_IF_N5G];
+}
+
+/* --- answers */
+
+static void test_colours(void **state)
+{
+	struct client *c = client_begin(*state);
+	struct answer answer = client_get(c, check_path("00101"), NULL);
+
+	assert_int_equal(answer.status, 200);
+	assert_string_equal(answer.body, "{\"status\":\"WHITELISTED\"}");
+	assert_string_equal(answer_field(&answer, "content-type"), "application/json");
+	assert_string_equal(answer_field(&answer, "content-length"), "24");
+	assert_string_equal(answer_field(&answer, "cache-control"), "no-store");
+	assert_string_equal(answer_field(&answer, "server"), "5G_EIR");
+	assert_string_equal(answer_field(&answer, "date"), "Mon, 30 Nov 2026 00:53:20 GMT");
+	answer = client_get(c, check_path("00102"), NULL);
+	assert_string_equal(answer.body, "{\"status\":\"BLACKLISTED\"}");
+	answer = client_get(c, check_path("00103"), NULL);
+	assert_string_equal(answer.body, "{\"status\":\"GREYLISTED\"}");
+	answer = client_get(c, check_path("00104"), NULL);
+	assert_cause(&answer, 404, "ERROR_EQUIPMENT_UNKNOWN");
+	answer = client_get(c, check_path("00105"), NULL);
+	assert_cause(&answer, 403, NULL);
+	answer = client_get(c, check_path("00199"), NULL);
+	assert_cause(&answer, 500, "SYSTEM_FAILURE");
+	assert_int_equal(checks(*state)->received, 6);
+	assert_int_equal(checks(*state)->refused, 2);
+	assert_int_equal(checks(*state)->tally[WEIR_TALLY_SHED], 1);
+	assert_int_equal(checks(*state)->tally[WEIR_TALLY_FAILED], 1);
+	assert_int_equal(counters(*state)->answer[N5G_WHITE], 1);
+}
+
+static void test_malformed_is_the_policys(void **state)
+{
+	struct scene *scene = *state;
+	struct client *c = client_begin(scene);
+	struct weir_policy_draft draft;
+	struct answer answer = client_get(c, PATH "?pei=imei-1", NULL);
+
+	assert_cause(&answer, 400, "MANDATORY_QUERY_PARAM_INCORRECT");
+	assert_non_null(strstr(answer.body, "\"param\":\"query pei\""));
+	answer = client_get(c, PATH, NULL);
+	assert_cause(&answer, 400, "MANDATORY_QUERY_PARAM_MISSING");
+	assert_int_equal(checks(scene)->tally[WEIR_TALLY_MALFORMED], 2);
+	policy_draft_init(&draft);
+	draft.interface[WEIR_IF_N5G].malformed = WEIR_DO_GREY;
+	draft.special[WEIR_IMEI_ZERO] = WEIR_DO_REFUSE;
+	policy_free(scene->check.policy);
+	scene->check.policy = policy_alloc(&draft, NULL);
+	n5g_policy_changed(scene->n5g);
+	answer = client_get(c, PATH "?pei=imei-1", NULL);
+	assert_string_equal(answer.body, "{\"status\":\"GREYLISTED\"}");
+	answer = client_get(c, PATH "?pei=imei-000000000000000", NULL);
+	assert_cause(&answer, 400, "MANDATORY_QUERY_PARAM_INCORRECT");
+	assert_non_null(strstr(answer.body, "is none that a device has"));
+	assert_int_equal(checks(scene)->tally[WEIR_TALLY_MALFORMED], 4);
+}
+
+/* A PEI that is no IMEI is on no list. */
+static void test_other_kinds(void **state)
+{
+	struct client *c = client_begin(*state);
+	struct answer answer = client_get(c, PATH "?pei=mac-00-0a-95-9d-68-16", NULL);
+
+	assert_cause(&answer, 404, "ERROR_EQUIPMENT_UNKNOWN");
+	answer = client_get(c, PATH "?pei=mac-00-0a-95-9d-68-16&supi=imsi-001020000000001", NULL);
+	assert_string_equal(answer.body, "{\"status\":\"BLACKLISTED\"}"); /* the subscriber's rule */
+	answer = client_get(c, PATH "?pei=mac-00-0a-95-9d-68", NULL);
+	assert_cause(&answer, 400, "MANDATORY_QUERY_PARAM_INCORRECT");
+	assert_int_equal(checks(*state)->tally[WEIR_TALLY_UNKNOWN], 1);
+}
+
+static void test_no_checks(void **state)
+{
+	struct client *c = client_begin(*state);
+	const char *const text_only[] = {"accept", "text/html", NULL};
+	const char *const twice[] = {"accept", "text/html", "accept", "application/json", NULL};
+	struct answer answer = client_get(c, "/n5g-eir-eic/v2/equipment-status", NULL);
+
+	assert_cause(&answer, 400, "INVALID_API");
+	assert_non_null(strstr(answer.body, "\"supportedApiVersions\":[\"v1\"]"));
+	answer = client_get(c, "/n5g-eir-eic/v1/x", NULL);
+	assert_cause(&answer, 404, "RESOURCE_URI_STRUCTURE_NOT_FOUND");
+	answer = client_ask(c, "DELETE", check_path("00101"), NULL);
+	assert_cause(&answer, 405, "METHOD_NOT_ALLOWED");
+	assert_string_equal(answer_field(&answer, "allow"), "GET");
+	answer = client_ask(c, "HEAD", check_path("00101"), NULL);
+	assert_int_equal(answer.status, 405);
+	assert_string_equal(answer.body, "");
+	answer = client_get(c, check_path("00101"), text_only);
+	assert_cause(&answer, 406, NULL);
+	answer = client_get(c, check_path("00101"), twice);
+	assert_int_equal(answer.status, 200);
+	answer = client_get(c, PATH "?pei=imei-001001230000019&color=red", NULL);
+	assert_cause(&answer, 400, "INVALID_QUERY_PARAM");
+	answer = client_get(c, PATH "?pei=imei-001001230000019&supi=", NULL);
+	assert_cause(&answer, 400, "OPTIONAL_QUERY_PARAM_INCORRECT");
+	assert_int_equal(checks(*state)->received, 1);
+}
+
+static void test_uri_too_long(void **state)
+{
+	static char path[N5G_PATH_MAX + 2];
+	struct client *c = client_begin(*state);
+	struct answer answer;
+
+	memset(path, 'a', sizeof(path) - 1);
+	path[0] = '/';
+	answer = client_get(c, path, NULL);
+	assert_cause(&answer, 414, NULL);
+	path[N5G_PATH_MAX] = '\0';
+	answer = client_get(c, path, NULL);
+	assert_cause(&answer, 400, "INVALID_API");
+}
+
+/* --- time */
+
+struct stamp_row {
+	const char *name, *max, *stamp_sent;
+	unsigned status;
+	bool wrong, off;
+};
+
+static const struct stamp_row stamp_rows[] = {
+	{"in time", "500", "Mon, 30 Nov 2026 00:53:20.000 GMT", 200, false, false},
+	{"just in time", "500", "Mon, 30 Nov 2026 00:53:19.501 GMT", 200, false, false},
+	{"just too late", "500", "Mon, 30 Nov 2026 00:53:19.500 GMT", 504, false, false},
+	{"an hour too late", "10000", "Sun, 29 Nov 2026 23:53:20.000 GMT", 504, false, false},
+	{"a sender whose clock is an hour ahead", "500", "Mon, 30 Nov 2026 01:53:20.000 GMT", 200, false, false},
+	{"a sender whose clock is days behind", "500", "Fri, 27 Nov 2026 00:53:20.000 GMT", 200, false, true},
+	{"a sender whose clock is years ahead", "500", "Mon, 30 Nov 2037 00:53:20.000 GMT", 200, false, true},
+	{"no stamp", "500", NULL, 200, false, false},
+	{"a stamp that cannot be read", "500", "yesterday", 200, true, false},
+	{"no time at all", "0", NULL, 504, false, false},
+	{"a time that cannot be read", "soon", NULL, 200, true, false},
+};
+
+static void test_stamp(void **state)
+{
+	const struct stamp_row *row = *state;
+	const char *const more[] = {"3gpp-sbi-max-rsp-time", row->max,
+				    row->stamp_sent ? "3gpp-sbi-sender-timestamp" : NULL, row->stamp_sent, NULL};
+	struct answer answer;
+	void *stage;
+	struct client *c;
+
+	scene_begin(&stage);
+	c = client_begin(stage);
+	answer = client_get(c, check_path("00101"), more);
+	assert_int_equal(answer.status, row->status);
+	if (row->status == 504)
+		assert_cause(&answer, 504, "TIMED_OUT_REQUEST");
+	assert_int_equal(counters(stage)->field_wrong, row->wrong);
+	assert_int_equal(counters(stage)->stamp_off, row->off);
+	assert_int_equal(checks(stage)->tally[WEIR_TALLY_SHED], row->status == 504);
+	scene_end(&stage);
+}
+
+/* Without a stamp the time runs from the first field: a body that trickles uses it up. */
+static void test_arrival(void **state)
+{
+	const char *const more[] = {"3gpp-sbi-max-rsp-time", "1500", "3gpp-sbi-sender-timestamp",
+				    "Mon, 30 Nov 2026 00:00:00.000 GMT", NULL};
+	struct scene *scene = *state;
+	struct client *c;
+	struct octets *o = octets_new(), *block = octets_new();
+	struct answer answer;
+
+	scene->config->ignore_stamps = true;
+	assert_int_equal(scene_configure(scene, scene->config), 0);
+	c = client_begin(scene);
+	add_fields(block, "GET", check_path("00101"), more);
+	for (int32_t id = 1; id <= 3; id += 2)
+		add_frame(o, HEADERS, END_HEADERS, id, block->at, block->len);
+	add_frame(o, DATA, END_STREAM, 1, NULL, 0);
+	client_send(c, o->at, o->len);
+	assert_int_equal(client_answer(c).status, 200);
+	scene_pass(scene, 1600);
+	o->len = 0;
+	add_frame(o, DATA, END_STREAM, 3, NULL, 0);
+	client_send(c, o->at, o->len);
+	answer = client_answer(c);
+	assert_cause(&answer, 504, "TIMED_OUT_REQUEST");
+}
+
+/* --- rates */
+
+static void test_limit_of_a_client(void **state)
+{
+	struct scene *scene = *state;
+	struct client *a = client_begin(scene), *b;
+	unsigned taken = 0;
+	struct answer answer;
+
+	scene_limit(scene, 50, 0, 0); /* five at once */
+	for (unsigned i = 0; i < 10; i++)
+		taken += client_get(a, check_path("00101"), NULL).status == 200;
+	assert_int_equal(taken, 5);
+	answer = client_get(a, check_path("00101"), NULL);
+	assert_cause(&answer, 429, "NF_CONGESTION_RISK");
+	assert_string_equal(answer_field(&answer, "retry-after"), "1");
+	b = client_begin(scene); /* of the same name: the same bucket */
+	assert_int_equal(client_get(b, check_path("00101"), NULL).status, 429);
+	client_close(a);
+	client_close(b);
+	scene_settle(scene);
+	a = client_begin(scene); /* nor does it help to come again */
+	assert_int_equal(client_get(a, check_path("00101"), NULL).status, 429);
+	scene_pass(scene, 1000);
+	assert_int_equal(client_get(a, check_path("00101"), NULL).status, 200);
+	assert_int_equal(checks(scene)->tally[WEIR_TALLY_SHED], 8);
+	assert_null(answer_field(&answer, "3gpp-sbi-oci")); /* the gate is not overloaded */
+}
+
+static void test_capacity_and_priority(void **state)
+{
+	const char *const first[] = {"3gpp-sbi-message-priority", "0", NULL};
+	const char *const last[] = {"3gpp-sbi-message-priority", "31", NULL};
+	const char *const none[] = {"3gpp-sbi-message-priority", "many", NULL};
+	struct scene *scene = *state;
+	struct client *c = client_begin(scene);
+	struct answer answer;
+	unsigned n;
+
+	scene_limit(scene, 0, 0, 1000); /* a hundred at once */
+	for (n = 0; client_get(c, check_path("00101"), last).status == 200; n++)
+		;
+	assert_in_range(n, 50, 60); /* the last ones give way when the bucket is half empty */
+	answer = client_get(c, check_path("00101"), last);
+	assert_cause(&answer, 503, "NF_CONGESTION");
+	assert_string_equal(answer_field(&answer, "retry-after"), "1");
+	assert_int_equal(client_get(c, check_path("00101"), NULL).status, 200);
+	assert_int_equal(client_get(c, check_path("00101"), none).status, 200);
+	assert_int_equal(counters(scene)->field_wrong, 1);
+	for (n = 0; client_get(c, check_path("00101"), NULL).status == 200; n++)
+		;
+	for (n = 0; client_get(c, check_path("00101"), first).status == 200; n++)
+		;
+	assert_in_range(n, 30, 45); /* the first ones have all that is left */
+}
+
+static void test_reservation(void **state)
+{
+	struct scene *scene = *state;
+	struct client *c = client_begin(scene);
+	unsigned n;
+
+	scene_limit(scene, 0, 300, 10);
+	for (n = 0; client_get(c, check_path("00101"), NULL).status == 200; n++)
+		;
+	assert_int_equal(n, 30); /* a tenth of a second's, whatever the gate takes on */
+}
+
+/* --- load */
+
+static void test_oci(void **state)
+{
+	struct scene *scene = *state;
+	struct client *c;
+	struct answer answer;
+
+	snprintf(scene->config->instance_id, sizeof(scene->config->instance_id), "%s", UUID);
+	scene_limit(scene, 0, 0, 10);
+	c = client_begin(scene);
+	answer = client_get(c, check_path("00101"), NULL);
+	assert_int_equal(answer.status, 200);
+	assert_string_equal(answer_field(&answer, "server"), "5G_EIR-" UUID);
+	assert_null(answer_field(&answer, "3gpp-sbi-oci"));
+	answer = client_get(c, check_path("00101"), NULL);
+	assert_int_equal(answer.status, 503);
+	assert_string_equal(answer_field(&answer, "3gpp-sbi-oci"),
+			    "Timestamp: \"Mon, 30 Nov 2026 00:53:20 GMT\"; Period-of-Validity: 5s; "
+			    "Overload-Reduction-Metric: 50%; NF-Instance: " UUID);
+	client_get(c, check_path("00101"), NULL);
+	client_get(c, check_path("00101"), NULL);
+	scene_pass(scene, 1000);
+	answer = client_get(c, check_path("00101"), NULL); /* one of four was taken */
+	assert_int_equal(answer.status, 200);
+	assert_string_equal(answer_field(&answer, "3gpp-sbi-oci"),
+			    "Timestamp: \"Mon, 30 Nov 2026 00:53:21 GMT\"; Period-of-Validity: 5s; "
+			    "Overload-Reduction-Metric: 75%; NF-Instance: " UUID);
+	scene_pass(scene, 5000);
+	answer = client_get(c, check_path("00101"), NULL);
+	assert_null(answer_field(&answer, "3gpp-sbi-oci"));
+}
+
+static void test_lci(void **state)
+{
+	struct scene *scene = *state;
+	struct client *c;
+	struct answer answer;
+
+	snprintf(scene->config->instance_id, sizeof(scene->config->instance_id), "%s", UUID);
+	assert_int_equal(scene_configure(scene, scene->config), 0);
+	c = client_begin(scene);
+	scene->check.load = 19;
+	answer = client_get(c, check_path("00101"), NULL);
+	assert_null(answer_field(&answer, "3gpp-sbi-lci"));
+	scene->check.load = 20;
+	answer = client_get(c, check_path("00101"), NULL);
+	assert_string_equal(answer_field(&answer, "3gpp-sbi-lci"),
+			    "Timestamp: \"Mon, 30 Nov 2026 00:53:20 GMT\"; Load-Metric: 20%; NF-Instance: " UUID);
+	scene->check.load = 90;
+	answer = client_get(c, check_path("00101"), NULL);
+	assert_null(answer_field(&answer, "3gpp-sbi-lci")); /* once a second */
+	scene_pass(scene, 1000);
+	answer = client_get(c, check_path("00101"), NULL);
+	assert_non_null(answer_field(&answer, "3gpp-sbi-lci"));
+	answer = client_get(client_begin(scene), check_path("00101"), NULL);
+	assert_non_null(answer_field(&answer, "3gpp-sbi-lci")); /* a client that was not told yet */
+}
+
+/* --- who may ask */
+
+static void remove_peers(struct n5g_config *config)
+{
+	config->door.n_peers = 0;
+}
+
+static void test_stranger(void **state)
+{
+	struct scene *scene = *state;
+
+	remove_peers(scene->config);
+	assert_int_equal(config_add_peer(&scene->config->door, "*", NULL, "10.0.0.0/8", NULL), 0);
+	assert_int_equal(scene_configure(scene, scene->config), 0);
+	assert_ended(client_connect(scene));
+	assert_int_equal(counters(scene)->stranger, 1);
+	assert_int_equal(counters(scene)->connected, 0);
+}
+
+static void test_name_not_allowed(void **state)
+{
+	struct scene *scene = *state;
+	struct client *c;
+	struct answer answer;
+
+	remove_peers(scene->config);
+	assert_int_equal(config_add_peer(&scene->config->door, "amf.example", NULL, "127.0.0.0/8", NULL), 0);
+	assert_int_equal(scene_configure(scene, scene->config), 0);
+	c = client_begin(scene);
+	answer = client_get(c, check_path("00101"), NULL); /* its name is 127.0.0.1 */
+	assert_cause(&answer, 403, NULL);
+	assert_int_equal(counters(scene)->forbidden, 1);
+	assert_int_equal(checks(scene)->tally[WEIR_TALLY_SHED], 1);
+	assert_int_equal(client_get(c, "/x", NULL).status, 400);
+}
+
+static void test_no_longer_allowed(void **state)
+{
+	struct scene *scene = *state;
+	struct client *c = client_begin(scene), *unknown = client_begin(scene);
+	struct n5g_config next = *scene->config;
+	struct frame frame;
+
+	assert_int_equal(client_get(c, check_path("00101"), NULL).status, 200);
+	remove_peers(&next);
+	assert_int_equal(config_add_peer(&next.door, "127.0.0.2", NULL, "127.0.0.1", NULL), 0);
+	assert_int_equal(scene_configure(scene, &next), 0);
+	assert_true(client_frame_of(c, GOAWAY, &frame));
+	assert_int_equal(client_get(c, check_path("00101"), NULL).status, 403);
+	scene_pass(scene, 2000);
+	assert_ended(c);
+	assert_quiet(unknown); /* who it is will be seen at its first request */
+}
+
+struct seen {
+	unsigned n;
+	struct n5g_connection_state last;
+	char client[64];
+};
+
+static void see(const struct n5g_connection_state *connection, void *data)
+{
+	struct seen *seen = data;
+
+	seen->n++;
+	seen->last = *connection;
+	snprintf(seen->client, sizeof(seen->client), "%s", connection->client);
+}
+
+static void test_show(void **state)
+{
+	struct scene *scene = *state;
+	struct client *c = client_begin(scene);
+	struct seen seen = {0};
+
+	n5g_each_connection(scene->n5g, see, &seen);
+	assert_int_equal(seen.n, 1);
+	assert_string_equal(seen.client, "?");
+	client_get(c, check_path("00101"), NULL);
+	client_get(c, check_path("00101"), NULL);
+	scene_pass(scene, 3000);
+	n5g_each_connection(scene->n5g, see, &seen);
+	assert_string_equal(seen.client, "127.0.0.1");
+	assert_int_equal(seen.last.requests, 2);
+	assert_int_equal(seen.last.up_s, 3);
+	assert_null(seen.last.tls);
+	assert_int_equal(peers_find(scene->peers, WEIR_IF_N5G, "127.0.0.1"), 1);
+}
+
+/* --- configuration */
+
+static void test_prefix_and_age(void **state)
+{
+	struct scene *scene = *state;
+	struct client *c;
+	struct answer answer;
+
+	snprintf(scene->config->prefix, sizeof(scene->config->prefix), "/eir");
+	scene->config->max_age_s = 60;
+	assert_int_equal(scene_configure(scene, scene->config), 0);
+	c = client_begin(scene);
+	assert_int_equal(client_get(c, check_path("00101"), NULL).status, 400);
+	answer = client_get(c, "/eir" PATH "?pei=imei-001001230000019&supi=imsi-001010000000001", NULL);
+	assert_int_equal(answer.status, 200);
+	assert_string_equal(answer_field(&answer, "cache-control"), "max-age=60");
+	answer = client_get(c, "/eir" PATH "?pei=imei-001001230000019&supi=imsi-001040000000001", NULL);
+	assert_cause(&answer, 404, "ERROR_EQUIPMENT_UNKNOWN"); /* not kept */
+}
+
+/* A port that is taken: everything stays as it was, answers too. */
+static void test_refused_configuration(void **state)
+{
+	struct scene *scene = *state;
+	struct client *c = client_begin(scene);
+	struct n5g_config next = *scene->config;
+	const char *loopback = "127.0.0.1";
+	unsigned port = n5g_listening(scene->n5g, 0)->address[0].port;
+	struct weir_why why;
+
+	snprintf(next.prefix, sizeof(next.prefix), "/eir");
+	assert_int_equal(config_add_listen(&next.door, GATE_TCP, &loopback, 1, port, NULL), 0);
+	assert_true(n5g_prepare(scene->n5g, &next, &why) < 0);
+	assert_int_equal(client_get(c, check_path("00101"), NULL).status, 200);
+	assert_int_equal(client_get(client_begin(scene), check_path("00101"), NULL).status, 200);
+}
+
+/* --- access tokens */
+
+static void forge(char *bearer, size_t size, const struct forge_key *key, const char *subject, const char *scope)
+{
+	char claims[512], token[2048];
+
+	snprintf(claims, sizeof(claims),
+		 "{\"iss\":\"" NRF "\",\"sub\":\"%s\",\"aud\":\"5G_EIR\",\"scope\":\"%s\",\"exp\":%u}", subject, scope,
+		 SCENE_WALL_S + 3600);
+	forge_token(token, sizeof(token), key, "ES256", "{\"alg\":\"ES256\",\"typ\":\"JWT\"}", claims);
+	snprintf(bearer, size, "Bearer %s", token);
+}
+
+static void require_tokens(struct scene *scene, const struct forge_key *key)
+{
+	struct token_config *token = &scene->config->token;
+	struct scratch scratch;
+	char pem[1024];
+	struct weir_why why;
+
+	forge_key_public(key, pem, sizeof(pem));
+	scratch_make(&scratch);
+	scratch_write_at(scratch_path(&scratch, "nrf.pem"), pem, strlen(pem), 0);
+	snprintf(token->key[0].file, sizeof(token->key[0].file), "%.200s", scratch_path(&scratch, "nrf.pem"));
+	token->n_keys = 1;
+	token->mode = TOKEN_REQUIRED;
+	snprintf(scene->config->instance_id, sizeof(scene->config->instance_id), "%s", UUID);
+	remove_peers(scene->config);
+	assert_int_equal(config_add_peer(&scene->config->door, AMF "*", NULL, "127.0.0.0/8", NULL), 0);
+	if (n5g_prepare(scene->n5g, scene->config, &why))
+		fail_msg("%s", why.text);
+	n5g_commit(scene->n5g);
+	scratch_remove(&scratch);
+}
+
+static void test_tokens(void **state)
+{
+	char one[2200], two[2200], other[2200], stranger[2200];
+	const char *const as_one[] = {"authorization", one, NULL}, *const as_two[] = {"authorization", two, NULL};
+	const char *const as_other[] = {"authorization", other, NULL}, *const nonsense[] = {"authorization", "Bearer x",
+											    NULL};
+	const char *const as_stranger[] = {"authorization", stranger, NULL};
+	const char *const as_both[] = {"authorization", one, "authorization", two, NULL};
+	struct forge_key *key = forge_key_make(FORGE_P256);
+	struct scene *scene = *state;
+	struct seen seen = {0};
+	struct answer answer;
+	struct client *c;
+
+	forge(one, sizeof(one), key, AMF "1", "n5g-eir-eic");
+	forge(two, sizeof(two), key, AMF "2", "namf-comm n5g-eir-eic");
+	forge(other, sizeof(other), key, AMF "1", "namf-comm");
+	forge(stranger, sizeof(stranger), key, NRF, "n5g-eir-eic");
+	require_tokens(scene, key);
+	c = client_begin(scene);
+	answer = client_get(c, check_path("00101"), NULL);
+	assert_cause(&answer, 401, NULL);
+	assert_non_null(strstr(answer_field(&answer, "www-authenticate"), "Bearer"));
+	answer = client_get(c, check_path("00101"), nonsense);
+	assert_cause(&answer, 401, NULL);
+	assert_non_null(strstr(answer_field(&answer, "www-authenticate"), "invalid_token"));
+	answer = client_get(c, check_path("00101"), as_other);
+	assert_cause(&answer, 403, NULL);
+	assert_non_null(strstr(answer_field(&answer, "www-authenticate"), "insufficient_scope"));
+	assert_int_equal(client_get(c, check_path("00101"), as_stranger).status, 403); /* no peer rule */
+	answer = client_get(c, check_path("00101"), as_both);
+	assert_cause(&answer, 400, "OPTIONAL_IE_INCORRECT");
+	assert_int_equal(client_get(c, check_path("00101"), as_one).status, 200);
+	n5g_each_connection(scene->n5g, see, &seen);
+	assert_string_equal(seen.client, AMF "1");
+	assert_int_equal(client_get(c, check_path("00102"), as_two).status, 200);
+	n5g_each_connection(scene->n5g, see, &seen);
+	assert_string_equal(seen.client, AMF "2");
+	assert_int_equal(client_get(c, "/x", NULL).status, 400);
+	assert_int_equal(checks(scene)->tally[WEIR_TALLY_SHED], 5);
+	assert_int_equal(counters(scene)->forbidden, 1);
+	forge_key_free(key);
+}
+
+/* One read with checks of two clients: each is decided by the terms of its own. */
+static void test_tokens_in_one_read(void **state)
+{
+	char one[2200], two[2200];
+	const char *const as_one[] = {"authorization", one, NULL}, *const as_two[] = {"authorization", two, NULL};
+	struct forge_key *key = forge_key_make(FORGE_P256);
+	struct scene *scene = *state;
+	struct weir_policy_draft draft;
+	struct weir_peer_rule rule = {.name = AMF "2", .interface = WEIR_IF_N5G};
+	struct octets *o = octets_new();
+	struct client *c;
+
+	policy_draft_init(&draft);
+	rule.terms = draft.interface[WEIR_IF_N5G];
+	rule.terms.peer = WEIR_DO_GREY;
+	draft.override = WEIR_DO_CONTINUE;
+	draft.interface[WEIR_IF_N5G].peer = WEIR_DO_BLACK;
+	draft.peer_rules = &rule;
+	draft.n_peer_rules = 1;
+	policy_free(scene->check.policy);
+	scene->check.policy = policy_alloc(&draft, NULL);
+	assert_non_null(scene->check.policy);
+	forge(one, sizeof(one), key, AMF "1", "n5g-eir-eic");
+	forge(two, sizeof(two), key, AMF "2", "n5g-eir-eic");
+	require_tokens(scene, key);
+	n5g_policy_changed(scene->n5g);
+	c = client_begin(scene);
+	for (int32_t i = 0; i < 6; i++)
+		add_get(o, 1 + 2 * i, check_path("00101"), i % 3 == 1 ? as_two : as_one);
+	client_send(c, o->at, o->len);
+	for (int32_t i = 0; i < 6; i++) {
+		struct answer answer = client_answer(c);
+		assert_int_equal(answer.id, 1 + 2 * i);
+		assert_string_equal(answer.body,
+				    i % 3 == 1 ? "{\"status\":\"GREYLISTED\"}" : "{\"status\":\"BLACKLISTED\"}");
+	}
+	forge_key_free(key);
+}
+
+static void test_many_clients_come_and_go(void **state)
+{
+	struct scene *scene = *state;
+
+	for (unsigned i = 0; i < 50; i++) {
+		struct client *c = client_begin(scene);
+		assert_int_equal(client_get(c, check_path("00101"), NULL).status, 200);
+		if (i % 3)
+			client_close(c);
+	}
+	assert_int_equal(counters(scene)->connected, 50);
+	assert_int_equal(peers_count(scene->peers), 1);
+}
+
+#define STAGED(fn) cmocka_unit_test_setup_teardown(fn, scene_begin, scene_end)
+
+int main(void)
+{
+	static struct CMUnitTest tests[64];
+	const struct CMUnitTest staged[] = {
+		STAGED(test_colours),
+		STAGED(test_malformed_is_the_policys),
+		STAGED(test_other_kinds),
+		STAGED(test_no_checks),
+		STAGED(test_uri_too_long),
+		STAGED(test_arrival),
+		STAGED(test_limit_of_a_client),
+		STAGED(test_capacity_and_priority),
+		STAGED(test_reservation),
+		STAGED(test_oci),
+		STAGED(test_lci),
+		STAGED(test_stranger),
+		STAGED(test_name_not_allowed),
+		STAGED(test_no_longer_allowed),
+		STAGED(test_show),
+		STAGED(test_prefix_and_age),
+		STAGED(test_refused_configuration),
+		STAGED(test_tokens),
+		STAGED(test_tokens_in_one_read),
+		STAGED(test_many_clients_come_and_go),
+	};
+	size_t n = N_ROWS(staged);
+
+	memcpy(tests, staged, sizeof(staged));
+	for (size_t i = 0; i < N_ROWS(stamp_rows); i++)
+		tests[n++] = ROW_TEST(stamp_rows[i].name, test_stamp, &stamp_rows[i]);
+	return _cmocka_run_group_tests("n5g_session", tests, n, NULL, NULL);
+}
