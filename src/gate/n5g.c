@@ -206,6 +206,7 @@ static const struct counter_row counter_rows[] = {
 	ANSWER(N5G_PARAM_MISSING, "pei_missing", "400 MANDATORY_QUERY_PARAM_MISSING"),
 	ANSWER(N5G_PARAM_INCORRECT, "pei_incorrect", "400 MANDATORY_QUERY_PARAM_INCORRECT"),
 	ANSWER(N5G_OPTION_INCORRECT, "optional_incorrect", "400 OPTIONAL_QUERY_PARAM_INCORRECT"),
+	ANSWER(N5G_AUTHORIZE_TWICE, "authorization_incorrect", "400 OPTIONAL_IE_INCORRECT, two access tokens"),
 	ANSWER(N5G_TOKEN_MISSING, "token_missing", "401, no access token"),
 	ANSWER(N5G_TOKEN_INVALID, "token_invalid", "401 invalid_token"),
 	ANSWER(N5G_TOKEN_SCOPE, "token_scope", "403 insufficient_scope"),

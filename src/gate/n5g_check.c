@@ -236,6 +236,8 @@ static enum n5g_answer judge_client(struct batch *b, struct item *item)
 	char address[GATE_ADDRESS_TEXT];
 	const char *name;
 
+	if (tokens_mode(s->n5g->tokens) != TOKEN_OFF && text && memchr(text->at, ',', text->len))
+		return N5G_AUTHORIZE_TWICE; /* joined by h2: a token has no comma */
 	if (tokens_mode(s->n5g->tokens) != TOKEN_OFF)
 		answer = token_authorize(s->n5g->tokens, text ? text->at : NULL, text ? text->len : 0,
 					 traffic_wall_us(s->n5g->traffic), &token);

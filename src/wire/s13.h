@@ -71,7 +71,7 @@ size_t s13_answer_room(const struct s13_ecr *ecr, const struct s13_tail *tail);
 int s13_answer(const struct s13_ecr *ecr, const struct s13_tail *tail, enum s13_status status, uint8_t *buf,
 	       size_t size);
 int s13_answer_unknown(const struct s13_ecr *ecr, const struct s13_tail *tail, uint8_t *buf, size_t size);
-/* ECA with a failure (TS 29.272 6.2.3), or for 3xxx the error answer of RFC 6733 7.2. */
+/* ECA with a failure (TS 29.272 7.2.20), or for 3xxx the error answer of RFC 6733 7.2. */
 int s13_refuse(const struct diameter_message *request, const struct diameter_us *us, const struct diameter_fault *fault,
 	       uint8_t *buf, size_t size);
 

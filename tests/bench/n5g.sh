@@ -5,7 +5,7 @@
 # N5g-eir over cleartext HTTP/2: weir-gate with ROWS devices listed, against nghttpd serving a static file as long as
 # the answer, both asked by h2load with the same targets: clients x streams as SHAPES says.  Rounds are interleaved;
 # what counts are the medians of the ratios within a round.  Servers stay on core 0; h2load shares it at 1x1 and has the
-# other one otherwise; weir-keeper, which stores who was seen, runs where there is room.
+# other one otherwise, and so has weir-keeper, which stores who was seen.
 #
 # Every request of a client asks for another device, and every round for others; the clients of one h2load ask for the
 # same ones at about the same time, so of 16 clients one in 16 looks up what is not in the processor's cache.
@@ -25,6 +25,7 @@ done
 
 set_up() {
 	start_keeper
+	[ "$(nproc)" = 1 ] || taskset -acp 1 "$pid" >/dev/null
 	"$bench/gen_list" "$rows" >"$work/list.csv" || die "no list"
 	seconds weirctl import "$work/list.csv" --source bench >"$work/import.log" 2>&1
 	echo "# $rows devices imported in $took s"

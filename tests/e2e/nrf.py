@@ -385,10 +385,11 @@ def many(t, nrf, amf):
 
 def renewed(t, w, nrf, amf):
     """The NRF has another key: after SIGHUP it counts, and the old one does not."""
+    time.sleep(0.5)                                            # until new ones are verified again
     old = nrf.sign(claims())
     nrf.do("renew")
     new = nrf.sign(claims())
-    t.ok(rig.until(lambda: with_token(amf, old).brief == "BLACKLISTED", 3, 0.2), "after that others are verified again")
+    t.equal(with_token(amf, old).brief, "BLACKLISTED", "a moment later others are verified again")
     t.equal(with_token(amf, new).status, 401, "a new key is not known yet")
     w.gate.process.send_signal(signal.SIGHUP)
     t.ok(rig.until(lambda: with_token(amf, new).brief == "BLACKLISTED", 5, 0.2), "after SIGHUP it is")

@@ -476,16 +476,14 @@ static void forge(char *bearer, size_t size, const struct forge_key *key, const 
 static void require_tokens(struct scene *scene, const struct forge_key *key)
 {
 	struct token_config *token = &scene->config->token;
+	struct scratch scratch;
 	char pem[1024];
 	struct weir_why why;
-	FILE *f;
 
-	snprintf(token->key[0].file, sizeof(token->key[0].file), "%s/nrf.pem", scratch.dir);
 	forge_key_public(key, pem, sizeof(pem));
-	f = fopen(token->key[0].file, "w");
-	assert_non_null(f);
-	fputs(pem, f);
-	fclose(f);
+	scratch_make(&scratch);
+	scratch_write_at(scratch_path(&scratch, "nrf.pem"), pem, strlen(pem), 0);
+	snprintf(token->key[0].file, sizeof(token->key[0].file), "%.200s", scratch_path(&scratch, "nrf.pem"));
 	token->n_keys = 1;
 	token->mode = TOKEN_REQUIRED;
 	snprintf(scene->config->instance_id, sizeof(scene->config->instance_id), "%s", UUID);
@@ -494,6 +492,7 @@ static void require_tokens(struct scene *scene, const struct forge_key *key)
 	if (n5g_prepare(scene->n5g, scene->config, &why))
 		fail_msg("%s", why.text);
 	n5g_commit(scene->n5g);
+	scratch_remove(&scratch);
 }
 
 static void test_tokens(void **state)

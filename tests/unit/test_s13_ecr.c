@@ -193,12 +193,18 @@ static void an_agent_that_is_none_any_more(void **state)
 	assert_answer(scene, fd, 324, 0x40, 5003);
 }
 
+static void keep_name(const struct s13_peer_state *peer, void *data)
+{
+	*(const char **)data = peer->name;
+}
+
 /* New names behind an agent come at a bounded pace, and there are never more than there are places. */
 static void many_clients_behind_an_agent(void **state)
 {
 	struct scene *scene = *state;
 	int fd = scene_peer(scene, "dra1.example");
 	unsigned served = 0, busy = 0;
+	const char *peer = NULL;
 	char name[64];
 
 	for (unsigned i = 0; i < 3000; i++) {
@@ -218,6 +224,8 @@ static void many_clients_behind_an_agent(void **state)
 	assert_int_equal(busy, 500);
 	assert_int_equal(counted(scene)->crowded, 500);
 	assert_int_equal(s13_clients(scene->s13), S13_CLIENTS);
+	s13_each_peer(scene->s13, keep_name, &peer); /* whoever is connected keeps his place */
+	assert_string_equal(peer, "dra1.example");
 	put(scene, fd, ecr_of("dra1.example", REALM, GREY_IMSI, IMEI));
 	assert_status(scene, fd, 2);
 }

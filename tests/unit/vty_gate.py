@@ -21,11 +21,20 @@ import tap  # noqa: E402
 GATE = os.path.join(os.environ.get("TOP_BUILDDIR", "."), "src/weir-gate")
 EXAMPLE = os.path.join(os.environ.get("TOP_SRCDIR", "."), "doc/examples/weir-gate.cfg")
 BASE = 20000 + os.getpid() % 20000
-VTY, CTRL, ADMIN, GSUP, OTHER, S13 = range(BASE, BASE + 6)
+VTY, CTRL, ADMIN, GSUP, OTHER, S13, N5G = range(BASE, BASE + 7)
 PORTS = ["-C", f"line vty; bind 127.0.0.1 {VTY}", "-C", f"ctrl; bind 127.0.0.1 {CTRL}",
          "-C", f"admin; listen 127.0.0.1 {ADMIN}"]
 DIR = tempfile.TemporaryDirectory(prefix="weir-vty-gate-")
 ENV = {**os.environ, "NOTIFY_SOCKET": ""}
+
+# A public key of nobody's.
+KEY = os.path.join(DIR.name, "nrf.pem")
+with open(KEY, "w") as key_file:
+    key_file.write("""-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEz+MsS+wOvoUVb3mNY/j8UIVt21pk
+0XJEk1JEDPfouaL2uUcn4q1mg432X3D29uiUqTr9QvzbtfPy4JmB1zuQPQ==
+-----END PUBLIC KEY-----
+""")
 
 # Each setting of each node, at least once, none of them the default.
 FULL = f"""traffic
@@ -53,6 +62,34 @@ s13
  watchdog 6
  connections-per-peer 16
  foreign limit 5
+n5g
+ listen 127.0.0.1 {N5G}
+ peer amf* address 127.0.0.0/8
+ rate amf* limit 10
+ nf-instance-id 4947a69a-f61b-4bc1-b9da-47c9c5d14b64
+ api-prefix /eir
+ max-streams 7
+ max-age 5
+ client-certificate required
+ response-time from arrival
+ oauth2 required
+ oauth2 issuer 0a1b2c3d-0000-4000-8000-00000000000f
+ oauth2 key {KEY} nrf-1
+nrf
+ server http 127.0.0.9 7777
+ server http ::1 7777 name nrf.example
+ advertise http 127.0.0.1 7777
+ advertise https 2001:db8::9 443
+ fqdn eir.weir.example
+ plmn 001 01
+ plmn 001 001
+ priority 7
+ capacity 8
+ heartbeat 9
+ allowed-nf-types AMF SCP
+ tls certificate a
+ tls key b
+ tls ca c
 policy
  override grey
  special all-zero black
@@ -173,7 +210,8 @@ class Gate:
         """Our nodes of the running configuration."""
         text = self.ask("show running-config")
         blocks = re.split(r"^!\n", text, flags=re.M)
-        return {b.split("\n", 1)[0]: b for b in blocks if b.split("\n", 1)[0] in ("traffic", "gsup", "s13", "policy")}
+        return {b.split("\n", 1)[0]: b for b in blocks if b.split("\n", 1)[0] in
+                ("traffic", "gsup", "s13", "n5g", "nrf", "policy")}
 
     def reload(self):
         self.process.send_signal(1)
@@ -265,6 +303,38 @@ BAD = [
     ("s13\n connections-per-peer 17\n", 2, ""),
     ("s13\n foreign limit 0\n", 2, ""),
     ("s13\n foreign allow\n", 2, ""),
+    ("n5g\n nf-instance-id 4947a69a\n", 2, "is no UUID"),
+    ("n5g\n nf-instance-id 4947a69a-f61b-4bc1-b9da-47c9c5d14b6x\n", 2, "is no UUID"),
+    ("n5g\n api-prefix eir\n", 2, "is no prefix"),
+    ("n5g\n api-prefix /eir/\n", 2, "is no prefix"),
+    ("n5g\n api-prefix /%s\n" % ("a" * 128), 2, "is no prefix"),
+    ("n5g\n max-streams 0\n", 2, ""),
+    ("n5g\n max-streams 1001\n", 2, ""),
+    ("n5g\n max-age 0\n", 2, ""),
+    ("n5g\n client-certificate maybe\n", 2, ""),
+    ("n5g\n response-time from birth\n", 2, ""),
+    ("n5g\n listen sctp 127.0.0.1 7777\n", 2, ""),
+    ("n5g\n peer amf realm r address 10.0.0.0/8\n", 2, ""),
+    ("n5g\n oauth2 sometimes\n", 2, ""),
+    ("n5g\n oauth2 issuer nobody\n", 2, "is no UUID"),
+    ("n5g\n oauth2 key %s\n" % ("a" * 256), 2, "at most 255 characters"),
+    ("n5g\n oauth2 key a %s\n" % ("k" * 64), 2, "at most 63 characters"),
+    ("n5g\n" + "".join(f" oauth2 key k{i}\n" for i in range(9)), 10, "more than 8 keys"),
+    ("n5g\n no oauth2 key a\n", 2, "there is no 'oauth2 key a'"),
+    ("nrf\n server ftp 127.0.0.1 1\n", 2, ""),
+    ("nrf\n server http nrf.example 1\n", 2, ""),
+    ("nrf\n server https 127.0.0.1 443 name a..b\n", 2, "is no host name"),
+    ("nrf\n" + "".join(f" server http 127.0.0.{i} 1\n" for i in range(1, 6)), 6, "more than 4 NRFs"),
+    ("nrf\n no server http 127.0.0.1 1\n", 2, "there is no 'server http 127.0.0.1 1'"),
+    ("nrf\n" + "".join(f" advertise http 127.0.0.{i} 1\n" for i in range(1, 10)), 10, "more than 8 addresses"),
+    ("nrf\n no advertise http 127.0.0.1 1\n", 2, "there is no 'advertise http 127.0.0.1 1'"),
+    ("nrf\n fqdn -\u00e4\n", 2, "is no host name"),
+    ("nrf\n plmn 1 01\n", 2, "is no MCC"),
+    ("nrf\n plmn 001 1\n", 2, "is no MNC"),
+    ("nrf\n no plmn 001 01\n", 2, "there is no 'plmn 001 01'"),
+    ("nrf\n heartbeat 0\n", 2, ""),
+    ("nrf\n capacity 65536\n", 2, ""),
+    ("nrf\n allowed-nf-types amf\n", 2, "is no NF type"),
     ("traffic\n max-connections 1\n", 2, ""),
     ("policy\n override purple\n", 2, ""),
     ("policy\n override refuse\n", 2, ""),
@@ -310,6 +380,51 @@ def test_certificates_are_looked_at_before_a_port_is_touched():
         contains(said, "no.pem")
 
 
+def test_what_the_nrf_needs():
+    server = "nrf\n server http 127.0.0.9 7777\n"
+    rows = (
+        ("n5g\n oauth2 required\n", "no key is given"),
+        (server, "advertise http ADDRESS PORT"),
+        ("n5g\n listen 0.0.0.0 7777\n" + server, "advertise http ADDRESS PORT"),
+        (server + " server https 127.0.0.9 443\n advertise http 127.0.0.1 7777\n", "add 'name NAME'"),
+        (server + " server https 127.0.0.9 443 name a\n advertise http 127.0.0.1 7777\n", "'tls ca FILE'"),
+    )
+    for text, sentence in rows:
+        status, said = check(text)
+        equal(status, 1)
+        contains(said, sentence)
+    equal(check("n5g\n listen 127.0.0.1 7777\n" + server), (0, ""))
+    equal(check(server + " advertise http 127.0.0.1 7777\n"), (0, ""))
+
+
+def test_the_nrf_is_shown():
+    config = f"n5g\n listen 127.0.0.1 {N5G}\nnrf\n server http 127.0.0.1 {OTHER}\n"
+    with Gate(config) as gate:
+        gate.ask("enable")
+        for _ in range(100):
+            shown = gate.ask("show nrf")
+            if "in a row" in shown and "failures   0" not in shown:
+                break
+            time.sleep(0.05)
+        contains(shown, "state      registering")
+        contains(shown, f"nrf        http://127.0.0.1:{OTHER}")
+        contains(shown, "last good  never")
+        assert re.search(r"^failures   [1-9]\d* in a row, the last: ", shown, re.M), shown
+        assert re.search(r"^instance   [0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-", shown, re.M), shown
+        contains(gate.ask("show oauth2"), "tokens are off, 0 are remembered")
+        assert "nf-instance-id" not in gate.configuration()["n5g"]
+        write("run.cfg", "nrf\n bogus\n")
+        gate.reload()  # which is refused, and gives back what is in force
+        for _ in range(100):
+            if "bogus" in gate.said():
+                break
+            time.sleep(0.05)
+        assert "nf-instance-id" not in gate.configuration()["n5g"]
+        contains(gate.configuration()["nrf"], f"server http 127.0.0.1 {OTHER}")
+    with Gate(f"gsup\n listen 127.0.0.1 {GSUP}\n") as gate:
+        contains(gate.ask("show nrf"), "state      off")
+
+
 def test_a_taken_port_is_told_and_ends_the_start():
     taken = socket.socket()
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -329,7 +444,7 @@ def test_every_command_has_help():
     with Gate(FULL) as gate:
         gate.ask("enable")
         offered = gate.ask_help("show ")
-        for word in ("peers", "counters", "histogram", "register", "attached", "policy"):
+        for word in ("peers", "counters", "histogram", "register", "attached", "policy", "nrf", "oauth2"):
             assert re.search(rf"^\s+{word}\s+\S", offered, re.M), f"show {word} has no help:\n{offered}"
         contains(gate.ask_help("explain "), "A device")
         contains(gate.ask_help("explain imei "), "14 to 17 digits")
@@ -337,6 +452,10 @@ def test_every_command_has_help():
         for node, words in (("traffic", ["max-connections"]), ("gsup", ["listen", "peer", "hlr"]),
                             ("s13", ["listen", "peer", "rate", "tls", "origin-host", "origin-realm", "realm", "agent",
                                      "watchdog", "connections-per-peer", "foreign"]),
+                            ("n5g", ["listen", "peer", "rate", "tls", "nf-instance-id", "api-prefix", "max-streams",
+                                     "max-age", "client-certificate", "response-time", "oauth2"]),
+                            ("nrf", ["server", "advertise", "fqdn", "plmn", "priority", "capacity", "heartbeat",
+                                     "allowed-nf-types", "tls"]),
                             ("policy", ["override", "special", "default", "interface", "peer", "imsi-prefix"])):
             gate.ask(node)
             offered = gate.ask_help("")
