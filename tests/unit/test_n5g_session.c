@@ -582,7 +582,7 @@ static void test_tokens_in_one_read(void **state)
 static void test_a_crowd_at_once(void **state)
 {
 	struct scene *scene = *state;
-	struct client *crowd[4 * TRAFFIC_STRANGERS];
+	struct client *crowd[TRAFFIC_STRANGERS + 100];
 	struct octets *o = octets_new();
 
 	add_octets(o, preface, sizeof(preface));
