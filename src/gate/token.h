@@ -13,9 +13,9 @@
  *  exp    is there and not over; nbf and iat, where they are there, are not in the future by more than TOKEN_LEEWAY_S
  *  scope  has the word n5g-eir-eic
  *
- * Verifying one takes half a millisecond, as libjwt reads the key each time.  So accepted tokens are remembered, whole,
- * until exp; what failed its signature is remembered too; and new ones are verified at most TOKEN_PER_S a second:
- * more get TOKEN_BUSY, an answer of 503.  Everything that can be refused without the key is, before that.
+ * Verifying one takes up to half a millisecond, as libjwt reads the key each time.  So accepted tokens are remembered,
+ * whole, until exp; what failed its signature is remembered too; and new ones are verified at most TOKEN_PER_S a
+ * second: more get TOKEN_BUSY, an answer of 503.  Everything that can be refused without the key is, before that.
  *
  * The room keeps public keys only.  A token reaches no log: it is a secret while it lasts.  jwt.h stays behind token.c.
  */

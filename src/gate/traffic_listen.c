@@ -16,7 +16,7 @@
 
 #include "gate/tls.h"
 
-#define ACCEPTS_A_TURN 64
+#define ACCEPTS_A_TURN TRAFFIC_STRANGERS /* not more than can be heard before they give way */
 
 struct traffic_listener {
 	struct traffic *traffic;

@@ -263,24 +263,17 @@ static bool is_utf8(const uint8_t *p, size_t len)
 }
 
 /* What host names and realms are made of; the underscore is no part of them and often seen. */
-static const bool identity_octet[256] = {
-	['-'] = true, ['.'] = true, ['0'] = true, ['1'] = true, ['2'] = true, ['3'] = true, ['4'] = true, ['5'] = true,
-	['6'] = true, ['7'] = true, ['8'] = true, ['9'] = true, ['A'] = true, ['B'] = true, ['C'] = true, ['D'] = true,
-	['E'] = true, ['F'] = true, ['G'] = true, ['H'] = true, ['I'] = true, ['J'] = true, ['K'] = true, ['L'] = true,
-	['M'] = true, ['N'] = true, ['O'] = true, ['P'] = true, ['Q'] = true, ['R'] = true, ['S'] = true, ['T'] = true,
-	['U'] = true, ['V'] = true, ['W'] = true, ['X'] = true, ['Y'] = true, ['Z'] = true, ['_'] = true, ['a'] = true,
-	['b'] = true, ['c'] = true, ['d'] = true, ['e'] = true, ['f'] = true, ['g'] = true, ['h'] = true, ['i'] = true,
-	['j'] = true, ['k'] = true, ['l'] = true, ['m'] = true, ['n'] = true, ['o'] = true, ['p'] = true, ['q'] = true,
-	['r'] = true, ['s'] = true, ['t'] = true, ['u'] = true, ['v'] = true, ['w'] = true, ['x'] = true, ['y'] = true,
-	['z'] = true,
-};
+static bool is_identity_octet(uint8_t c)
+{
+	return (uint8_t)((c | 0x20) - 'a') < 26 || (uint8_t)(c - '0') < 10 || c == '-' || c == '.' || c == '_';
+}
 
 static bool is_identity(const uint8_t *p, size_t len)
 {
 	if (len < 1 || len >= DIAMETER_IDENTITY_TEXT)
 		return false;
 	for (size_t i = 0; i < len; i++) {
-		if (!identity_octet[p[i]])
+		if (!is_identity_octet(p[i]))
 			return false;
 	}
 	return true;
@@ -333,7 +326,7 @@ struct level {
 	const struct diameter_grammar *grammar;
 	const uint8_t *at, *end;
 	uint16_t group; /* offset; 0: the message */
-	unsigned row;   /* where the last one was found: AVPs mostly come in the order of the rows */
+	unsigned row;   /* where the last one was found */
 	uint64_t seen;
 };
 
@@ -348,18 +341,19 @@ static enum diameter_result blame(struct diameter_view *view, const struct level
 	return result;
 }
 
+/* AVPs mostly come in the order of the rows: the search begins behind the last one found. */
 static const struct diameter_row *find_row(struct level *level, const struct diameter_found *avp)
 {
-	const struct diameter_grammar *g = level->grammar;
+	const struct diameter_row *row = level->grammar->row;
+	const unsigned n = level->grammar->n;
 	unsigned i = level->row;
 
-	for (unsigned n = 0; n < g->n; n++) {
-		const struct diameter_definition *d = &definitions[g->row[i].avp];
-		if (d->code == avp->code && d->vendor == avp->vendor) {
+	for (unsigned left = n; left; left--) {
+		i = i + 1 < n ? i + 1 : 0;
+		if (definitions[row[i].avp].code == avp->code && definitions[row[i].avp].vendor == avp->vendor) {
 			level->row = i;
-			return &g->row[i];
+			return &row[i];
 		}
-		i = i + 1 < g->n ? i + 1 : 0;
 	}
 	return NULL;
 }
@@ -441,6 +435,7 @@ static enum diameter_result read_group(struct diameter_view *view, const struct 
 		.at = group->value,
 		.end = group->value + group->len,
 		.group = (uint16_t)(group->octets - view->message.octets),
+		.row = grammar->n - 1,
 	};
 	const struct diameter_row *row;
 	struct diameter_found avp;
@@ -459,6 +454,7 @@ enum diameter_result diameter_read(const struct diameter_message *message, const
 		.grammar = grammar,
 		.at = message->octets + DIAMETER_HEADER,
 		.end = message->octets + message->len,
+		.row = grammar->n - 1,
 	};
 	const struct diameter_row *row;
 	struct diameter_found avp;

@@ -284,11 +284,15 @@ enum param {
 	SUPI,
 	GPSI,
 	FEATURES,
+	CACHE_KEY, /* of a proxy on the way (TS 29.500 6.10.2.6): nothing to us */
 	N_PARAMS
 };
 
-static const struct value param_names[N_PARAMS] = {
-	[PEI] = {"pei", 3}, [SUPI] = {"supi", 4}, [GPSI] = {"gpsi", 4}, [FEATURES] = {"supported-features", 18}};
+static const struct value param_names[N_PARAMS] = {[PEI] = {"pei", 3},
+						   [SUPI] = {"supi", 4},
+						   [GPSI] = {"gpsi", 4},
+						   [FEATURES] = {"supported-features", 18},
+						   [CACHE_KEY] = {"ck", 2}};
 
 static enum n5g_answer wrong(struct n5g_question *q, enum param param, const char *reason)
 {

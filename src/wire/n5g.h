@@ -16,6 +16,7 @@
  *            server the choice; who misspells "supi" should hear of it).  supi, gpsi, supported-features: 400
  *            OPTIONAL_QUERY_PARAM_INCORRECT where they are not of their pattern (TS 29.571), cannot be decoded, or come
  *            twice
+ *            ck, the cache key of proxies, is ignored
  *  pei       missing, not of its pattern, or twice: the question has a fault.  It is counted and judged like any other
  *            check of a device that cannot be read; where the policy refuses it, 400 MANDATORY_QUERY_PARAM_MISSING or
  *            _INCORRECT

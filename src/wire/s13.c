@@ -35,7 +35,6 @@ static const struct diameter_grammar terminal_grammar = ROWS(terminal_rows);
 
 static const struct diameter_row ecr_rows[] = {
 	{AVP_SESSION_ID, 1, 1, FIELD(session_id), NULL},
-	{AVP_DRMP, 0, 1, FIELD(drmp), NULL},
 	{AVP_VENDOR_SPECIFIC_APPLICATION_ID, 0, 1, FIELD(vendor_application), &application_grammar},
 	{AVP_AUTH_SESSION_STATE, 1, 1, FIELD(auth_session_state), NULL},
 	{AVP_ORIGIN_HOST, 1, 1, FIELD(origin_host), NULL},
@@ -44,6 +43,7 @@ static const struct diameter_row ecr_rows[] = {
 	{AVP_DESTINATION_REALM, 1, 1, FIELD(destination_realm), NULL},
 	{AVP_TERMINAL_INFORMATION, 1, 1, FIELD(terminal_information), &terminal_grammar},
 	{AVP_USER_NAME, 0, 1, FIELD(user_name), NULL},
+	{AVP_DRMP, 0, 1, FIELD(drmp), NULL},
 	{AVP_SUPPORTED_FEATURES, 0, DIAMETER_MANY, 0, NULL},
 	{AVP_OC_SUPPORTED_FEATURES, 0, 1, 0, NULL},
 	{AVP_AUTH_APPLICATION_ID, 0, 1, FIELD(auth_application_id), NULL},

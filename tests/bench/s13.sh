@@ -97,9 +97,9 @@ run() {
 measure() {
 	local server=$1 depth=$2 conns=$3 round=$4 core=1 count
 	{ [ $((depth * conns)) = 1 ] || [ "$(nproc)" = 1 ]; } && core=0
-	count=$((depth * conns == 1 ? 100000 : depth * conns < 64 ? 400000 : 1000000))
+	count=$((depth * conns == 1 ? 100000 : depth * conns < 64 ? 300000 : 500000))
 	case $server in
-	echo) run "$count" $core -E "$answer" -p 5868 -P "$echo" -d "$depth" -n "$conns" -s "$round$depth" ;;
+	echo) run $((2 * count)) $core -E "$answer" -p 5868 -P "$echo" -d "$depth" -n "$conns" -s "$round$depth" ;;
 	weir) run "$count" $core -L -p 3868 -P "$gate" -M "$work/allocations" -d "$depth" -n "$conns" \
 		-s "$round$depth" ;;
 	fd) run $((depth * conns == 1 ? 20000 : 60000)) $core -C -a 10.99.0.2 -p 3868 -P "$fd" -d "$depth" \
@@ -113,7 +113,7 @@ measure() {
 crowd() {
 	local kind=$1 n=$2 round=$3
 	case $kind in
-	busy) run $((n == 1 ? 50000 : 300000)) 1 -L -p 3868 -P "$gate" -d 1 -n "$n" -s "$round$n" ;;
+	busy) run $((n == 1 ? 50000 : 200000)) 1 -L -p 3868 -P "$gate" -d 1 -n "$n" -s "$round$n" ;;
 	idle) run 100000 0 -L -p 3868 -P "$gate" -d 1 -n 1 -i $((n - 1)) -s "$round$n" ;;
 	esac
 	[ "$round" = 0 ] || echo "$round $kind.$n weir $line" >>"$work/results"

@@ -70,7 +70,7 @@ n5g
  api-prefix /eir
  max-streams 7
  max-age 5
- client-certificate optional
+ client-certificate required
  response-time from arrival
  oauth2 required
  oauth2 issuer 0a1b2c3d-0000-4000-8000-00000000000f
@@ -303,6 +303,18 @@ BAD = [
     ("s13\n connections-per-peer 17\n", 2, ""),
     ("s13\n foreign limit 0\n", 2, ""),
     ("s13\n foreign allow\n", 2, ""),
+    ("n5g\n nf-instance-id 4947a69a\n", 2, "is no UUID"),
+    ("n5g\n nf-instance-id 4947a69a-f61b-4bc1-b9da-47c9c5d14b6x\n", 2, "is no UUID"),
+    ("n5g\n api-prefix eir\n", 2, "is no prefix"),
+    ("n5g\n api-prefix /eir/\n", 2, "is no prefix"),
+    ("n5g\n api-prefix /%s\n" % ("a" * 128), 2, "is no prefix"),
+    ("n5g\n max-streams 0\n", 2, ""),
+    ("n5g\n max-streams 1001\n", 2, ""),
+    ("n5g\n max-age 0\n", 2, ""),
+    ("n5g\n client-certificate maybe\n", 2, ""),
+    ("n5g\n response-time from birth\n", 2, ""),
+    ("n5g\n listen sctp 127.0.0.1 7777\n", 2, ""),
+    ("n5g\n peer amf realm r address 10.0.0.0/8\n", 2, ""),
     ("n5g\n oauth2 sometimes\n", 2, ""),
     ("n5g\n oauth2 issuer nobody\n", 2, "is no UUID"),
     ("n5g\n oauth2 key %s\n" % ("a" * 256), 2, "at most 255 characters"),
@@ -440,7 +452,8 @@ def test_every_command_has_help():
         for node, words in (("traffic", ["max-connections"]), ("gsup", ["listen", "peer", "hlr"]),
                             ("s13", ["listen", "peer", "rate", "tls", "origin-host", "origin-realm", "realm", "agent",
                                      "watchdog", "connections-per-peer", "foreign"]),
-                            ("n5g", ["listen", "peer", "rate", "tls", "nf-instance-id", "oauth2"]),
+                            ("n5g", ["listen", "peer", "rate", "tls", "nf-instance-id", "api-prefix", "max-streams",
+                                     "max-age", "client-certificate", "response-time", "oauth2"]),
                             ("nrf", ["server", "advertise", "fqdn", "plmn", "priority", "capacity", "heartbeat",
                                      "allowed-nf-types", "tls"]),
                             ("policy", ["override", "special", "default", "interface", "peer", "imsi-prefix"])):
@@ -555,6 +568,7 @@ def test_explain_reads_its_options_in_any_order():
                 ("explain imei 3520990017614823 peer MSC-1 imsi 001010000000001",
                  ["software version 23", "imsi 001010000000001, peer MSC-1"]),
                 ("explain imei 35209900176148 interface s13 peer mme.1", ["peer mme.1, interface s13"]),
+                ("explain imei 35209900176148 peer MME.1 interface s13", ["peer mme.1, interface s13"]),
                 ("explain imei 12", ["imei has too few digits"]),
                 ("explain imei 35209900176148 imsi", ["'imsi' needs a value"]),
                 ("explain imei 35209900176148 imsi 12", ["'12' is no IMSI"]),
