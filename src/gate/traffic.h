@@ -44,9 +44,9 @@
 #define TRAFFIC_CONNECT_S 3
 #define TRAFFIC_SECURE_S  5
 #define TRAFFIC_SECURING  64 /* TLS handshakes under way at a time; more are closed at once */
-#define TRAFFIC_STRANGERS                                                                                              \
-	128 /* connections of one address that have not said who they are: more than the clients that                  \
-	     * come back at once from behind one address, a proxy's or a pool's */
+/* Connections of one address that have not said who they are: more than the clients that come back at once from behind
+ * one address, a proxy's or a pool's. */
+#define TRAFFIC_STRANGERS 128
 
 struct tls_context;
 struct tls_session;

@@ -11,9 +11,11 @@ what is on its way when the gate decides.
 import os
 import resource
 import socket
+import ssl
 import threading
 import time
 
+import certs
 import h2raw as h
 import rig
 import sbi
@@ -318,8 +320,8 @@ def silent(t, w):
     crowd = [connect(None) for _ in range(250)] + [connect(h.PREFACE) for _ in range(25)] + \
         [connect(h.PREFACE[:10]) for _ in range(25)]
     began = time.monotonic()
-    rig.until(lambda: sum(is_over(c) for c in crowd) == len(crowd), 15, 0.2)
-    t.equal(sum(not is_over(c) for c in crowd), 0, "300 connections that say nothing are closed")
+    rig.until(lambda: still_open(crowd) == 0, 15, 0.2)
+    t.equal(still_open(crowd), 0, "300 connections that say nothing are closed")
     t.note("after %.1f s" % (time.monotonic() - began))
     grown = resident_mib(w.gate.pid) - before
     t.ok(grown < 32, "and cost little", "%.0f MiB" % grown)
@@ -327,9 +329,11 @@ def silent(t, w):
         c.close()
 
 
-def is_over(c):
-    c.read()
-    return c.closed
+def still_open(connections):
+    for c in connections:
+        while c.read():
+            pass
+    return sum(not c.closed for c in connections)
 
 
 # --- octets ---------------------------------------------------------------------------------------
@@ -479,8 +483,89 @@ def crowd(t, w):
         c.close()
 
 
+# --- TLS ------------------------------------------------------------------------------------------
+TLS = ("127.0.0.1", 7778)
+
+
+def client_hello():
+    """What Python's TLS says first, with ALPN."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["h2"])
+    out = ssl.MemoryBIO()
+    try:
+        context.wrap_bio(ssl.MemoryBIO(), out, server_hostname="eir.weir.test").do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return out.read()
+
+
+def tls_garbage(t, w):
+    """Beginnings of handshakes, cut, changed, repeated: each connection ends, at the latest with its time for one."""
+    hello, left = client_hello(), 0
+    for cut in range(0, len(hello), 5):
+        c = h.Connection(TLS, hello[:cut] or None)
+        c.s.shutdown(socket.SHUT_WR)
+        left += not c.ending(8)
+        c.close()
+    t.equal(left, 0, "every truncated TLS hello ends its connection")
+    for at in range(0, len(hello), 3):
+        bad = bytearray(hello)
+        bad[at] ^= 1 << at % 8
+        c = h.Connection(TLS, bytes(bad))
+        c.s.shutdown(socket.SHUT_WR)
+        left += not c.ending(8)
+        c.close()
+    t.equal(left, 0, "so does every hello with a flipped bit, answered or not")
+    rows = (("records of 16 KB of nothing", b"\x17\x03\x03\x40\x00" + b"\0" * 16384),
+            ("alerts", b"\x15\x03\x03\0\2\1\0" * 500),
+            ("two hellos", hello * 2), ("a hundred hellos", hello * 100), ("zeros", b"\0" * 65536))
+    for name, octets in rows:
+        c = h.Connection(TLS, None)
+        c.send(octets, 2)
+        t.ok(c.ending(8), "%s where a handshake belongs: the connection ends" % name)
+        c.close()
+
+
+def tls_silence(t, w):
+    """Who opens connections and never ends their handshakes keeps neither place nor memory for long."""
+    before, hello = resident_mib(w.gate.pid), client_hello()
+    began = time.monotonic()
+    silent_ones = [h.Connection(TLS, hello if n % 2 else hello[:50]) for n in range(200)]
+    rig.until(lambda: still_open(silent_ones) == 0, 12, 0.2)
+    t.equal(still_open(silent_ones), 0, "200 handshakes that are not gone on with are closed")
+    t.note("after %.1f s" % (time.monotonic() - began))
+    grown = resident_mib(w.gate.pid) - before
+    t.ok(grown < 32, "and cost little", "%.0f MiB" % grown)
+    for c in silent_ones:
+        c.close()
+
+
+def tls_over(t, w):
+    """Inside TLS the bounds are the same."""
+    context = ssl.create_default_context(cafile=w.pki.ca())
+    context.set_alpn_protocols(["h2"])
+
+    def inside():
+        c = h.Connection(None, sock=context.wrap_socket(socket.create_connection(TLS, 5), server_hostname="127.0.0.1"))
+        c.ask(1, GOOD, scheme="https")
+        return c
+    c = inside()
+    t.equal(c.statuses.get(1), 200, "a request over TLS is answered")
+    result = flood(c, lambda n: h.ping())
+    t.ok(is_bounded(result, 1) and result[1] == CALM, "a flood of PING over TLS ends", result)
+    c.close()
+    c = inside()
+    result = flood(c, lambda n: h.headers(3 + 2 * n, h.get_fields(GOOD, scheme="https")) + h.reset(3 + 2 * n))
+    t.ok(is_bounded(result, 2) and result[1] == CALM, "and so does a rapid reset", result)
+    c.close()
+    c = inside()
+    c.s.unwrap()
+    c.close()
+    t.ok(True, "and an orderly end of TLS alone is an end")
+
+
 SCENES = (truncations, flips, strangers, wrong_frames, header_bombs, many_bombs, floods, unread_floods, resets, bodies,
-          trickled, crowd, silent, no_window, never_reads)
+          trickled, tls_garbage, tls_silence, tls_over, crowd, silent, no_window, never_reads)
 
 
 def body(r):
@@ -488,6 +573,10 @@ def body(r):
     # freed memory is given back at once, so that what is measured is what is kept
     os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"
     w = weir.Weir(r, hlr=False)
+    w.pki = certs.Pki(r.path("tls"))
+    pair = w.pki.make("gate", ["127.0.0.1"])
+    w.gate_lines = ["n5g; listen tls %s %d" % TLS, "n5g; tls certificate " + pair.certificate,
+                    "n5g; tls key " + pair.key]
     w.start()
     w.must("block", LISTED[5:])
     good = GoodClient()
@@ -511,6 +600,6 @@ def body(r):
 
 
 if __name__ == "__main__":
-    rig.need("node")
+    rig.need("node", "openssl")
     rig.in_namespace()
-    rig.Rig("n5g_bad_input").run(body, 400)
+    rig.Rig("n5g_bad_input").run(body, 300)
