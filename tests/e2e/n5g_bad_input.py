@@ -243,20 +243,20 @@ def never_reads(t, w):
     greedy, sent, number = [connect() for _ in range(4)], 0, {}
     for c in greedy:
         c.s.setblocking(False)
-    stop = time.monotonic() + 3
-    pending = {c: b"" for c in greedy}
-    while time.monotonic() < stop:
+    stop = time.monotonic() + 15
+    pending, blocked = {c: b"" for c in greedy}, {c: 0 for c in greedy}
+    while time.monotonic() < stop and any(n < 200 for n in blocked.values()):
         for c in greedy:
             if not pending[c]:
                 first = number[c] = number.get(c, -1) + 100
                 pending[c] = b"".join(h.request(2 * (first + n) + 1, GOOD) for n in range(100))
             try:
                 n = c.s.send(pending[c])
-                pending[c], sent = pending[c][n:], sent + n
+                pending[c], sent, blocked[c] = pending[c][n:], sent + n, 0
             except BlockingIOError:
-                pass
+                blocked[c] += 1
             except OSError:
-                stop = 0
+                blocked[c] = 200                               # it was closed already
         time.sleep(0.001)
     grown = resident_mib(w.gate.pid) - before
     t.ok(grown < 32, "peers that never read make the gate keep little",
