@@ -61,6 +61,8 @@ void traffic_conn_bury(struct traffic_conn *c)
 	if (c->dead)
 		return;
 	c->dead = true;
+	if (c->tls && !c->securing && !c->shut)
+		tls_bye(c->tls); /* RFC 8446 6.1; as far as the socket takes it at once */
 	conn_secured(c);
 	tls_session_free(c->tls);
 	tls_context_put(c->connect_tls);

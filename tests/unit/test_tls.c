@@ -366,6 +366,40 @@ static void an_end_is_told_after_the_last_octet(void **state)
 	assert_int_equal(client.how, TRAFFIC_END_PEER);
 }
 
+/* Not by a FIN alone, which anybody on the way could have sent: whoever closes says so inside of TLS. */
+static void whoever_goes_is_told_goodbye(void **state)
+{
+	struct stage *stage = *state;
+	struct tls_context *tls = context(TLS_CLIENT, "client", "ca", TLS_PEER_MUST, NULL);
+	struct tls_session *session;
+	struct weir_why why;
+	char octet;
+	int fd, rc;
+
+	serve(stage, context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL));
+	fd = raw_socket(stage);
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	session = tls_session_alloc(tls, fd, "eir.example.org");
+	assert_non_null(session);
+	while ((rc = tls_handshake(session, &why)) == -EAGAIN)
+		settle(stage);
+	assert_int_equal(rc, 0);
+	for (unsigned i = 0; i < 100 && !server.secured; i++)
+		settle(stage);
+	assert_int_equal(server.secured, 1);
+	assert_int_equal(tls_bye(session), 0);
+	for (unsigned i = 0; i < 100 && !server.closed; i++)
+		settle(stage);
+	assert_int_equal(server.closed, 1);
+	assert_int_equal(server.how, TRAFFIC_END_PEER);
+	rc = (int)recv(fd, &octet, 1, MSG_PEEK);
+	assert_int_equal(rc, 1); /* a record before the end */
+	assert_int_equal(tls_recv(session, &octet, 1), 0);
+	tls_session_free(session);
+	tls_context_put(tls);
+	close(fd);
+}
+
 static void a_common_name_is_a_name(void **state)
 {
 	struct stage *stage = *state;
@@ -518,6 +552,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ROW(octets_come_back_whole_and_in_order),
 		ROW(an_end_is_told_after_the_last_octet),
+		ROW(whoever_goes_is_told_goodbye),
 		ROW(a_common_name_is_a_name),
 		cmocka_unit_test_setup_teardown(who_is_let_in, NULL, stage_end),
 		ROW(octets_that_are_no_tls_end_it),
