@@ -220,6 +220,12 @@ int config_set_rate(struct door_config *config, const char *pattern, const struc
 
 /* --- names of Diameter */
 
+void config_lower(char *name)
+{
+	for (char *p = name; *p; p++)
+		*p = (char)tolower((unsigned char)*p);
+}
+
 int config_set_name(char name[static S13_NAME_TEXT], const char *text, struct weir_why *why)
 {
 	if (!diameter_identity_valid(text))
@@ -227,8 +233,7 @@ int config_set_name(char name[static S13_NAME_TEXT], const char *text, struct we
 			       "'%.60s' is no Diameter name; letters, digits, '-', '_' and '.' are, at most %u of them",
 			       text, S13_NAME_TEXT - 1);
 	snprintf(name, S13_NAME_TEXT, "%s", text);
-	for (char *p = name; *p; p++)
-		*p = (char)tolower((unsigned char)*p);
+	config_lower(name);
 	return 0;
 }
 
@@ -430,12 +435,16 @@ struct weir_peer_rule *config_peer_terms(struct policy_config *config, enum weir
 					 const char *pattern, struct weir_why *why)
 {
 	struct weir_peer_rule *rule;
+	char name[sizeof(rule->name)];
 
 	if (pattern_check(pattern, sizeof(rule->name), why))
 		return NULL;
+	snprintf(name, sizeof(name), "%s", pattern);
+	if (interface == WEIR_IF_S13)
+		config_lower(name);
 	for (unsigned i = 0; i < config->n_peers; i++) {
 		rule = &config->peer[i];
-		if (rule->interface == interface && !strcmp(rule->name, pattern))
+		if (rule->interface == interface && !strcmp(rule->name, name))
 			return rule;
 	}
 	if (config->n_peers == WEIR_POLICY_MAX_PEER_RULES) {
@@ -444,7 +453,7 @@ struct weir_peer_rule *config_peer_terms(struct policy_config *config, enum weir
 	}
 	rule = &config->peer[config->n_peers++];
 	*rule = (struct weir_peer_rule){.interface = interface, .terms = empty_terms};
-	snprintf(rule->name, sizeof(rule->name), "%s", pattern);
+	memcpy(rule->name, name, sizeof(rule->name));
 	return rule;
 }
 

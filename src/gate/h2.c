@@ -201,7 +201,7 @@ static bool is_over(const struct h2_session *s)
 {
 	if (nghttp2_session_want_write(s->ng) || s->pending_len)
 		return false;
-	return s->finish || !(s->goodbye == 1 || nghttp2_session_want_read(s->ng));
+	return s->finish || !nghttp2_session_want_read(s->ng);
 }
 
 static bool write_pending(struct h2_session *s)

@@ -108,7 +108,7 @@ void h2_client_closed(struct h2_stream *st, uint32_t error_code)
 		outcome = H2_REFUSED;
 	if (error_code == NGHTTP2_NO_ERROR)
 		h2_budget_earn(&st->session->budget);
-	settle(st, st->state == H2_IS_OVER ? st->outcome : outcome); /* one that was late stays late */
+	settle(st, outcome);
 }
 
 static void tell(struct h2_stream *st, enum h2_outcome outcome)

@@ -43,7 +43,7 @@
 #define N5G_OCI_VALID_S  5
 #define N5G_LOAD_STEP    20    /* percent */
 #define N5G_CLIENTS_IDLE 256   /* names that are remembered, with their buckets, after their last connection */
-#define N5G_BODY_MAX     16384 /* octets of a GET's body that are ignored; more is 413 */
+#define N5G_BODY_MAX     16384 /* octets of a body behind GET that are ignored; more is 413 */
 
 struct check;
 struct n5g;

@@ -259,12 +259,44 @@ static enum n5g_answer judge_client(struct batch *b, struct item *item)
 	return s->allowed ? N5G_WHITE : N5G_FORBIDDEN;
 }
 
+/* When the client sent it, by our monotonic clock: what its timestamp says where that can be believed, else when it
+ * began to arrive. */
+static int64_t sent_us(struct n5g *n5g, const struct item *item)
+{
+	const struct h2_text *stamp = sent(item, SENDER_TIMESTAMP);
+	int64_t ms, off_us;
+
+	if (!stamp || n5g->config->ignore_stamps)
+		return item->request->begun_us;
+	if (sbi_timestamp_read(stamp->at, stamp->len, &ms)) {
+		n5g->counters.field_wrong++;
+		return item->request->begun_us;
+	}
+	off_us = ms * 1000 - traffic_wall_us(n5g->traffic);
+	if (off_us >= -N5G_STAMP_S * 1000000ll && off_us <= N5G_STAMP_S * 1000000ll)
+		return traffic_now_us(n5g->traffic) + off_us;
+	n5g->counters.stamp_off++;
+	return item->request->begun_us;
+}
+
+/* Late by its own clock although it came just now: either the way here is very slow, or a clock is wrong and the client
+ * will be refused for ever. */
+static void suspect_clock(struct n5g_session *s, const struct item *item, int64_t begun_us)
+{
+	int64_t now_us = traffic_now_us(s->n5g->traffic);
+	char where[GATE_ADDRESS_TEXT];
+
+	if (begun_us == item->request->begun_us || !gripe_now(&s->n5g->late, &s->conn->remote, now_us))
+		return;
+	LOGP(DN5G, LOGL_NOTICE, "%s (%s): refused as too late: sent %lld ms ago, by its own clock; is that right?\n",
+	     s->client->name, address_print_port(where, &s->conn->remote), (long long)((now_us - begun_us) / 1000));
+}
+
 /* Sets the deadline; false where it is over. */
 static bool judge_time(struct n5g_session *s, struct item *item)
 {
-	const struct h2_text *span = sent(item, MAX_RSP_TIME), *stamp = sent(item, SENDER_TIMESTAMP);
-	int64_t now_us = traffic_now_us(s->n5g->traffic), wall_us = traffic_wall_us(s->n5g->traffic), sent_ms, off_us;
-	int64_t begun_us = item->request->begun_us;
+	const struct h2_text *span = sent(item, MAX_RSP_TIME);
+	int64_t begun_us;
 	uint32_t ms;
 
 	if (!span)
@@ -273,19 +305,12 @@ static bool judge_time(struct n5g_session *s, struct item *item)
 		s->n5g->counters.field_wrong++;
 		return true;
 	}
-	if (stamp && !s->n5g->config->ignore_stamps) {
-		if (sbi_timestamp_read(stamp->at, stamp->len, &sent_ms)) {
-			s->n5g->counters.field_wrong++;
-		} else {
-			off_us = sent_ms * 1000 - wall_us;
-			if (off_us >= -N5G_STAMP_S * 1000000ll && off_us <= N5G_STAMP_S * 1000000ll)
-				begun_us = now_us + off_us;
-			else
-				s->n5g->counters.stamp_off++;
-		}
-	}
+	begun_us = sent_us(s->n5g, item);
 	item->deadline_us = begun_us + ms * 1000ll;
-	return item->deadline_us > now_us;
+	if (item->deadline_us > traffic_now_us(s->n5g->traffic))
+		return true;
+	suspect_clock(s, item, begun_us);
+	return false;
 }
 
 static unsigned priority_of(struct n5g_session *s, const struct item *item)

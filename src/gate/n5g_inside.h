@@ -73,7 +73,7 @@ struct n5g {
 	struct llist_head sessions, client[N5G_BUCKETS], idle;
 	unsigned n_idle;
 	struct n5g_counters counters;
-	struct gripes strangers, refusals, faults;
+	struct gripes strangers, refusals, faults, late;
 	struct n5g_load load;
 	struct h2_field length[N5G_USUAL]; /* content-length of the answers that are constant */
 	char length_text[N5G_USUAL][4];

@@ -137,6 +137,8 @@ static void open_session(struct s13_session *s, const struct diameter_cer *cer, 
 	s->client = client;
 	s13_client_join(s13, client);
 	s->state = S13_OPEN;
+	llist_del(&s->entry); /* behind those that were open before it */
+	llist_add_tail(&s->entry, &s13->sessions);
 	s13->counters.connected++;
 	traffic_known(s->conn);
 	send_cea(s, &cer->view.message, &none);

@@ -61,8 +61,12 @@ static bool say_goodbye(struct s13_session *s, enum diameter_cause cause)
 
 void s13_session_goodbye(struct s13_session *s, enum diameter_cause cause)
 {
-	if (s->state == S13_CLOSING)
+	int64_t deadline_us = traffic_now_us(s->s13->traffic) + S13_GOODBYE_S * US;
+
+	if (s->state == S13_CLOSING) {
+		s->deadline_us = s->deadline_us < deadline_us ? s->deadline_us : deadline_us;
 		return;
+	}
 	if (s->state != S13_OPEN || !say_goodbye(s, cause)) {
 		s13_session_end(s, TRAFFIC_END_OURS);
 		return;
@@ -70,7 +74,7 @@ void s13_session_goodbye(struct s13_session *s, enum diameter_cause cause)
 	s->s13->counters.goodbyes++;
 	s->state = S13_CLOSING;
 	s->said_goodbye = true;
-	s->deadline_us = traffic_now_us(s->s13->traffic) + S13_GOODBYE_S * US;
+	s->deadline_us = deadline_us;
 }
 
 /* --- watchdog */

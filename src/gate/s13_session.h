@@ -60,7 +60,7 @@ struct s13_client_table {
 };
 
 struct s13_session {
-	struct llist_head entry; /* oldest first */
+	struct llist_head entry; /* among the open ones, the longest open first */
 	struct s13 *s13;
 	struct traffic_conn *conn;
 	enum s13_state state;

@@ -19,6 +19,7 @@
 #include "gate/gate.h"
 #include "gate/gsup.h"
 #include "gate/notify.h"
+#include "gate/peers.h"
 #include "register/register.h"
 
 #define OUT(fmt, args...) vty_out(vty, fmt "%s", ##args, VTY_NEWLINE)
@@ -133,7 +134,7 @@ DEFUN(show_attached, show_attached_cmd, "show attached",
 struct question {
 	struct weir_query query;
 	struct weir_imei_reading reading;
-	const char *peer;
+	char peer[PEER_NAME_TEXT]; /* "": any */
 };
 
 /* "imsi X", "peer Y", "interface Z" in any order. */
@@ -146,7 +147,7 @@ static int read_option(struct vty *vty, struct question *q, const char *word, co
 			return CMD_SUCCESS;
 		OUT("%% '%.20s' is no IMSI; 5 to 15 digits are needed", value);
 	} else if (!strcmp(word, "peer")) {
-		q->peer = value;
+		snprintf(q->peer, sizeof(q->peer), "%s", value);
 		return CMD_SUCCESS;
 	} else if (!strcmp(word, "interface")) {
 		interface = interface_from_name(value);
@@ -213,7 +214,7 @@ static void print_question(struct vty *vty, const struct question *q)
 	else
 		OUT("imei %s, software version %02d", imei_print_checked(imei, q->query.imei.key), q->query.imei.svn);
 	OUT("imsi %s, peer %s, interface %s", q->query.imsi.packed ? imsi_print(imsi, q->query.imsi) : "none",
-	    q->peer ? q->peer : "any", interface_name(q->query.interface));
+	    *q->peer ? q->peer : "any", interface_name(q->query.interface));
 }
 
 #define EXPLAIN_HELP "Say how a check would be answered, and why\nA device\n14 to 17 digits\n"
@@ -237,7 +238,9 @@ DEFUN(explain, explain_cmd, "explain imei IMEI .OPTIONS",
 		OUT("%% '%.20s' needs a value behind it", argv[i]);
 		return CMD_WARNING;
 	}
-	q.query.terms = policy_terms(the_gate->check.policy, q.query.interface, q.peer ? q.peer : "");
+	if (q.query.interface == WEIR_IF_S13)
+		config_lower(q.peer);
+	q.query.terms = policy_terms(the_gate->check.policy, q.query.interface, q.peer);
 	if (!q.query.fault) /* also where an earlier step decides: who asks wants to see them */
 		register_lookup(the_gate->check.reg, &q.query, &facts, 1);
 	policy_decide(the_gate->check.policy, &q.query, &facts, &verdict, &trace);

@@ -88,11 +88,12 @@ static void run_events(struct traffic *t, const struct epoll_event *ev, int n, i
 	t->secured_now = 0;
 	t->in_turn = true;
 	for (int i = 0; i < n; i++) {
-		void *ptr = ev[i].data.ptr;
-		if (traffic_is_listener(ptr))
-			traffic_listener_event(traffic_to_listener(ptr));
-		else
-			traffic_conn_event(ptr, ev[i].events);
+		if (!traffic_is_listener(ev[i].data.ptr))
+			traffic_conn_event(ev[i].data.ptr, ev[i].events);
+	}
+	for (int i = 0; i < n; i++) { /* last: who has said who he is does not give way to those that come now */
+		if (traffic_is_listener(ev[i].data.ptr))
+			traffic_listener_event(traffic_to_listener(ev[i].data.ptr));
 	}
 	end_turn(t);
 	if (t->hooks.turned)

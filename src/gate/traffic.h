@@ -44,7 +44,9 @@
 #define TRAFFIC_CONNECT_S 3
 #define TRAFFIC_SECURE_S  5
 #define TRAFFIC_SECURING  64 /* TLS handshakes under way at a time; more are closed at once */
-#define TRAFFIC_STRANGERS 32 /* connections of one address that have not said who they are */
+#define TRAFFIC_STRANGERS                                                                                              \
+	128 /* connections of one address that have not said who they are: more than the clients that                  \
+	     * come back at once from behind one address, a proxy's or a pool's */
 
 struct tls_context;
 struct tls_session;
@@ -144,7 +146,7 @@ static inline uint32_t traffic_wall_s(const struct traffic *traffic)
 {
 	return (uint32_t)(traffic_wall_us(traffic) / 1000000);
 }
-int traffic_fd(const struct traffic *traffic);         /* the set: readable when a turn has work */
+int traffic_fd(const struct traffic *traffic); /* the set: readable when a turn has work */
 unsigned traffic_count(const struct traffic *traffic);
 uint64_t traffic_refused(const struct traffic *traffic); /* accepted and closed at once: above the maximum */
 uint64_t traffic_crowded(const struct traffic *traffic); /* not known yet and closed for a newer one */

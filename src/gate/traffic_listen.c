@@ -16,7 +16,7 @@
 
 #include "gate/tls.h"
 
-#define ACCEPTS_A_TURN 64
+#define ACCEPTS_A_TURN 64 /* less than the events of a turn, so that who speaks at once is heard before he gives way */
 
 struct traffic_listener {
 	struct traffic *traffic;

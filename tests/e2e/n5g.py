@@ -185,7 +185,7 @@ def h2load(t, r):
     with open(r.path("uris"), "w") as f:
         for n, (imei, _) in enumerate(COLOURS[:3] * 10):
             f.write(sbi.URL + sbi.status_path(sv(imei, "%02d" % n)) + "\n")
-    for clients, streams, count in ((1, 1, 200), (4, 16, 4000), (16, 100, 16000)):
+    for clients, streams, count in ((1, 1, 200), (4, 16, 4000), (16, 100, 16000), (100, 10, 10000)):
         status, said = rig.command("h2load", "-n", count, "-c", clients, "-m", streams, "-i", r.path("uris"),
                                    seconds=40)
         told = re.search(r"requests: .* (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", said)

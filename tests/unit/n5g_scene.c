@@ -171,7 +171,7 @@ static struct client *client_alloc(struct scene *scene, int fd)
 	return client;
 }
 
-struct client *client_connect(struct scene *scene)
+struct client *client_dial(struct scene *scene)
 {
 	struct client *client = client_alloc(scene, socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
 	struct sockaddr_storage sa;
@@ -180,6 +180,13 @@ struct client *client_connect(struct scene *scene)
 
 	setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	assert_true(connect(client->fd, (struct sockaddr *)&sa, len) == 0 || errno == EINPROGRESS);
+	return client;
+}
+
+struct client *client_connect(struct scene *scene)
+{
+	struct client *client = client_dial(scene);
+
 	scene_settle(scene);
 	return client;
 }

@@ -61,6 +61,7 @@ struct client {
 };
 
 struct client *client_connect(struct scene *scene);          /* a socket and nothing else */
+struct client *client_dial(struct scene *scene);             /* the same, and nothing happens yet */
 struct client *client_pair(struct scene *scene, int sndbuf); /* the same, with little room on our side */
 struct client *client_begin(struct scene *scene);            /* past preface and both SETTINGS */
 void client_greet(struct client *client);                    /* preface and both SETTINGS */

@@ -300,6 +300,30 @@ static void an_empty_rule_of_a_peer_disappears(void **state)
 	assert_int_equal(config.policy.n_peers, 0);
 }
 
+/* Diameter compares names without case and the policy does not: they are kept in lower case. */
+static void names_of_diameter_are_kept_in_lower_case(void **state)
+{
+	static struct gate_config config;
+	struct weir_peer_rule *rule;
+	struct weir_why why;
+
+	(void)state;
+	config_init(&config);
+	rule = config_peer_terms(&config.policy, WEIR_IF_S13, "MME.A*", NULL);
+	assert_string_equal(rule->name, "mme.a*");
+	assert_ptr_equal(config_peer_terms(&config.policy, WEIR_IF_S13, "mme.A*", NULL), rule);
+	assert_string_equal(config_peer_terms(&config.policy, WEIR_IF_GSUP, "MSC-A*", NULL)->name, "MSC-A*");
+	assert_int_equal(config_set_name(config.s13.origin_host, "EIR.Example", NULL), 0);
+	assert_string_equal(config.s13.origin_host, "eir.example");
+	assert_int_equal(config_add_realm(&config.s13, "Example", NULL), 0);
+	assert_int_equal(config_add_realm(&config.s13, "EXAMPLE", NULL), 0);
+	assert_int_equal(config.s13.n_realms, 1);
+	assert_int_equal(config_del_realm(&config.s13, "exAmple", NULL), 0);
+	assert_int_equal(config.s13.n_realms, 0);
+	assert_int_equal(config_del_realm(&config.s13, "example", &why), -ENOENT);
+	assert_string_equal(why.text, "there is no 'realm example'");
+}
+
 /* A draft moved to another place keeps its arrays. */
 static void a_copied_draft_makes_the_same_policy(void **state)
 {
@@ -438,6 +462,7 @@ int main(void)
 		cmocka_unit_test(only_sctp_has_several_homes),
 		cmocka_unit_test(tables_are_bounded),
 		cmocka_unit_test(an_empty_rule_of_a_peer_disappears),
+		cmocka_unit_test(names_of_diameter_are_kept_in_lower_case),
 		cmocka_unit_test(a_copied_draft_makes_the_same_policy),
 		cmocka_unit_test(a_peer_keeps_its_number),
 		cmocka_unit_test(the_longest_absent_gives_its_number_to_a_new_name),

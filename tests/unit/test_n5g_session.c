@@ -4,7 +4,7 @@
 /* gate/n5g: who may ask, what is answered with which fields, deadlines, overload, configuration. */
 #include "n5g_scene.h"
 
-#include <time.h>
+#include <sys/socket.h>
 
 #include "rows.h"
 #include "token_forge.h"
@@ -578,6 +578,26 @@ static void test_tokens_in_one_read(void **state)
 	forge_key_free(key);
 }
 
+/* All at once, from one address: more than may be nameless at a time, and each says at once what it wants. */
+static void test_a_crowd_at_once(void **state)
+{
+	struct scene *scene = *state;
+	struct client *crowd[TRAFFIC_STRANGERS + 100];
+	struct octets *o = octets_new();
+
+	add_octets(o, preface, sizeof(preface));
+	add_frame(o, SETTINGS, 0, 0, NULL, 0);
+	add_get(o, 1, check_path("00101"), NULL);
+	for (unsigned i = 0; i < N_ROWS(crowd); i++) {
+		crowd[i] = client_dial(scene);
+		assert_int_equal(send(crowd[i]->fd, o->at, o->len, MSG_NOSIGNAL), o->len);
+	}
+	scene_settle(scene);
+	assert_int_equal(traffic_crowded(scene->traffic), 0);
+	for (unsigned i = 0; i < N_ROWS(crowd); i++)
+		assert_int_equal(client_answer(crowd[i]).status, 200);
+}
+
 static void test_many_clients_come_and_go(void **state)
 {
 	struct scene *scene = *state;
@@ -617,6 +637,7 @@ int main(void)
 		STAGED(test_refused_configuration),
 		STAGED(test_tokens),
 		STAGED(test_tokens_in_one_read),
+		STAGED(test_a_crowd_at_once),
 		STAGED(test_many_clients_come_and_go),
 	};
 	size_t n = N_ROWS(staged);

@@ -535,6 +535,19 @@ static void we_say_goodbye(void **state)
 	assert_int_equal(traffic_count(scene->traffic), 0);
 }
 
+/* One that said goodbye itself does not keep us from stopping. */
+static void we_stop_while_a_peer_leaves(void **state)
+{
+	struct scene *scene = *state;
+	int fd = scene_peer(scene, MME);
+
+	put(scene, fd, dpr(0));
+	assert_answer(scene, fd, 282, 0, 2001);
+	s13_stop(scene->s13);
+	scene_pass(scene, 2000);
+	assert_ended(scene, fd);
+}
+
 static void goodbye_does_not_wait_for_ever(void **state)
 {
 	struct scene *scene = *state;
@@ -565,6 +578,18 @@ static void a_newer_connection_replaces_the_oldest(void **state)
 	put(scene, new, ecr(WHITE_IMSI));
 	assert_status(scene, new, 0);
 	assert_int_equal(counted(scene)->replaced, 1);
+}
+
+/* Who was open first goes, not who connected first. */
+static void the_oldest_is_who_is_open_longest(void **state)
+{
+	struct scene *scene = *state;
+	int late = scene_connect(scene), early = scene_peer(scene, MME);
+
+	put(scene, late, cer(MME, REALM));
+	assert_answer(scene, late, 257, 0, 2001);
+	assert_request(scene, early, 282);
+	assert_quiet(scene, late);
 }
 
 static void as_many_as_are_allowed(void **state)
@@ -720,8 +745,10 @@ int main(void)
 		TEST(a_peer_says_goodbye),
 		TEST(a_wrong_goodbye_is_none),
 		TEST(we_say_goodbye),
+		TEST(we_stop_while_a_peer_leaves),
 		TEST(goodbye_does_not_wait_for_ever),
 		TEST(a_newer_connection_replaces_the_oldest),
+		TEST(the_oldest_is_who_is_open_longest),
 		TEST(as_many_as_are_allowed),
 		TEST(two_hundred_peers),
 		TEST(it_needs_a_name_to_listen),

@@ -481,8 +481,7 @@ static void so_many_handshakes_at_a_time(void **state)
 		traffic_turn(stage->traffic, stage->now_us);
 	}
 	settle(stage);
-	/* of one address only TRAFFIC_STRANGERS may stand about: the older ones have made place */
-	assert_true(traffic_count(stage->traffic) <= TRAFFIC_STRANGERS);
+	assert_true(traffic_count(stage->traffic) <= TRAFFIC_SECURING);
 	for (unsigned i = 0; i < TRAFFIC_SECURING + 8; i++)
 		close(fd[i]);
 }
