@@ -325,11 +325,11 @@ class Mme(Peer):
         return False
 
 
-def over_tls(to, ca, certificate=None, key=None, name=None, bind=None, seconds=5):
+def over_tls(to, ca, certificate=None, key=None, name=None, newest=ssl.TLSVersion.MAXIMUM_SUPPORTED, seconds=5):
     """A connected TLS socket; certificate None shows none."""
     context = ssl.create_default_context(cafile=ca)
+    context.maximum_version = newest
     context.check_hostname = name is not None
     if certificate:
         context.load_cert_chain(certificate, key)
-    s = socket.create_connection(to, seconds, (bind, 0) if bind else None)
-    return context.wrap_socket(s, server_hostname=name)
+    return context.wrap_socket(socket.create_connection(to, seconds), server_hostname=name)

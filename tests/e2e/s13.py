@@ -9,6 +9,7 @@ share the gate and come in this order.
 import os
 import re
 import signal
+import socket
 import ssl
 import time
 
@@ -53,6 +54,7 @@ class Scene:
 # --- scenes ---------------------------------------------------------------------------------------
 def directly(c):
     """One that keeps asking whether the gate is there, and beside it one that is asked, since it keeps silent."""
+    mute = d.Peer(socket.create_connection(TLS_ADDRESS, 5))    # begins no handshake
     quiet = c.client("quiet", TO_GATE, "quiet." + fd.REALM, fd.OTHER, "linger=14", watchdog=60)
     client = c.client("client", TO_GATE, work="window=32 rounds=20 linger=12 host=" + fd.EIR)
     c.all_right(client, 20, "freeDiameter, directly")
@@ -65,6 +67,7 @@ def directly(c):
     c.t.equal([quiet.count("sent DWR"), quiet.count("sent DWA") - quiet.count("received DWR")], [0, 0],
               "the silent one did not ask, and answered")
     c.t.ok(rig.until(lambda: fd.MME not in s.connections(), 5), "and the gate knows that they have gone")
+    c.t.ok(mute.closed(0.1), "who begins no handshake on the TLS port was closed meanwhile")
 
 
 def through_a_relay(c):
@@ -86,14 +89,17 @@ def over_tls(c):
 
 def tls_names(c):
     """Who may speak on the TLS port, by our own client with one certificate or another."""
-    def connect(pair, host, name=fd.EIR):
+    def connect(pair, host, **more):
         shown = (pair.certificate, pair.key) if pair else (None, None)
-        return d.Mme(None, host, sock=d.over_tls(TLS_ADDRESS, c.pki.ca(), *shown, name=name))
+        return d.Mme(None, host, sock=d.over_tls(TLS_ADDRESS, c.pki.ca(), *shown, name=fd.EIR, **more))
 
     own = c.pki.make("own", ["own." + fd.REALM])
     mme = connect(own, "own." + fd.REALM)
     c.t.equal([mme.cea.result, mme.check(s.BLACK)], [2001, "black"], "a certificate with its name: served")
     c.t.equal(mme.s.version(), "TLSv1.3", "with TLS 1.3")
+    mme.close()
+    mme = connect(own, "own." + fd.REALM, newest=ssl.TLSVersion.TLSv1_2)
+    c.t.equal([mme.s.version(), mme.check(s.BLACK)], ["TLSv1.2", "black"], "or with TLS 1.2")
     mme.close()
     mme = connect(own, "other." + fd.REALM)
     c.t.equal([mme.cea.result, bool(mme.cea.flags & d.E)], [3010, True], "a certificate of another name: 3010")
