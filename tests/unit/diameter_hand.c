@@ -3,13 +3,10 @@
 
 #include "diameter_hand.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
-#include <cmocka.h>
-
+#include "lines.h"
+#include "rows.h"
 #include "wire/diameter_base.h"
 #include "wire/s13.h"
 
@@ -157,21 +154,23 @@ uint32_t hand_number(const uint8_t *message, size_t len, uint32_t code, uint32_t
 	return hand_u32(avp);
 }
 
-/* --- as text -------------------------------------------------------------------------------------------------- */
-
-static char printed[8192];
-
-static void __attribute__((format(printf, 1, 2))) line(const char *format, ...)
+void hand_try_prefix(const uint8_t *octets, size_t len, void (*fn)(const uint8_t *octets, size_t len, void *data),
+		     void *data)
 {
-	size_t used = strlen(printed);
-	va_list ap;
+	uint8_t *copy = malloc(len ? len : 1);
+	struct diameter_message m;
 
-	va_start(ap, format);
-	used += (size_t)snprintf(printed + used, sizeof(printed) - used, "  ");
-	vsnprintf(printed + used, sizeof(printed) - used, format, ap);
-	va_end(ap);
-	strncat(printed, "\n", sizeof(printed) - strlen(printed) - 1);
+	memcpy(copy, octets, len);
+	assert_int_equal(diameter_next(copy, len, &m), DIAMETER_MORE);
+	if (len >= 20) {
+		set_u24(copy + 1, len);
+		assert_int_equal(diameter_next(copy, len, &m), len % 4 ? DIAMETER_BAD_LENGTH : DIAMETER_WHOLE);
+		fn(copy, len, data);
+	}
+	free(copy);
 }
+
+/* --- as text -------------------------------------------------------------------------------------------------- */
 
 static void line_text(const char *key, const struct diameter_view *view, const struct diameter_field *field)
 {
@@ -187,15 +186,6 @@ static void line_number(const char *key, const struct diameter_view *view, const
 		line("%s: none", key);
 	else
 		line("%s: %u", key, diameter_unsigned(view, field));
-}
-
-static void line_hex(const char *key, const uint8_t *octets, size_t len)
-{
-	char hex[1024] = "none";
-
-	for (size_t i = 0; octets && i < len && i < 500; i++)
-		snprintf(hex + 2 * i, 3, "%02x", octets[i]);
-	line("%s: %s", key, hex);
 }
 
 static void line_flags(uint8_t flags)
@@ -284,25 +274,6 @@ static void print_base_answer(const struct diameter_message *m)
 	line_hex("failed", avp, n);
 }
 
-static void print_imei(const struct s13_ecr *ecr)
-{
-	const struct weir_imei_reading *r = &ecr->reading;
-	char digits[WEIR_IMEI_TEXT], svn[8] = "none", check[8] = "none";
-
-	if (ecr->imei_fault != WEIR_IMEI_OK) {
-		line("imei: %s", imei_fault_text(ecr->imei_fault));
-		return;
-	}
-	if (r->imei.svn != WEIR_NO_SVN)
-		snprintf(svn, sizeof(svn), "%02d", r->imei.svn);
-	if (r->given_check >= 0)
-		snprintf(check, sizeof(check), "%d", r->given_check);
-	line("imei: %s", imei_print(digits, r->imei.key));
-	line("digits: %u", r->digits);
-	line("svn: %s", svn);
-	line("check: %s", check);
-}
-
 static void print_ecr(const struct diameter_message *m)
 {
 	char imsi[WEIR_DIGITS_TEXT];
@@ -315,7 +286,7 @@ static void print_ecr(const struct diameter_message *m)
 	line_text("origin-realm", &ecr.view, &ecr.origin_realm);
 	line_text("destination-host", &ecr.view, &ecr.destination_host);
 	line_text("destination-realm", &ecr.view, &ecr.destination_realm);
-	print_imei(&ecr);
+	line_imei(ecr.imei_fault, &ecr.reading);
 	line("imsi: %s", ecr.imsi.packed ? imsi_print(imsi, ecr.imsi) : "none");
 	if (ecr.priority == S13_PRIORITY_NONE)
 		line("priority: none");
@@ -364,7 +335,7 @@ const char *hand_print(const uint8_t *octets, size_t len)
 {
 	struct diameter_message m;
 
-	printed[0] = '\0';
+	lines_begin();
 	assert_int_equal(diameter_next(octets, len, &m), DIAMETER_WHOLE);
 	assert_int_equal(m.len, len);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
@@ -374,11 +345,11 @@ const char *hand_print(const uint8_t *octets, size_t len)
 		line("command: %s", request ? commands[i].request : commands[i].answer);
 		line_flags(m.flags);
 		(request ? commands[i].print_request : commands[i].print_answer)(&m);
-		return printed;
+		return lines();
 	}
 	line("command: unknown");
 	line_flags(m.flags);
 	if (!(m.flags & DIAMETER_REQUEST))
 		print_base_answer(&m);
-	return printed;
+	return lines();
 }

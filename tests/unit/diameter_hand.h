@@ -47,5 +47,9 @@ const uint8_t *hand_value(const uint8_t *avp, size_t *len);
 /* The number of the first one of this code; fails the test where there is none. */
 uint32_t hand_number(const uint8_t *message, size_t len, uint32_t code, uint32_t vendor);
 
+/* A proper prefix of a message: it is awaited; and if it claims to be the whole message, fn makes something of it. */
+void hand_try_prefix(const uint8_t *octets, size_t len, void (*fn)(const uint8_t *octets, size_t len, void *data),
+		     void *data);
+
 /* What the readers of wire/ find in a message, a line each, as the vectors' texts have it. */
 const char *hand_print(const uint8_t *octets, size_t len);

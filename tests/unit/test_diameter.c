@@ -14,23 +14,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static char names[VECTORS_MAX][VECTOR_NAME];
-
 static void decode_equals_text(void **state)
 {
-	unsigned n = vector_names("diameter", names);
-
 	(void)state;
-	for (unsigned i = 0; i < n; i++) {
-		struct vector v;
-		const char *printed;
-
-		vector_init(&v, "diameter", names[i]);
-		printed = hand_print(v.bytes, v.len);
-		if (strcmp(printed, vector_decoded(&v)) != 0)
-			fail_msg("%s decodes as\n%snot\n%s", v.name, printed, vector_decoded(&v));
-		vector_fini(&v);
-	}
+	vectors_decode("diameter", hand_print);
 }
 
 /* --- encoding ------------------------------------------------------------------------------------------------- */
@@ -122,44 +109,14 @@ static int encode_vector(const struct vector *v, uint8_t *buf, size_t size)
 
 static void encode_equals_bytes(void **state)
 {
-	unsigned n = vector_names("diameter", names), written = 0;
-	uint8_t buf[4096];
-
 	(void)state;
-	for (unsigned i = 0; i < n; i++) {
-		struct vector v;
-		int len;
-
-		vector_init(&v, "diameter", names[i]);
-		len = encode_vector(&v, buf, sizeof(buf));
-		if (len && ((size_t)len != v.len || memcmp(buf, v.bytes, v.len) != 0))
-			fail_msg("%s: encoded %d octets, not its %zu:\n%s", v.name, len, v.len,
-				 len > 0 ? hand_print(buf, (size_t)len) : "");
-		written += len > 0;
-		vector_fini(&v);
-	}
-	assert_in_range(written, 12, n);
+	assert_in_range(vectors_encode("diameter", encode_vector, hand_print), 12, 1000);
 }
 
 static void no_room_is_told(void **state)
 {
-	unsigned n = vector_names("diameter", names);
-
 	(void)state;
-	for (unsigned i = 0; i < n; i++) {
-		struct vector v;
-
-		vector_init(&v, "diameter", names[i]);
-		for (size_t size = 0; size < v.len; size++) {
-			uint8_t *exact = malloc(size + 1);
-			int len = encode_vector(&v, exact, size);
-			free(exact);
-			if (!len)
-				break;
-			assert_int_equal(len, -ENOSPC);
-		}
-		vector_fini(&v);
-	}
+	vectors_need_room("diameter", encode_vector);
 }
 
 /* --- cut and flipped ------------------------------------------------------------------------------------------ */
@@ -201,47 +158,27 @@ static void try_whole(const uint8_t *octets, size_t len, void *data)
 	read_and_answer(&m);
 }
 
-/* A prefix that claims to be the whole message. */
 static void try_prefix(const uint8_t *octets, size_t len, void *data)
 {
-	uint8_t *copy = malloc(len + 1);
-	struct diameter_message m;
-
-	memcpy(copy, octets, len);
-	assert_int_equal(diameter_next(copy, len, &m), DIAMETER_MORE);
-	if (len >= 20) {
-		copy[2] = (uint8_t)(len >> 8);
-		copy[3] = (uint8_t)len;
-		assert_int_equal(diameter_next(copy, len, &m), len % 4 ? DIAMETER_BAD_LENGTH : DIAMETER_WHOLE);
-		try_whole(copy, len, data);
-	}
-	free(copy);
-}
-
-static void every_vector(vector_fn *fn, void (*each)(const struct vector *, vector_fn *, void *))
-{
-	unsigned n = vector_names("diameter", names), read = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		struct vector v;
-
-		vector_init(&v, "diameter", names[i]);
-		each(&v, fn, &read);
-		vector_fini(&v);
-	}
-	assert_in_range(read, 1, 1u << 30);
+	hand_try_prefix(octets, len, try_whole, data);
 }
 
 static void every_prefix_is_clean(void **state)
 {
+	unsigned read = 0;
+
 	(void)state;
-	every_vector(try_prefix, vector_each_prefix);
+	vectors_prefixes("diameter", try_prefix, &read);
+	assert_int_not_equal(read, 0);
 }
 
 static void every_flip_is_clean(void **state)
 {
+	unsigned read = 0;
+
 	(void)state;
-	every_vector(try_whole, vector_each_bitflip);
+	vectors_bitflips("diameter", try_whole, &read);
+	assert_int_not_equal(read, 0);
 }
 
 /* --- framing -------------------------------------------------------------------------------------------------- */
