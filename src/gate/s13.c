@@ -12,29 +12,21 @@
 #include <osmocom/core/talloc.h>
 #include <osmocom/core/utils.h>
 
+#include "core/chance.h"
 #include "daemon/daemon.h"
 #include "gate/s13_session.h"
 #include "gate/tls.h"
 
 static const struct s13_config no_config;
 
-/* xorshift64*: spreads watchdogs and begins ids; nothing secret depends on it. */
-uint32_t s13_chance(struct s13 *s13)
-{
-	s13->chance ^= s13->chance >> 12;
-	s13->chance ^= s13->chance << 25;
-	s13->chance ^= s13->chance >> 27;
-	return (uint32_t)((s13->chance * UINT64_C(0x2545f4914f6cdd1d)) >> 32);
-}
-
 static void seed(struct s13 *s13)
 {
 	uint32_t now_s = (uint32_t)(daemon_now_ms() / 1000);
 
-	if (getrandom(&s13->chance, sizeof(s13->chance), GRND_NONBLOCK) != sizeof(s13->chance) || !s13->chance)
+	if (getrandom(&s13->chance, sizeof(s13->chance), GRND_NONBLOCK) != sizeof(s13->chance))
 		s13->chance = now_s;
 	/* RFC 6733 3: the low 12 bits of the time, then chance; never the same again within four minutes */
-	s13->end_to_end = now_s << 20 | (s13_chance(s13) & 0xfffff);
+	s13->end_to_end = now_s << 20 | chance_below(&s13->chance, 1 << 20);
 	s13->us.state_id = now_s;
 }
 

@@ -105,7 +105,6 @@ struct s13 {
 /* s13.c */
 bool s13_serves_realm(const struct s13 *s13, const struct diameter_view *view, const struct diameter_field *realm);
 bool s13_is_agent(const struct s13_config *config, const char *name);
-uint32_t s13_chance(struct s13 *s13);
 
 /* s13_session.c */
 extern const struct traffic_kind s13_kind;
