@@ -36,7 +36,7 @@ struct s13 *s13_alloc(void *ctx, struct check *check, struct traffic *traffic, s
 
 	if (!s13)
 		return NULL;
-	s13->clients = s13_client_table_alloc(s13);
+	s13->clients = clients_alloc(s13, WEIR_IF_S13, S13_CLIENTS, check, peers);
 	if (!s13->clients) {
 		talloc_free(s13);
 		return NULL;
@@ -161,7 +161,7 @@ void s13_commit(struct s13 *s13)
 	s13->us.origin_host = config->origin_host;
 	s13->us.origin_realm = config->origin_realm;
 	s13_prepare_tail(&s13->tail, &s13->us);
-	s13_client_refresh(s13);
+	clients_refresh(s13->clients, &config->door);
 	if (s13->stopping)
 		return;
 	door_commit(&s13->door);
@@ -171,7 +171,7 @@ void s13_commit(struct s13 *s13)
 
 void s13_policy_changed(struct s13 *s13)
 {
-	s13_client_refresh(s13);
+	clients_refresh(s13->clients, &s13->config->door);
 }
 
 /* --- what is shown */
@@ -230,7 +230,7 @@ const struct gate_place *s13_listening(const struct s13 *s13, unsigned n)
 
 unsigned s13_clients(const struct s13 *s13)
 {
-	return s13->clients->n;
+	return clients_count(s13->clients);
 }
 
 static const char *const state_names[] = {

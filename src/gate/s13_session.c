@@ -35,8 +35,7 @@ void s13_session_end(struct s13_session *s, enum traffic_end end)
 	s->ending = true;
 	if (s->state != S13_WAIT_CER)
 		LOGSESSION(s, LOGL_NOTICE, "%s\n", traffic_end_name(end));
-	if (s->client)
-		s13_client_leave(s->s13, s->client);
+	clients_leave(s->s13->clients, s->client, traffic_now_us(s->s13->traffic));
 	conn->data = NULL;
 	llist_del(&s->entry);
 	free(s);
