@@ -159,11 +159,11 @@ static void silence_instead_of_an_identity_closes_after_5_s(void **state)
 static void a_flood_of_nameless_connections_keeps_nobody_out(void **state)
 {
 	struct scene *s = *state;
-	int fd[40], msc = scene_peer(s, "MSC-1", NULL);
+	int fd[TRAFFIC_STRANGERS + 8], msc = scene_peer(s, "MSC-1", NULL);
 
-	for (unsigned i = 0; i < 40; i++)
+	for (unsigned i = 0; i < TRAFFIC_STRANGERS + 8; i++)
 		fd[i] = scene_connect(s);
-	assert_int_equal(traffic_count(s->traffic), 1 + 32);
+	assert_int_equal(traffic_count(s->traffic), 1 + TRAFFIC_STRANGERS);
 	for (unsigned i = 0; i < 8; i++)
 		assert_ended(s, fd[i]);
 	assert_int_equal(get(s, fd[8])->octets[3], 0x04);

@@ -7,6 +7,7 @@
 
 #include "scratch.h"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -319,14 +320,22 @@ static void settle(struct stage *stage)
 	}
 }
 
-static int raw_socket(const struct stage *stage)
+/* From an address of our own: 127.0.0.N. */
+static int raw_socket_from(const struct stage *stage, unsigned n)
 {
+	struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + n)};
 	struct sockaddr_storage sa;
 	socklen_t len = address_to_sockaddr(where(stage), &sa);
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
+	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&sa, len), 0);
 	return fd;
+}
+
+static int raw_socket(const struct stage *stage)
+{
+	return raw_socket_from(stage, 1);
 }
 
 /* --- rows */
@@ -520,6 +529,56 @@ static void so_many_handshakes_at_a_time(void **state)
 		close(fd[i]);
 }
 
+/* Handshakes that nobody goes on with, of two other hosts, are no reason to turn away one who does. */
+static void silent_handshakes_give_way(void **state)
+{
+	struct stage *stage = *state;
+	struct tls_context *tls = context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL);
+	struct gate_place place = {.transport = GATE_TLS, .n = 1};
+	static struct traffic_kind any;
+	int fd[2 * TRAFFIC_SECURING];
+
+	any = server_kind;
+	any.accepted = take_any;
+	assert_int_equal(address_from_text("127.0.0.1", 0, &place.address[0]), 0);
+	assert_int_equal(traffic_listen(stage->traffic, &any, NULL, &place, tls, &stage->listener, NULL), 0);
+	tls_context_put(tls);
+	for (unsigned i = 0; i < 2 * TRAFFIC_SECURING; i++) {
+		fd[i] = raw_socket_from(stage, 2 + i % 2);
+		traffic_turn(stage->traffic, stage->now_us);
+	}
+	assert_int_equal(traffic_count(stage->traffic), TRAFFIC_SECURING);
+	ask(stage, context(TLS_CLIENT, "client", "ca", TLS_PEER_MUST, NULL), "eir.example.org");
+	settle(stage);
+	assert_int_equal(client.connected, 1);
+	for (unsigned i = 0; i < 2 * TRAFFIC_SECURING; i++)
+		close(fd[i]);
+}
+
+/* A signature costs a thousand answers: so many a second, and the others wait for their turn. */
+static void handshakes_have_a_rate(void **state)
+{
+	struct stage *stage = *state;
+	unsigned secured = 0;
+
+	serve(stage, context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL));
+	for (unsigned i = 0; i < TRAFFIC_SECURE_BURST; i++) {
+		client = server = (struct end){0};
+		ask(stage, context(TLS_CLIENT, "client", "ca", TLS_PEER_MUST, NULL), "eir.example.org");
+		settle(stage);
+		secured += server.secured;
+	}
+	assert_in_range(secured, TRAFFIC_SECURE_BURST / 4, TRAFFIC_SECURE_BURST - 1);
+	assert_int_equal(server.secured, 0);
+	assert_int_equal(server.closed, 0); /* it waits */
+	for (unsigned i = 0; i < 20 && !server.secured; i++) {
+		stage->now_us += SECOND / 10;
+		traffic_tick(stage->traffic, stage->now_us);
+		settle(stage);
+	}
+	assert_true(server.secured > 0);
+}
+
 static void files_are_refused_in_words(void **state)
 {
 	struct weir_why why;
@@ -558,6 +617,8 @@ int main(void)
 		ROW(octets_that_are_no_tls_end_it),
 		ROW(silence_has_a_deadline),
 		ROW(so_many_handshakes_at_a_time),
+		ROW(silent_handshakes_give_way),
+		ROW(handshakes_have_a_rate),
 		cmocka_unit_test(files_are_refused_in_words),
 	};
 
