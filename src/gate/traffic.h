@@ -163,7 +163,7 @@ int traffic_listen(struct traffic *traffic, const struct traffic_kind *kind, voi
 		   const struct gate_place *place, struct tls_context *tls, struct traffic_listener **listener,
 		   struct weir_why *why);
 void traffic_unlisten(struct traffic_listener *listener); /* NULL is fine */
-/* For connections from now on. */
+/* For connections from now on: TLS with this context, or NULL: in clear. */
 void traffic_listener_tls(struct traffic_listener *listener, struct tls_context *tls);
 const struct gate_place *traffic_listener_place(const struct traffic_listener *listener); /* with the real port */
 

@@ -181,6 +181,8 @@ void traffic_listener_tls(struct traffic_listener *l, struct tls_context *tls)
 	tls_context_get(tls);
 	tls_context_put(l->tls);
 	l->tls = tls;
+	if (l->place.transport != GATE_SCTP)
+		l->place.transport = tls ? GATE_TLS : GATE_TCP;
 }
 
 const struct gate_place *traffic_listener_place(const struct traffic_listener *l)

@@ -17,6 +17,8 @@
 #include <osmocom/core/logging.h>
 #include <osmocom/core/talloc.h>
 
+#include "gate/config.h"
+#include "gate/door.h"
 #include "gate/log.h"
 #include "gate/tls.h"
 #include "gate/traffic.h"
@@ -579,6 +581,40 @@ static void handshakes_have_a_rate(void **state)
 	assert_true(server.secured > 0);
 }
 
+/* A reload may put TLS on a port that spoke in clear: the socket stays, it could not be opened twice. */
+static void a_port_goes_from_clear_to_tls_and_back(void **state)
+{
+	static const char *const here[] = {"127.0.0.1"};
+	static struct door_config config[3];
+	struct stage *stage = *state;
+	struct weir_why why;
+	struct door door;
+	uint16_t port;
+
+	memset(config, 0, sizeof(config));
+	door_init(&door, stage->traffic, &server_kind, NULL);
+	for (unsigned i = 0; i < 3; i++) {
+		config[i].tls = files("server", "ca");
+		assert_int_equal(config_add_listen(&config[i], i == 1 ? GATE_TLS : GATE_TCP, here, 1, 0, &why), 0);
+		assert_int_equal(config_add_listen(&config[i], i == 1 ? GATE_TCP : GATE_TLS, here, 1, 0, &why), -EEXIST);
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		client = server = (struct end){.wanted = 10};
+		assert_int_equal(door_prepare(&door, &config[i], &why), 0);
+		door_commit(&door);
+		if (i)
+			assert_int_equal(door_listening(&door, 0)->address[0].port, port);
+		port = door_listening(&door, 0)->address[0].port;
+		stage->listener = door.listener[0];
+		ask(stage, i == 1 ? context(TLS_CLIENT, "client", "ca", TLS_PEER_MUST, NULL) : NULL,
+		    i == 1 ? "eir.example.org" : NULL);
+		settle(stage);
+		assert_int_equal(client.got, 10);
+		assert_int_equal(server.secured, i == 1);
+	}
+	door_close(&door);
+}
+
 static void files_are_refused_in_words(void **state)
 {
 	struct weir_why why;
@@ -619,6 +655,7 @@ int main(void)
 		ROW(so_many_handshakes_at_a_time),
 		ROW(silent_handshakes_give_way),
 		ROW(handshakes_have_a_rate),
+		ROW(a_port_goes_from_clear_to_tls_and_back),
 		cmocka_unit_test(files_are_refused_in_words),
 	};
 
