@@ -33,7 +33,8 @@ struct traffic {
 	int64_t now_us, worked_us; /* of this turn; of the last one that had work */
 	bool in_turn, started;
 	unsigned secured_now; /* handshake steps of this turn */
-	unsigned n_conns, n_taken, n_securing, max_conns; /* n_taken of n_conns came from a listener, as n_securing did */
+	unsigned n_conns, max_conns;
+	unsigned n_taken, n_securing; /* of n_conns: came from a listener; of these: in a TLS handshake */
 	uint64_t refused, crowded, tls_failed, tls_refused;
 	int64_t wall_minus_mono_us;
 	struct llist_head conns, listeners;

@@ -596,7 +596,8 @@ static void a_port_goes_from_clear_to_tls_and_back(void **state)
 	for (unsigned i = 0; i < 3; i++) {
 		config[i].tls = files("server", "ca");
 		assert_int_equal(config_add_listen(&config[i], i == 1 ? GATE_TLS : GATE_TCP, here, 1, 0, &why), 0);
-		assert_int_equal(config_add_listen(&config[i], i == 1 ? GATE_TCP : GATE_TLS, here, 1, 0, &why), -EEXIST);
+		assert_int_equal(config_add_listen(&config[i], i == 1 ? GATE_TCP : GATE_TLS, here, 1, 0, &why),
+				 -EEXIST);
 	}
 	for (unsigned i = 0; i < 3; i++) {
 		client = server = (struct end){.wanted = 10};
