@@ -13,15 +13,12 @@
 
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
-#include <osmocom/core/application.h>
-#include <osmocom/core/logging.h>
-#include <osmocom/core/talloc.h>
 
 #include "gate/config.h"
 #include "gate/door.h"
-#include "gate/log.h"
 #include "gate/tls.h"
 #include "gate/traffic.h"
+#include "hush.h"
 
 #define SECOND 1000000ll
 
@@ -96,8 +93,7 @@ static int make_all(void **state)
 
 	(void)state;
 	scratch_make(&scratch);
-	osmo_init_logging2(talloc_named_const(NULL, 0, "log"), &gate_log_info);
-	log_set_log_level(osmo_stderr_target, LOGL_FATAL);
+	hush();
 	make("ca", NULL, NULL, &ca);
 	make("other-ca", NULL, NULL, &other);
 	make("server", "eir.example.org", &ca, &one);

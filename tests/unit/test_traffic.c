@@ -13,14 +13,12 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <osmocom/core/application.h>
-#include <osmocom/core/logging.h>
 #include <osmocom/core/select.h>
 #include <osmocom/core/talloc.h>
 #include <osmocom/core/timer.h>
 
-#include "gate/log.h"
 #include "gate/traffic.h"
+#include "hush.h"
 
 #define SECOND 1000000ll
 
@@ -591,9 +589,7 @@ int main(void)
 		T(brisk_traffic_does_not_starve_the_rest_of_the_loop),
 		T(what_is_written_outside_of_a_turn_leaves_with_the_loop),
 	};
-	void *ctx = talloc_named_const(NULL, 0, "log");
 
-	osmo_init_logging2(ctx, &gate_log_info);
-	log_set_log_level(osmo_stderr_target, LOGL_FATAL);
+	hush();
 	return cmocka_run_group_tests_name("traffic", tests, NULL, NULL);
 }
