@@ -6,7 +6,7 @@
 #
 #   sanitized   AddressSanitizer and UBSan, warnings are errors: make check (units, lints, end to end)
 #   plain       as packaged: make check again, and the demo that checks itself
-#   fuzz        every fuzz target for 20 seconds (FUZZ_SECONDS)
+#   fuzz        every fuzz target for 12 seconds (FUZZ_SECONDS)
 #   distcheck   make distcheck from a folder of its own
 #   package     the Debian packages and what is in them
 #
@@ -179,7 +179,7 @@ part_plain() {
 }
 
 part_fuzz() {
-	local target name corpus seconds=${FUZZ_SECONDS:-20} build=$top/build/check-fuzz found=
+	local target name corpus seconds=${FUZZ_SECONDS:-12} build=$top/build/check-fuzz found=
 	if ! command -v clang >/dev/null; then
 		skip fuzz "clang is not installed"
 		return
