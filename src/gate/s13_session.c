@@ -79,10 +79,16 @@ void s13_session_goodbye(struct s13_session *s, enum diameter_cause cause)
 
 /* --- watchdog */
 
-void s13_session_rearm(struct s13_session *s)
+void s13_session_draw_tw(struct s13_session *s)
 {
-	s->watched_us = traffic_now_us(s->s13->traffic);
 	s->tw_us = s->s13->config->watchdog_s * US + s13_chance(s->s13) % (2 * JITTER_US) - JITTER_US;
+}
+
+static void watch_from_now(struct s13_session *s, enum s13_watchdog watchdog)
+{
+	s->watchdog = watchdog;
+	s->watched_us = traffic_now_us(s->s13->traffic);
+	s13_session_draw_tw(s);
 }
 
 static void ask(struct s13_session *s)
@@ -96,32 +102,44 @@ static void ask(struct s13_session *s)
 	if (len < 0 || !traffic_send(s->conn, buf, (size_t)len))
 		return; /* no room: the peer does not read, which ends by itself */
 	s->s13->counters.watchdogs++;
-	s->watchdog = S13_ASKED;
-	s13_session_rearm(s);
+	watch_from_now(s, S13_ASKED);
 }
 
-/* RFC 3539 3.4.1: anything that is heard is as good as a DWA. */
+static void suspect(struct s13_session *s)
+{
+	s->s13->counters.suspected++;
+	watch_from_now(s, S13_SUSPECT);
+}
+
+static void give_up(struct s13_session *s)
+{
+	s->s13->counters.silent++;
+	s13_session_end(s, TRAFFIC_END_SILENT);
+}
+
+/* RFC 3539 3.4.1: anything that is heard is as good as a DWA, and nobody is given up who was not asked.  While we do
+ * not read ourselves there is nothing to be heard. */
 static void watch(struct s13_session *s)
 {
 	int64_t now_us = traffic_now_us(s->s13->traffic);
+	int64_t since_us;
 
-	if (s->conn->paused || s->conn->heard_us >= s->watched_us) {
+	if (s->conn->paused || s->conn->heard_us >= s->watched_us)
 		s->watchdog = S13_OKAY;
-		if (now_us - s->conn->heard_us < s->tw_us || s->conn->paused)
-			return;
+	since_us = s->watchdog == S13_OKAY ? s->conn->heard_us : s->watched_us;
+	if (s->conn->paused || now_us - since_us < s->tw_us)
+		return;
+	switch (s->watchdog) {
+	case S13_OKAY:
 		ask(s);
-		return;
+		break;
+	case S13_ASKED:
+		suspect(s);
+		break;
+	case S13_SUSPECT:
+		give_up(s);
+		break;
 	}
-	if (now_us - s->watched_us < s->tw_us)
-		return;
-	if (s->watchdog == S13_ASKED) {
-		s->s13->counters.suspected++;
-		s->watchdog = S13_SUSPECT;
-		s13_session_rearm(s);
-		return;
-	}
-	s->s13->counters.silent++;
-	s13_session_end(s, TRAFFIC_END_SILENT);
 }
 
 /* --- messages */

@@ -68,8 +68,8 @@ struct s13_session {
 	bool agent, home, ending; /* home: its realm is one of ours */
 	bool said_goodbye;
 	int64_t deadline_us; /* waiting for a CER, closing */
-	int64_t watched_us;  /* since when the watchdog waits */
-	int64_t tw_us;       /* for how long */
+	int64_t watched_us;  /* when it was asked, or suspected, last; 0: never */
+	int64_t tw_us;       /* how long the watchdog waits */
 	uint32_t hop_by_hop; /* of our last request */
 	uint64_t checks, refused, shed;
 	struct s13_client *client; /* NULL before the CER */
@@ -112,7 +112,9 @@ extern const struct traffic_kind s13_kind;
 void s13_session_end(struct s13_session *session, enum traffic_end end);
 /* Say DPR, and end when it is answered or S13_GOODBYE_S is over. */
 void s13_session_goodbye(struct s13_session *session, enum diameter_cause cause);
-void s13_session_rearm(struct s13_session *session); /* the watchdog, after the configuration changed */
+/* How long the watchdog waits, by the configuration in force and chance.  Not since when: a new configuration is no word
+ * of the peer. */
+void s13_session_draw_tw(struct s13_session *session);
 /* Log it once an address and minute. */
 void s13_session_gripe(struct s13_session *session, const char *what);
 /* Our own requests carry ids that no two of a connection share. */

@@ -464,6 +464,46 @@ static void a_suspect_may_come_back(void **state)
 	assert_quiet(scene, fd);
 }
 
+static void configure_as_before(struct scene *scene)
+{
+	assert_int_equal(scene_configure(scene, scene_config(scene), NULL), 0);
+}
+
+/* A new configuration is no silence of the peer: who is quiet is asked as ever, and not later for it either. */
+static void the_quiet_are_asked_whatever_the_operator_does(void **state)
+{
+	struct scene *scene = *state;
+	int fd = scene_peer(scene, MME);
+
+	scene_pass(scene, 20000);
+	configure_as_before(scene);
+	scene_pass(scene, 13000);
+	put(scene, fd, answer_to(assert_request(scene, fd, 280)));
+	for (unsigned i = 0; i < 11; i++) {
+		configure_as_before(scene);
+		scene_pass(scene, 3000);
+	}
+	put(scene, fd, answer_to(assert_request(scene, fd, 280)));
+	assert_int_equal(counted(scene)->suspected, 0);
+}
+
+/* Neither is it an answer. */
+static void the_silent_are_closed_whatever_the_operator_does(void **state)
+{
+	struct scene *scene = *state;
+	int fd = scene_peer(scene, MME);
+
+	scene_pass(scene, 33000);
+	assert_request(scene, fd, 280);
+	for (unsigned i = 0; i < 66; i++) {
+		configure_as_before(scene);
+		scene_pass(scene, 1000);
+	}
+	assert_ended(scene, fd);
+	assert_int_equal(counted(scene)->watchdogs, 1);
+	assert_int_equal(counted(scene)->silent, 1);
+}
+
 /* freeDiameter once died of this: a DWA that says no, or nothing at all. */
 static void odd_watchdog_answers_do_no_harm(void **state)
 {
@@ -741,6 +781,8 @@ int main(void)
 		TEST(the_silent_are_asked_and_closed),
 		TEST(whoever_answers_stays),
 		TEST(a_suspect_may_come_back),
+		TEST(the_quiet_are_asked_whatever_the_operator_does),
+		TEST(the_silent_are_closed_whatever_the_operator_does),
 		TEST(odd_watchdog_answers_do_no_harm),
 		TEST(a_peer_says_goodbye),
 		TEST(a_wrong_goodbye_is_none),
