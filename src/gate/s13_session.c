@@ -14,10 +14,14 @@
 #include "gate/log.h"
 
 #define IN_SIZE   65536
-#define OUT_SIZE  65536 /* what remains of an answer to DIAMETER_MAX octets fits in it twice */
+#define OUT_SIZE  65536 /* any answer fits: to DIAMETER_MAX octets it has up to MOST_WANTED */
 #define SCTP_PPID 46    /* RFC 6733 2.1.1: Diameter in clear */
 #define JITTER_US 2000000u
 #define US        1000000ll
+
+/* diameter_answer_room of the longest request, and what capabilities say on top. */
+#define MOST_WANTED (2 * DIAMETER_MAX + 2 * DIAMETER_IDENTITY_TEXT + 256 + DIAMETER_BASE_ROOM)
+_Static_assert(MOST_WANTED <= OUT_SIZE, "who waits for room must get it");
 
 void s13_session_gripe(struct s13_session *s, const char *what)
 {
@@ -144,11 +148,18 @@ static void watch(struct s13_session *s)
 
 /* --- messages */
 
+void s13_session_await_room(struct s13_session *s, size_t wanted)
+{
+	traffic_reserve(s->conn, wanted); /* cannot be had, so that drained() comes when it can */
+	traffic_pause(s->conn);
+}
+
 /* One message that is no check, or the checks at the front.  Octets taken; 0: more or room is awaited; negative: the
  * session must end. */
 static ssize_t take(struct s13_session *s, const uint8_t *octets, size_t len)
 {
 	struct diameter_message m;
+	size_t wanted;
 
 	switch (diameter_next(octets, len, &m)) {
 	case DIAMETER_MORE:
@@ -161,9 +172,9 @@ static ssize_t take(struct s13_session *s, const uint8_t *octets, size_t len)
 	}
 	if (s->state != S13_WAIT_CER && s13_is_check(&m))
 		return s13_checks(s, octets, len);
-	if (traffic_room(s->conn) < diameter_answer_room(&m) + DIAMETER_BASE_ROOM) {
-		traffic_reserve(s->conn, traffic_room(s->conn) + 1);
-		traffic_pause(s->conn); /* until drained */
+	wanted = diameter_answer_room(&m) + DIAMETER_BASE_ROOM;
+	if (traffic_room(s->conn) < wanted) {
+		s13_session_await_room(s, wanted);
 		return 0;
 	}
 	return s13_base_message(s, &m) < 0 ? -EPROTO : (ssize_t)m.len;

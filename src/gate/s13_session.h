@@ -115,6 +115,8 @@ void s13_session_goodbye(struct s13_session *session, enum diameter_cause cause)
 /* How long the watchdog waits, by the configuration in force and chance.  Not since when: a new configuration is no word
  * of the peer. */
 void s13_session_draw_tw(struct s13_session *session);
+/* There is less room than wanted for the next answer: read on when there is as much. */
+void s13_session_await_room(struct s13_session *session, size_t wanted);
 /* Log it once an address and minute. */
 void s13_session_gripe(struct s13_session *session, const char *what);
 /* Our own requests carry ids that no two of a connection share. */

@@ -5,6 +5,7 @@
  * configurations, and what strangers and the confused send. */
 #include "s13_scene.h"
 
+#include "gate/s13_session.h"
 #include "rows.h"
 
 #include <stdlib.h>
@@ -524,6 +525,100 @@ static void odd_watchdog_answers_do_no_harm(void **state)
 	assert_status(scene, fd, 0);
 }
 
+/* --- room */
+
+/* A peer at the end of a socket that takes little: what it does not read soon stays with us. */
+static int narrow_peer(struct scene *scene, struct traffic_conn **conn)
+{
+	int pair[2], small = 4608;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	assert_int_equal(setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+	scene->fds[scene->n_fds++] = pair[0];
+	*conn = traffic_adopt(scene->traffic, &s13_kind, NULL, pair[1]);
+	assert_non_null(*conn);
+	assert_int_equal(address_from_text("127.0.0.1", 9, &(*conn)->remote), 0);
+	assert_true(s13_kind.accepted(*conn, scene->s13));
+	put(scene, pair[0], cer(MME, REALM));
+	assert_answer(scene, pair[0], 257, 0, 2001);
+	return pair[0];
+}
+
+/* As long as one may be. */
+static struct hand *stuffed(struct hand *h)
+{
+	uint8_t *nothing = calloc(1, DIAMETER_MAX);
+
+	hand_put(h, 9999, 0, 0, nothing, DIAMETER_MAX - h->len - 8);
+	assert_int_equal(h->len, DIAMETER_MAX);
+	free(nothing);
+	return h;
+}
+
+static struct hand *great_dwr(void)
+{
+	return stuffed(dwr());
+}
+
+static struct hand *great_faulty_ecr(void)
+{
+	return stuffed(ecr_of(MME, REALM, WHITE_IMSI, NULL));
+}
+
+static const struct room_row {
+	const char *name;
+	struct hand *(*great)(void);
+	uint32_t command, result;
+	uint8_t flags;
+	bool reads; /* in the end */
+} room_rows[] = {
+	{"room: a great DWR of one who never reads", great_dwr, 280, 2001, 0, false},
+	{"room: a great ECR of one who never reads", great_faulty_ecr, 324, 5005, 0x40, false},
+	{"room: a great DWR of one who reads late", great_dwr, 280, 2001, 0, true},
+	{"room: a great ECR of one who reads late", great_faulty_ecr, 324, 5005, 0x40, true},
+};
+
+#define HALF 32768 /* of the send buffer */
+#define DWA  128   /* is less */
+
+/* Its answers fill our buffer nearly by half: with what is free there is no telling yet whether the answer to a great
+ * request will fit.  Nobody spins over that, which the alarm is for. */
+static void room(void **state)
+{
+	const struct room_row *row = *state;
+	struct hand *all, *great, *small;
+	struct traffic_conn *conn;
+	struct scene *scene;
+	unsigned asked = 1;
+	void *stage;
+	int fd;
+
+	scene_start(&stage);
+	scene = stage;
+	fd = narrow_peer(scene, &conn);
+	for (; asked < 2000 && traffic_room(conn) >= HALF + 768; asked++)
+		put(scene, fd, dwr());
+	assert_in_range(traffic_room(conn), HALF + DWA, HALF + 767);
+	all = dwr(), great = row->great(), small = dwr();
+	hand_octets(all, great->octets, great->len);
+	hand_octets(all, small->octets, small->len);
+	hand_set_length(all, (uint32_t)small->len);
+	alarm(30);
+	put(scene, fd, all);
+	assert_true(conn->paused);
+	if (row->reads) {
+		while (asked--)
+			assert_answer(scene, fd, 280, 0, 2001);
+		assert_answer(scene, fd, row->command, row->flags, row->result);
+		assert_answer(scene, fd, 280, 0, 2001);
+	} else {
+		scene_pass(scene, (TRAFFIC_STALL_S + 2) * 1000);
+		assert_int_equal(traffic_count(scene->traffic), 0);
+	}
+	alarm(0);
+	scene_end(&stage);
+}
+
 /* --- goodbyes */
 
 static void a_peer_says_goodbye(void **state)
@@ -798,11 +893,13 @@ int main(void)
 		TEST(a_new_name_is_learnt_by_coming_again),
 		TEST(what_is_shown),
 	};
-	struct CMUnitTest tests[N_ROWS(single) + N_ROWS(refused_rows)];
+	struct CMUnitTest tests[N_ROWS(single) + N_ROWS(refused_rows) + N_ROWS(room_rows)];
 	size_t n = N_ROWS(single);
 
 	memcpy(tests, single, sizeof(single));
 	for (size_t i = 0; i < N_ROWS(refused_rows); i++)
 		tests[n++] = ROW_TEST(refused_rows[i].name, refused, &refused_rows[i]);
+	for (size_t i = 0; i < N_ROWS(room_rows); i++)
+		tests[n++] = ROW_TEST(room_rows[i].name, room, &room_rows[i]);
 	return cmocka_run_group_tests_name("s13 session", tests, NULL, NULL);
 }
