@@ -284,7 +284,7 @@ static void nobody_speaks_before_the_cer(void **state)
 		assert_ended(scene, fd);
 	}
 	assert_int_equal(counted(scene)->violated, N_ROWS(first));
-	assert_int_equal(scene->check.counters[WEIR_IF_S13].received, 0);
+	assert_int_equal(scene->stage.check.counters[WEIR_IF_S13].received, 0);
 }
 
 static void the_silent_are_closed(void **state)
@@ -534,8 +534,8 @@ static int narrow_peer(struct scene *scene, struct traffic_conn **conn)
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
 	assert_int_equal(setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
-	scene->fds[scene->n_fds++] = pair[0];
-	*conn = traffic_adopt(scene->traffic, &s13_kind, NULL, pair[1]);
+	stage_keep(scene, pair[0]);
+	*conn = traffic_adopt(scene->stage.traffic, &s13_kind, NULL, pair[1]);
 	assert_non_null(*conn);
 	assert_int_equal(address_from_text("127.0.0.1", 9, &(*conn)->remote), 0);
 	assert_true(s13_kind.accepted(*conn, scene->s13));
@@ -613,7 +613,7 @@ static void room(void **state)
 		assert_answer(scene, fd, 280, 0, 2001);
 	} else {
 		scene_pass(scene, (TRAFFIC_STALL_S + 2) * 1000);
-		assert_int_equal(traffic_count(scene->traffic), 0);
+		assert_int_equal(traffic_count(scene->stage.traffic), 0);
 	}
 	alarm(0);
 	scene_end(&stage);
@@ -663,11 +663,11 @@ static void we_say_goodbye(void **state)
 	assert_status(scene, fd, 1);
 	put(scene, fd, answer_to(got));
 	assert_ended(scene, fd);
-	assert_int_equal(traffic_count(scene->traffic), 2); /* both wait for the other side to close */
+	assert_int_equal(traffic_count(scene->stage.traffic), 2); /* both wait for the other side to close */
 	shutdown(fd, SHUT_WR);
 	shutdown(nameless, SHUT_WR);
 	scene_settle(scene);
-	assert_int_equal(traffic_count(scene->traffic), 0);
+	assert_int_equal(traffic_count(scene->stage.traffic), 0);
 }
 
 /* One that said goodbye itself does not keep us from stopping. */
@@ -695,7 +695,7 @@ static void goodbye_does_not_wait_for_ever(void **state)
 	scene_pass(scene, 1000);
 	assert_ended(scene, fd);
 	scene_pass(scene, 3000);
-	assert_int_equal(traffic_count(scene->traffic), 0);
+	assert_int_equal(traffic_count(scene->stage.traffic), 0);
 }
 
 /* --- several connections */
@@ -752,7 +752,7 @@ static void two_hundred_peers(void **state)
 	char name[64];
 	int fd[200];
 
-	traffic_limit(scene->traffic, 5000);
+	traffic_limit(scene->stage.traffic, 5000);
 	for (unsigned i = 0; i < 200; i++) {
 		snprintf(name, sizeof(name), "mme%u.example", i);
 		fd[i] = scene_peer(scene, name);
@@ -848,7 +848,7 @@ static void what_is_shown(void **state)
 	assert_true(peer.agent);
 	assert_int_equal(peer.checks, 2);
 	assert_int_equal(peer.refused, 1);
-	assert_int_equal(peer.id, peers_find(scene->peers, WEIR_IF_S13, "dra1.example"));
+	assert_int_equal(peer.id, peers_find(scene->stage.peers, WEIR_IF_S13, "dra1.example"));
 	assert_int_equal(table.n * sizeof(uint64_t), sizeof(struct s13_counters));
 	for (unsigned i = 0; i < table.n; i++)
 		assert_true(table.row[i].offset % sizeof(uint64_t) == 0 && *table.row[i].help);
