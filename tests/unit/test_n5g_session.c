@@ -6,6 +6,7 @@
 
 #include <sys/socket.h>
 
+#include "gate/n5g_inside.h"
 #include "rows.h"
 #include "token_forge.h"
 
@@ -233,6 +234,32 @@ static void test_limit_of_a_client(void **state)
 	assert_int_equal(client_get(a, check_path("00101"), NULL).status, 200);
 	assert_int_equal(checks(scene)->tally[WEIR_TALLY_SHED], 8);
 	assert_null(answer_field(&answer, "3gpp-sbi-oci")); /* the gate is not overloaded */
+}
+
+/* As many names as can be told apart are connected: told so, and served when one of them has gone. */
+static void test_a_name_too_many(void **state)
+{
+	struct scene *scene = *state;
+	struct client *c = client_begin(scene);
+	struct gate_client *others = NULL;
+	struct answer answer;
+	char name[32];
+
+	for (unsigned i = 0; i < N5G_CLIENTS; i++) {
+		snprintf(name, sizeof(name), "amf%u", i);
+		others = clients_get(scene->n5g->clients, name, scene->now_us);
+		assert_non_null(others);
+		clients_join(others);
+	}
+	answer = client_get(c, check_path("00101"), NULL);
+	assert_cause(&answer, 503, "NF_CONGESTION");
+	assert_string_equal(answer_field(&answer, "retry-after"), "1");
+	assert_int_equal(checks(scene)->tally[WEIR_TALLY_SHED], 1);
+	assert_int_equal(counters(scene)->unnumbered, 1);
+	clients_leave(scene->n5g->clients, others, scene->now_us);
+	scene_pass(scene, 1);
+	assert_int_equal(client_get(c, check_path("00101"), NULL).status, 200);
+	assert_int_equal(counters(scene)->unnumbered, 1); /* it has the number of the one that has gone */
 }
 
 static void test_capacity_and_priority(void **state)
@@ -622,6 +649,7 @@ int main(void)
 		STAGED(test_uri_too_long),
 		STAGED(test_arrival),
 		STAGED(test_limit_of_a_client),
+		STAGED(test_a_name_too_many),
 		STAGED(test_capacity_and_priority),
 		STAGED(test_reservation),
 		STAGED(test_oci),
