@@ -24,9 +24,14 @@
 #define MOST_WANTED (2 * DIAMETER_MAX + 2 * DIAMETER_IDENTITY_TEXT + 256 + DIAMETER_BASE_ROOM)
 _Static_assert(MOST_WANTED <= OUT_SIZE, "who waits for room must get it");
 
+/* Strangers by their address, peers by their name: nobody hides what another one does. */
 void s13_session_gripe(struct s13_session *s, const char *what)
 {
-	if (gripe_now(&s->s13->strangers, &s->conn->remote, traffic_now_us(s->s13->traffic)))
+	struct s13 *s13 = s->s13;
+	int64_t now_us = traffic_now_us(s13->traffic);
+
+	if (s->client ? gripe_of(&s13->quarrels, s->client->name, what, now_us)
+		      : gripe_about(&s13->strangers, &s->conn->remote, what, now_us))
 		LOGSESSION(s, LOGL_NOTICE, "%s\n", what);
 }
 
@@ -206,17 +211,23 @@ static size_t message(const uint8_t *octets, size_t len)
 
 /* --- the connection */
 
+static void refuse_address(struct s13 *s13, const struct traffic_conn *conn)
+{
+	static const char what[] = "refused: no peer rule covers this address";
+	char text[GATE_ADDRESS_TEXT];
+
+	s13->counters.stranger++;
+	if (gripe_about(&s13->strangers, &conn->remote, what, traffic_now_us(s13->traffic)))
+		LOGP(DS13, LOGL_NOTICE, "%s: %s\n", address_print_port(text, &conn->remote), what);
+}
+
 static bool accepted(struct traffic_conn *conn, void *owner)
 {
 	struct s13 *s13 = owner;
-	char text[GATE_ADDRESS_TEXT];
 	struct s13_session *s;
 
 	if (!config_covers_address(&s13->config->door, &conn->remote)) {
-		s13->counters.stranger++;
-		if (gripe_now(&s13->strangers, &conn->remote, traffic_now_us(s13->traffic)))
-			LOGP(DS13, LOGL_NOTICE, "%s: refused: no peer rule covers this address\n",
-			     address_print_port(text, &conn->remote));
+		refuse_address(s13, conn);
 		return false;
 	}
 	s = calloc(1, sizeof(*s));

@@ -98,7 +98,7 @@ void s13_session_goodbye(struct s13_session *session, enum diameter_cause cause)
 void s13_session_draw_tw(struct s13_session *session);
 /* There is less room than wanted for the next answer: read on when there is as much. */
 void s13_session_await_room(struct s13_session *session, size_t wanted);
-/* Log it once an address and minute. */
+/* Log it once a minute: of a peer, or of the address of one who is none yet. */
 void s13_session_gripe(struct s13_session *session, const char *what);
 /* Our own requests carry ids that no two of a connection share. */
 void s13_session_ids(struct s13_session *session, uint32_t *hop_by_hop, uint32_t *end_to_end);

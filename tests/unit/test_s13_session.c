@@ -12,6 +12,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <osmocom/core/logging.h>
+#include <osmocom/core/loggingrb.h>
+
 /* --- capabilities */
 
 static void a_peer_is_let_in(void **state)
@@ -698,6 +701,48 @@ static void goodbye_does_not_wait_for_ever(void **state)
 	assert_int_equal(traffic_count(scene->stage.traffic), 0);
 }
 
+/* --- the log */
+
+/* From now on, what an operator sees. */
+static struct log_target *listen_to_log(void)
+{
+	struct log_target *log = log_target_create_rb(1000);
+
+	assert_non_null(log);
+	log_set_use_color(log, 0);
+	log_add_target(log);
+	return log;
+}
+
+/* Lines with this in them. */
+static unsigned logged(const struct log_target *log, const char *what)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < log_target_rb_used_size(log); i++)
+		n += strstr(log_target_rb_get(log, i), what) != NULL;
+	return n;
+}
+
+static void strangers_peers_and_what_they_do_do_not_hide_each_other(void **state)
+{
+	struct scene *scene = *state;
+	struct log_target *log = listen_to_log();
+	int a = scene_peer(scene, MME), b = scene_peer(scene, "mme2.example");
+
+	for (unsigned i = 0; i < 2; i++) {
+		put(scene, scene_connect(scene), dwr());
+		put(scene, scene_connect(scene), cer("hss.example", REALM));
+		put(scene, a, ecr_of("mme3.example", REALM, WHITE_IMSI, IMEI));
+		put(scene, b, ecr_of("mme3.example", REALM, WHITE_IMSI, IMEI));
+	}
+	assert_int_equal(counted(scene)->lent, 4);
+	assert_int_equal(logged(log, "spoke before it said who it is"), 1);
+	assert_int_equal(logged(log, "no peer rule allows this name"), 1);
+	assert_int_equal(logged(log, "asks in another's name"), 2);
+	log_target_destroy(log);
+}
+
 /* --- several connections */
 
 static void a_newer_connection_replaces_the_oldest(void **state)
@@ -884,6 +929,7 @@ int main(void)
 		TEST(we_say_goodbye),
 		TEST(we_stop_while_a_peer_leaves),
 		TEST(goodbye_does_not_wait_for_ever),
+		TEST(strangers_peers_and_what_they_do_do_not_hide_each_other),
 		TEST(a_newer_connection_replaces_the_oldest),
 		TEST(the_oldest_is_who_is_open_longest),
 		TEST(as_many_as_are_allowed),
