@@ -119,7 +119,7 @@ static void judge_session(struct s13_session *s, bool renamed)
 	}
 	s->agent = s13_is_agent(config, s->client->name);
 	s->home = serves_name(config, s->realm);
-	s13_session_rearm(s);
+	s13_session_draw_tw(s);
 	if (!config_allows_identity(&config->door, s->client->name, s->realm, &s->conn->remote))
 		s13_session_goodbye(s, DIAMETER_DO_NOT_WANT_TO_TALK_TO_YOU);
 	else if (renamed)

@@ -142,7 +142,7 @@ static void open_session(struct s13_session *s, const struct diameter_cer *cer, 
 	s13->counters.connected++;
 	traffic_known(s->conn);
 	send_cea(s, &cer->view.message, &none);
-	s13_session_rearm(s);
+	s13_session_draw_tw(s);
 	LOGSESSION(s, LOGL_NOTICE, "connected, realm %s%s%s\n", s->realm, s->agent ? ", an agent" : "",
 		   s->home ? "" : ", foreign");
 	limit_connections(s);

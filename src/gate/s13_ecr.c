@@ -17,6 +17,7 @@
 struct round {
 	unsigned n;
 	size_t len, need;                  /* octets of the n requests; of the answers at most */
+	size_t wanted;                     /* for the answer of the one behind them; 0: there was room */
 	struct gate_client *client[ROUND]; /* who asks; NULL: the answer is the fault in ecr.view */
 	bool decided[ROUND];
 	uint32_t room[ROUND]; /* for its answer, whatever it will be */
@@ -181,8 +182,10 @@ static bool collect_one(struct s13_session *s, struct round *r, const struct dia
 
 	s13_read_ecr(m, ecr);
 	room = room_for(s->s13, ecr);
-	if (traffic_room(s->conn) < r->need + room)
+	if (traffic_room(s->conn) < r->need + room) {
+		r->wanted = room;
 		return false;
+	}
 	judge(s, ecr, &r->client[r->n]);
 	r->decided[r->n] = false;
 	r->room[r->n] = (uint32_t)room;
@@ -197,7 +200,7 @@ static void collect(struct s13_session *s, struct round *r, const uint8_t *octet
 	struct diameter_message m;
 
 	r->n = 0;
-	r->len = r->need = 0;
+	r->len = r->need = r->wanted = 0;
 	while (r->n < ROUND && diameter_next(octets + r->len, len - r->len, &m) == DIAMETER_WHOLE && s13_is_check(&m)) {
 		if (!collect_one(s, r, &m))
 			return;
@@ -296,8 +299,7 @@ ssize_t s13_checks(struct s13_session *s, const uint8_t *octets, size_t len)
 
 	collect(s, &r, octets, len);
 	if (!r.n) {
-		traffic_reserve(s->conn, traffic_room(s->conn) + 1); /* drained() will call */
-		traffic_pause(s->conn);
+		s13_session_await_room(s, r.wanted);
 		return 0;
 	}
 	decide(s->s13, &r);

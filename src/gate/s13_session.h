@@ -49,8 +49,8 @@ struct s13_session {
 	bool agent, home, ending; /* home: its realm is one of ours */
 	bool said_goodbye;
 	int64_t deadline_us; /* waiting for a CER, closing */
-	int64_t watched_us;  /* since when the watchdog waits */
-	int64_t tw_us;       /* for how long */
+	int64_t watched_us;  /* when it was asked, or suspected, last; 0: never */
+	int64_t tw_us;       /* how long the watchdog waits */
 	uint32_t hop_by_hop; /* of our last request */
 	uint64_t checks, refused, shed;
 	struct gate_client *client; /* NULL before the CER */
@@ -93,8 +93,12 @@ extern const struct traffic_kind s13_kind;
 void s13_session_end(struct s13_session *session, enum traffic_end end);
 /* Say DPR, and end when it is answered or S13_GOODBYE_S is over. */
 void s13_session_goodbye(struct s13_session *session, enum diameter_cause cause);
-void s13_session_rearm(struct s13_session *session); /* the watchdog, after the configuration changed */
-/* Log it once an address and minute. */
+/* How long the watchdog waits, by the configuration in force and chance.  Not since when: a new configuration is no word
+ * of the peer. */
+void s13_session_draw_tw(struct s13_session *session);
+/* There is less room than wanted for the next answer: read on when there is as much. */
+void s13_session_await_room(struct s13_session *session, size_t wanted);
+/* Log it once a minute: of a peer, or of the address of one who is none yet. */
 void s13_session_gripe(struct s13_session *session, const char *what);
 /* Our own requests carry ids that no two of a connection share. */
 void s13_session_ids(struct s13_session *session, uint32_t *hop_by_hop, uint32_t *end_to_end);

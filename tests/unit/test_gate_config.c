@@ -447,6 +447,29 @@ static void a_stranger_is_logged_once_a_minute(void **state)
 	assert_int_equal(said, GRIPES - 2); /* a and b have theirs */
 }
 
+static void complaints_do_not_hide_each_other(void **state)
+{
+	static struct gripes gripes;
+	struct gate_address a, b;
+
+	(void)state;
+	assert_int_equal(address_from_text("10.0.0.1", 1, &a), 0);
+	assert_int_equal(address_from_text("10.0.0.2", 1, &b), 0);
+	for (unsigned minute = 0; minute < 2; minute++) {
+		int64_t now_us = minute * GRIPE_SPAN_US;
+		for (unsigned first = 1; first < 2; first--) {
+			assert_int_equal(gripe_now(&gripes, &a, now_us), first);
+			assert_int_equal(gripe_about(&gripes, &a, "late", now_us), first);
+			assert_int_equal(gripe_about(&gripes, &a, "loud", now_us), first);
+			assert_int_equal(gripe_about(&gripes, &b, "late", now_us), first);
+			assert_int_equal(gripe_of(&gripes, "mme1", "late", now_us), first);
+			assert_int_equal(gripe_of(&gripes, "mme1", "loud", now_us), first);
+			assert_int_equal(gripe_of(&gripes, "mme2", "late", now_us), first);
+			assert_int_equal(gripe_of(&gripes, "mme", "1late", now_us), first);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -468,6 +491,7 @@ int main(void)
 		cmocka_unit_test(the_longest_absent_gives_its_number_to_a_new_name),
 		cmocka_unit_test(a_cut_name_finds_the_whole_one),
 		cmocka_unit_test(a_stranger_is_logged_once_a_minute),
+		cmocka_unit_test(complaints_do_not_hide_each_other),
 	};
 
 	return cmocka_run_group_tests_name("gate config", tests, NULL, NULL);
