@@ -136,7 +136,7 @@ int n5g_prepare(struct n5g *n5g, const struct n5g_config *config, struct weir_wh
 	int rc = tokens_prepare(n5g->tokens, &config->token, config->instance_id, why);
 
 	n5g->next = config;
-	n5g->door.demand = demand_of(config);
+	n5g->door.demand = demand_of(config); /* of the context that is made now; abort takes it back */
 	if (!rc && !n5g->stopping)
 		rc = door_prepare(&n5g->door, &config->door, why);
 	if (rc)
@@ -148,6 +148,7 @@ void n5g_abort(struct n5g *n5g)
 {
 	tokens_abort(n5g->tokens);
 	door_abort(&n5g->door);
+	n5g->door.demand = demand_of(n5g->config);
 	n5g->next = NULL;
 }
 

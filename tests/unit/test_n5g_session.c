@@ -6,6 +6,7 @@
 
 #include <sys/socket.h>
 
+#include "gate/door.h"
 #include "rows.h"
 #include "token_forge.h"
 
@@ -454,8 +455,10 @@ static void test_refused_configuration(void **state)
 	struct weir_why why;
 
 	snprintf(next.prefix, sizeof(next.prefix), "/eir");
+	next.certificate_required = true;
 	assert_int_equal(config_add_listen(&next.door, GATE_TCP, &loopback, 1, port, NULL), 0);
 	assert_true(n5g_prepare(scene->n5g, &next, &why) < 0);
+	assert_int_equal(n5g_door(scene->n5g)->demand, TLS_PEER_MAY);
 	assert_int_equal(client_get(c, check_path("00101"), NULL).status, 200);
 	assert_int_equal(client_get(client_begin(scene), check_path("00101"), NULL).status, 200);
 }
