@@ -6,7 +6,8 @@
  * Client.  Who asks is told by the certificate of its connection, else by the subject of its access token, else by its
  * address.  That name is what peer rules allow, rate rules bound and the policy's terms are for.  Connections of one
  * name share its bucket.  A connection from an address that no peer rule covers is closed at once; a name that is not
- * allowed from its address is answered 403.
+ * allowed from its address is answered 403.  A connection gives way to newer ones (traffic.h) until a first request
+ * came from a client that is allowed.
  *
  * Request.  What wire/n5g.h finds wrong is answered at once and is no check.  The others are checks; in this order:
  *  token       where tokens are on (gate/token.h): 401, 403, or 503 where too many new ones come

@@ -21,6 +21,14 @@ const char *n5g_session_name(const struct n5g_session *s, char buf[static GATE_A
 	return *name ? name : address_print(buf, &s->conn->remote);
 }
 
+/* Only now it need not give way: whoever speaks HTTP/2 has shown nothing that a stranger could not. */
+static void judge(struct n5g_session *s)
+{
+	s->allowed = config_allows_peer(&s->n5g->config->door, s->client->name, &s->conn->remote);
+	if (s->allowed)
+		traffic_known(s->conn);
+}
+
 int n5g_session_meet(struct n5g_session *s, const char *name)
 {
 	struct n5g_client *client;
@@ -32,7 +40,7 @@ int n5g_session_meet(struct n5g_session *s, const char *name)
 		return -ENOMEM;
 	n5g_client_put(s->n5g, s->client);
 	s->client = client;
-	s->allowed = config_allows_peer(&s->n5g->config->door, client->name, &s->conn->remote);
+	judge(s);
 	return 0;
 }
 
@@ -41,7 +49,7 @@ void n5g_session_judge(struct n5g_session *s)
 	const struct door_config *door = &s->n5g->config->door;
 
 	if (s->client)
-		s->allowed = config_allows_peer(door, s->client->name, &s->conn->remote);
+		judge(s);
 	if (s->client ? !s->allowed : !config_covers_address(door, &s->conn->remote))
 		h2_goodbye(s->h2);
 }

@@ -601,6 +601,31 @@ static void test_a_crowd_at_once(void **state)
 		assert_int_equal(client_answer(crowd[i]).status, 200);
 }
 
+/* Whoever was not let in yet gives way, however well he speaks HTTP/2; whoever was stays. */
+static void test_who_was_not_let_in_gives_way(void **state)
+{
+	struct scene *scene = *state;
+	struct client *known = client_begin(scene), *refused, *asked;
+
+	assert_int_equal(client_get(known, check_path("00101"), NULL).status, 200);
+	remove_peers(scene->config); /* behind the gate's back: who stands is not judged again */
+	assert_int_equal(config_add_peer(&scene->config->door, "amf1", NULL, "127.0.0.0/8", NULL), 0);
+	refused = client_begin(scene);
+	assert_int_equal(client_get(refused, check_path("00101"), NULL).status, 403);
+	asked = client_begin(scene);
+	assert_int_equal(client_get(asked, PATH "?color=red", NULL).status, 400); /* no check: nobody was judged */
+	for (unsigned i = 0; i < TRAFFIC_STRANGERS - 2; i++)
+		client_begin(scene);
+	assert_int_equal(traffic_crowded(scene->traffic), 0);
+	client_begin(scene);
+	assert_int_equal(traffic_crowded(scene->traffic), 1);
+	assert_ended(refused);
+	client_begin(scene);
+	assert_int_equal(traffic_crowded(scene->traffic), 2);
+	assert_ended(asked);
+	assert_int_equal(client_get(known, check_path("00101"), NULL).status, 200);
+}
+
 static void test_many_clients_come_and_go(void **state)
 {
 	struct scene *scene = *state;
@@ -641,6 +666,7 @@ int main(void)
 		STAGED(test_tokens),
 		STAGED(test_tokens_in_one_read),
 		STAGED(test_a_crowd_at_once),
+		STAGED(test_who_was_not_let_in_gives_way),
 		STAGED(test_many_clients_come_and_go),
 	};
 	size_t n = N_ROWS(staged);
