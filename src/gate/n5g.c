@@ -194,7 +194,7 @@ static const struct counter_row counter_rows[] = {
 	ROW(stranger, "connections from an address that no peer rule covers"),
 	ROW(forbidden, "checks of clients whose name is not allowed from their address"),
 	ROW(unnumbered, "clients that came while as many as can be told apart were connected"),
-	ROW(stamp_off, "requests whose sender's clock is too far off ours to be believed"),
+	ROW(stamp_off, "requests whose sender's clock or ours must be wrong"),
 	ROW(field_wrong, "3gpp-Sbi header fields that could not be read"),
 	ROW(oci, "answers that said how much less should be sent"),
 	ROW(lci, "answers that said what the load is"),

@@ -259,24 +259,24 @@ static enum n5g_answer judge_client(struct batch *b, struct item *item)
 	return s->allowed ? N5G_WHITE : N5G_FORBIDDEN;
 }
 
-/* When the client sent it, by our monotonic clock: what its timestamp says where that can be believed, else when it
- * began to arrive. */
+/* When the client sent it, by our monotonic clock: what its timestamp says where that can be, else when it began to
+ * arrive. */
 static int64_t sent_us(struct n5g *n5g, const struct item *item)
 {
 	const struct h2_text *stamp = sent(item, SENDER_TIMESTAMP);
-	int64_t ms, off_us;
+	int64_t begun_us = item->request->begun_us, ms, sent_us;
 
 	if (!stamp || n5g->config->ignore_stamps)
-		return item->request->begun_us;
+		return begun_us;
 	if (sbi_timestamp_read(stamp->at, stamp->len, &ms)) {
 		n5g->counters.field_wrong++;
-		return item->request->begun_us;
+		return begun_us;
 	}
-	off_us = ms * 1000 - traffic_wall_us(n5g->traffic);
-	if (off_us >= -N5G_STAMP_S * 1000000ll && off_us <= N5G_STAMP_S * 1000000ll)
-		return traffic_now_us(n5g->traffic) + off_us;
+	sent_us = ms * 1000 - traffic_wall_us(n5g->traffic) + traffic_now_us(n5g->traffic);
+	if (sent_us >= begun_us - N5G_STAMP_LATE_S * 1000000ll && sent_us <= begun_us + N5G_STAMP_AHEAD_S * 1000000ll)
+		return sent_us < begun_us ? sent_us : begun_us;
 	n5g->counters.stamp_off++;
-	return item->request->begun_us;
+	return begun_us;
 }
 
 /* Late by its own clock although it came just now: either the way here is very slow, or a clock is wrong and the client

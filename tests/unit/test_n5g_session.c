@@ -150,9 +150,14 @@ static const struct stamp_row stamp_rows[] = {
 	{"in time", "500", "Mon, 30 Nov 2026 00:53:20.000 GMT", 200, false, false},
 	{"just in time", "500", "Mon, 30 Nov 2026 00:53:19.501 GMT", 200, false, false},
 	{"just too late", "500", "Mon, 30 Nov 2026 00:53:19.500 GMT", 504, false, false},
-	{"an hour too late", "10000", "Sun, 29 Nov 2026 23:53:20.000 GMT", 504, false, false},
-	{"a sender whose clock is an hour ahead", "500", "Mon, 30 Nov 2026 01:53:20.000 GMT", 200, false, false},
+	{"as late as a request can be", "500", "Mon, 30 Nov 2026 00:53:10.000 GMT", 504, false, false},
+	{"that late and with more time", "10001", "Mon, 30 Nov 2026 00:53:10.000 GMT", 200, false, false},
+	{"a sender whose clock is behind", "500", "Mon, 30 Nov 2026 00:53:09.999 GMT", 200, false, true},
+	{"a sender whose clock is minutes behind", "500", "Mon, 30 Nov 2026 00:50:20.000 GMT", 200, false, true},
 	{"a sender whose clock is days behind", "500", "Fri, 27 Nov 2026 00:53:20.000 GMT", 200, false, true},
+	{"a sender whose clock is a little ahead", "500", "Mon, 30 Nov 2026 00:53:21.000 GMT", 200, false, false},
+	{"a sender whose clock is ahead", "500", "Mon, 30 Nov 2026 00:53:21.001 GMT", 200, false, true},
+	{"a sender whose clock is an hour ahead", "500", "Mon, 30 Nov 2026 01:53:20.000 GMT", 200, false, true},
 	{"a sender whose clock is years ahead", "500", "Mon, 30 Nov 2037 00:53:20.000 GMT", 200, false, true},
 	{"no stamp", "500", NULL, 200, false, false},
 	{"a stamp that cannot be read", "500", "yesterday", 200, true, false},
@@ -206,6 +211,34 @@ static void test_arrival(void **state)
 	client_send(c, o->at, o->len);
 	answer = client_answer(c);
 	assert_cause(&answer, 504, "TIMED_OUT_REQUEST");
+}
+
+/* No request was sent after it came: a clock that is ahead gives nobody more time, by little or by much. */
+static void test_ahead(void **state)
+{
+	static const char *const stamps[] = {"Mon, 30 Nov 2026 00:53:20.900 GMT", "Mon, 30 Nov 2026 00:54:20.000 GMT",
+					     "Mon, 30 Nov 2026 12:53:20.000 GMT"};
+	struct scene *scene = *state;
+	struct client *c = client_begin(scene);
+	struct octets *o = octets_new();
+
+	for (unsigned i = 0; i < N_ROWS(stamps); i++) {
+		const char *const more[] = {"3gpp-sbi-max-rsp-time", "1500", "3gpp-sbi-sender-timestamp", stamps[i],
+					    NULL};
+		struct octets *block = octets_new();
+		add_fields(block, "GET", check_path("00101"), more);
+		add_frame(o, HEADERS, END_HEADERS, 1 + 2 * (int32_t)i, block->at, block->len);
+	}
+	client_send(c, o->at, o->len);
+	scene_pass(scene, 1600);
+	for (unsigned i = 0; i < N_ROWS(stamps); i++) {
+		struct answer answer;
+		o->len = 0;
+		add_frame(o, DATA, END_STREAM, 1 + 2 * (int32_t)i, NULL, 0);
+		client_send(c, o->at, o->len);
+		answer = client_answer(c);
+		assert_cause(&answer, 504, "TIMED_OUT_REQUEST");
+	}
 }
 
 /* --- rates */
@@ -652,6 +685,7 @@ int main(void)
 		STAGED(test_no_checks),
 		STAGED(test_uri_too_long),
 		STAGED(test_arrival),
+		STAGED(test_ahead),
 		STAGED(test_limit_of_a_client),
 		STAGED(test_capacity_and_priority),
 		STAGED(test_reservation),
