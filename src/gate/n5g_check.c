@@ -333,13 +333,13 @@ static enum n5g_answer judge_rate(struct n5g_session *s, struct item *item)
 	if (!check->capacity && !client->terms.limit)
 		return N5G_WHITE;
 	answer = rate_admit(&client->rate, &client->terms, &check->rate, check->capacity, priority_of(s, item), now_us);
-	n5g_load_count(s->n5g, answer == RATE_SHED_GATE);
 	if (answer == RATE_SHED_PEER) {
 		item->retry_s = rate_wait_s(&client->rate.limit, client->terms.limit, now_us);
 		return N5G_TOO_MANY;
 	}
 	if (answer == RATE_SHED_GATE) {
-		item->retry_s = rate_wait_s(&check->rate, check->capacity, now_us);
+		n5g_load_shed(s->n5g);
+		item->retry_s = rate_wait_s(&check->rate.bucket, check->capacity, now_us);
 		return N5G_CONGESTED;
 	}
 	return N5G_WHITE;

@@ -54,7 +54,7 @@ struct n5g_session {
 /* n5g_load.c: counted by the second of the wall clock. */
 struct n5g_load {
 	uint32_t second;
-	unsigned taken, shed;  /* in this second, by the gate's capacity */
+	uint64_t taken, shed;  /* by the gate's capacity, until this second began (core/rate.h) */
 	uint32_t oci_until_s;  /* answers carry it while this is not over */
 	uint32_t oci_s, lci_s; /* when the texts were made */
 	unsigned lci_load;
@@ -102,6 +102,6 @@ void n5g_requests(struct h2_session *h2, struct h2_request *const *requests, uns
 
 /* n5g_load.c */
 void n5g_load_turn(struct n5g *n5g); /* before a batch: second and date */
-void n5g_load_count(struct n5g *n5g, bool shed);
+void n5g_load_shed(struct n5g *n5g); /* by the gate's capacity */
 /* Fields for an answer to this session, at most two.  Returns how many; they need to stay only until it is given. */
 unsigned n5g_load_fields(struct n5g_session *session, struct h2_field fields[static 2]);

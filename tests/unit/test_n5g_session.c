@@ -342,6 +342,37 @@ static void test_oci(void **state)
 	assert_null(answer_field(&answer, "3gpp-sbi-oci"));
 }
 
+/* The share is that of the gate's capacity: what a client's own limit shed has no part in it, what was taken and shed
+ * on other interfaces has. */
+static void test_oci_is_of_the_whole_gate(void **state)
+{
+	struct scene *scene = *state;
+	struct rate_peer mme = {0};
+	struct client *c;
+	struct answer answer;
+
+	snprintf(scene->config->instance_id, sizeof(scene->config->instance_id), "%s", UUID);
+	scene_limit(scene, 10, 0, 20);
+	c = client_begin(scene);
+	assert_int_equal(client_get(c, check_path("00101"), NULL).status, 200);
+	assert_int_equal(client_get(c, check_path("00101"), NULL).status, 429);
+	for (unsigned i = 0; i < 3; i++)
+		rate_admit(&mme, &(struct rate_terms){0}, &scene->check.rate, 20, 0, scene->now_us);
+	assert_int_equal(mme.shed, 2);
+	scene_pass(scene, 1000);
+	answer = client_get(c, check_path("00101"), NULL);
+	assert_int_equal(answer.status, 200);
+	assert_string_equal(answer_field(&answer, "3gpp-sbi-oci"),
+			    "Timestamp: \"Mon, 30 Nov 2026 00:53:21 GMT\"; Period-of-Validity: 5s; "
+			    "Overload-Reduction-Metric: 50%; NF-Instance: " UUID);
+	scene_pass(scene, 1000);
+	for (unsigned i = 0; i < 4; i++)
+		rate_admit(&mme, &(struct rate_terms){0}, &scene->check.rate, 20, 0, scene->now_us);
+	scene_pass(scene, 60000);
+	answer = client_get(c, check_path("00101"), NULL);
+	assert_null(answer_field(&answer, "3gpp-sbi-oci")); /* a minute ago */
+}
+
 static void test_lci(void **state)
 {
 	struct scene *scene = *state;
@@ -690,6 +721,7 @@ int main(void)
 		STAGED(test_capacity_and_priority),
 		STAGED(test_reservation),
 		STAGED(test_oci),
+		STAGED(test_oci_is_of_the_whole_gate),
 		STAGED(test_lci),
 		STAGED(test_stranger),
 		STAGED(test_name_not_allowed),
