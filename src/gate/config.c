@@ -341,6 +341,12 @@ int config_add_listen(struct door_config *config, enum gate_transport transport,
 
 	if (rc || find_listen(config, &place) >= 0)
 		return rc;
+	for (unsigned i = 0; i < config->n_listen; i++) {
+		if (place_same_socket(&config->listen[i], &place))
+			return why_set(why, -EEXIST,
+				       "port %u of %.60s listens already, %s; say 'no listen' of that first", port,
+				       texts[0], config->listen[i].transport == GATE_TLS ? "with TLS" : "in clear");
+	}
 	if (config->n_listen == GATE_MAX_LISTEN)
 		return why_set(why, -ENOSPC, "more than %u listen addresses", GATE_MAX_LISTEN);
 	config->listen[config->n_listen++] = place;

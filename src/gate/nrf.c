@@ -337,6 +337,11 @@ void nrf_operative(struct nrf *nrf, bool operative)
 	say_again(nrf);
 }
 
+bool nrf_done(const struct nrf *nrf)
+{
+	return nrf->phase == NRF_OFF || nrf->phase == NRF_STOPPED;
+}
+
 void nrf_stop(struct nrf *nrf)
 {
 	nrf->stopping = true;

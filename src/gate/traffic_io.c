@@ -27,9 +27,30 @@
 
 #define MESSAGES_AT_ONCE 32
 
+/* A read brings one user message: several reads, so that what has come is answered together. */
+static ssize_t read_messages(struct traffic_conn *c, uint8_t *buf, size_t size)
+{
+	size_t got = 0;
+	ssize_t n = 0;
+
+	for (unsigned i = 0; i < MESSAGES_AT_ONCE && got < size; i++) {
+		n = recv(c->fd, buf + got, size - got, 0);
+		if (n <= 0)
+			break;
+		got += (size_t)n;
+	}
+	if (got)
+		return (ssize_t)got; /* an end or an error comes again */
+	return n < 0 ? (errno == EINTR ? -EAGAIN : -errno) : 0;
+}
+
 ssize_t traffic_io_read(struct traffic_conn *c, void *buf, size_t size)
 {
-	ssize_t n = c->tls ? tls_recv(c->tls, buf, size) : recv(c->fd, buf, size, 0);
+	ssize_t n;
+
+	if (c->transport == GATE_SCTP)
+		return read_messages(c, buf, size);
+	n = c->tls ? tls_recv(c->tls, buf, size) : recv(c->fd, buf, size, 0);
 
 	if (c->tls || n >= 0)
 		return n;

@@ -1,100 +1,40 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* The stage of gsup_scene.h.  Frames and sockets live in static or leaked-to-the-scene memory: a test is one process.
- */
+/* The scene of gsup_scene.h.  Frames live in a ring: a test is one process and holds a few at a time. */
 #define _GNU_SOURCE /* accept4 */
 #include "gsup_scene.h"
 
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-#include <osmocom/core/application.h>
-#include <osmocom/core/logging.h>
-#include <osmocom/core/select.h>
 #include <osmocom/core/talloc.h>
 
-#include "gate/log.h"
+#include "rows.h"
 
-static const struct {
-	const char *prefix;
-	enum weir_action action;
-} imsi_rules[] = {
-	{"00101", WEIR_DO_WHITE},   {"00102", WEIR_DO_BLACK},  {"00103", WEIR_DO_GREY},
-	{"00104", WEIR_DO_UNKNOWN}, {"00105", WEIR_DO_REFUSE},
-};
+_Static_assert(offsetof(struct scene, stage) == 0, "a scene begins with its stage");
 
-static struct weir_policy *scene_policy(void)
+size_t talk_length(const uint8_t *octets, size_t len)
 {
-	struct weir_imsi_rule rule[sizeof(imsi_rules) / sizeof(imsi_rules[0])];
-	struct weir_policy_draft draft;
-	struct weir_policy *policy;
-
-	policy_draft_init(&draft);
-	for (size_t i = 0; i < sizeof(rule) / sizeof(rule[0]); i++) {
-		rule[i] = (struct weir_imsi_rule){
-			.action = imsi_rules[i].action,
-			.restrictive = WEIR_DO_INHERIT,
-			.unknown = WEIR_DO_INHERIT,
-		};
-		assert_int_equal(imsi_prefix_from_text(imsi_rules[i].prefix, 5, &rule[i].prefix), 0);
-	}
-	draft.imsi_rules = rule;
-	draft.n_imsi_rules = sizeof(rule) / sizeof(rule[0]);
-	policy = policy_alloc(&draft, NULL);
-	assert_non_null(policy);
-	return policy;
+	return len < 3 ? 3 : 3 + (size_t)(octets[0] << 8 | octets[1]);
 }
 
-static void init_once(void *ctx)
+static void tick(struct scene *scene)
 {
-	static bool done;
-	struct rlimit files;
-
-	if (done)
-		return;
-	done = true;
-	osmo_init_logging2(ctx, &gate_log_info);
-	log_set_log_level(osmo_stderr_target,
-			  LOGL_FATAL); /* TAP is on stdout; refusals are what these tests are about */
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
+	gsup_expire(scene->gsup, scene->stage.now_us);
 }
 
 static int scene_start(void **state, bool with_hlr)
 {
 	static const char *const here = "127.0.0.1";
-	static void *log_ctx;
-	struct scene *scene;
+	struct scene *scene = stage_alloc(sizeof(*scene));
 
-	if (!log_ctx)
-		log_ctx = talloc_named_const(NULL, 0, "log");
-	init_once(log_ctx);
-	scene = talloc_zero(NULL, struct scene);
-	scene->ctx = scene;
-	scene->now_us = 1000000000;
 	scene->hlr_listen = -1;
-	scene->check.policy = scene_policy();
-	scene->peers = peers_alloc(scene);
-	scene->traffic = traffic_alloc(scene, NULL, NULL);
-	scene->gsup = gsup_alloc(scene, &scene->check, scene->traffic, scene->peers);
+	scene->stage.tick = tick;
+	scene->gsup = gsup_alloc(scene, &scene->stage.check, scene->stage.traffic, scene->stage.peers);
 	scene->config = talloc_zero(scene, struct gsup_config);
 	assert_non_null(scene->gsup);
 	if (with_hlr)
 		scene->hlr_listen = scene_listen(scene, &scene->hlr);
-	traffic_turn(scene->traffic, scene->now_us);
 	assert_int_equal(config_add_listen(&scene->config->door, GATE_TCP, &here, 1, 0, NULL), 0);
 	assert_int_equal(config_add_peer(&scene->config->door, "MSC-*", NULL, "127.0.0.0/8", NULL), 0);
 	assert_int_equal(config_add_peer(&scene->config->door, "SGSN-1", NULL, "127.0.0.1", NULL), 0);
@@ -120,41 +60,10 @@ int scene_end(void **state)
 {
 	struct scene *scene = *state;
 
-	for (unsigned i = 0; i < WEIR_N_INTERFACES; i++)
-		assert_true(check_counters_close(&scene->check.counters[i]));
+	assert_counters_close(scene);
 	gsup_free(scene->gsup);
-	traffic_free(scene->traffic);
-	policy_free(scene->check.policy);
-	for (unsigned i = 0; i < scene->n_fds; i++)
-		close(scene->fds[i]); /* those that the test closed are closed twice; nothing else opens any in between
-				       */
-	talloc_free(scene);
+	stage_free(scene);
 	return 0;
-}
-
-void scene_settle(struct scene *scene)
-{
-	struct pollfd pfd = {.fd = traffic_fd(scene->traffic), .events = POLLIN};
-
-	for (unsigned quiet = 0; quiet < 2;) {
-		if (traffic_turn(scene->traffic, scene->now_us) == 0)
-			quiet += poll(&pfd, 1, 1) == 0;
-		else
-			quiet = 0;
-	}
-}
-
-void scene_pass(struct scene *scene, unsigned ms)
-{
-	scene_settle(scene);
-	while (ms) {
-		unsigned step = ms < 1000 ? ms : 1000;
-		scene->now_us += step * 1000ll;
-		ms -= step;
-		gsup_expire(scene->gsup, scene->now_us);
-		traffic_tick(scene->traffic, scene->now_us);
-		scene_settle(scene);
-	}
 }
 
 int scene_configure(struct scene *scene, const struct gsup_config *config)
@@ -174,28 +83,9 @@ int scene_configure(struct scene *scene, const struct gsup_config *config)
 
 /* --- sockets */
 
-static int keep_fd(struct scene *scene, int fd)
-{
-	int one = 1;
-
-	if (fd >= 0) /* two small writes in a row would else wait for a delayed acknowledgement */
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (fd >= 0 && scene->n_fds < sizeof(scene->fds) / sizeof(scene->fds[0]))
-		scene->fds[scene->n_fds++] = fd;
-	return fd;
-}
-
 int scene_connect(struct scene *scene)
 {
-	struct sockaddr_storage sa;
-	socklen_t len = address_to_sockaddr(&gsup_listening(scene->gsup, 0)->address[0], &sa);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-
-	assert_true(fd >= 0);
-	assert_true(connect(fd, (struct sockaddr *)&sa, len) == 0 || errno == EINPROGRESS);
-	keep_fd(scene, fd);
-	scene_settle(scene);
-	return fd;
+	return stage_connect(scene, &gsup_listening(scene->gsup, 0)->address[0]);
 }
 
 int scene_listen(struct scene *scene, struct gate_address *address)
@@ -210,13 +100,13 @@ int scene_listen(struct scene *scene, struct gate_address *address)
 	assert_int_equal(listen(fd, 128), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
 	address_from_sockaddr(&sa, address);
-	return keep_fd(scene, fd);
+	return stage_keep(scene, fd);
 }
 
 int scene_hlr_accept(struct scene *scene)
 {
 	scene_settle(scene);
-	return keep_fd(scene, accept4(scene->hlr_listen, NULL, NULL, SOCK_NONBLOCK));
+	return stage_keep(scene, accept4(scene->hlr_listen, NULL, NULL, SOCK_NONBLOCK));
 }
 
 int scene_peer(struct scene *scene, const char *name, int *hlr_fd)
@@ -231,7 +121,7 @@ int scene_peer(struct scene *scene, const char *name, int *hlr_fd)
 	if (scene->config->hlr.family) {
 		int up = scene_hlr_accept(scene);
 		assert_true(up >= 0);
-		put(scene, up, "\0\x03\xfe\x04\x01\x00", 6);
+		put_octets(scene, up, "\0\x03\xfe\x04\x01\x00", 6);
 		assert_frame(scene, up, id->octets, id->len);
 		if (hlr_fd)
 			*hlr_fd = up;
@@ -239,53 +129,9 @@ int scene_peer(struct scene *scene, const char *name, int *hlr_fd)
 	return fd;
 }
 
-void put(struct scene *scene, int fd, const void *octets, size_t len)
-{
-	for (size_t done = 0; done < len;) {
-		ssize_t n = send(fd, (const uint8_t *)octets + done, len - done, MSG_NOSIGNAL);
-		assert_true(n > 0 || errno == EAGAIN);
-		done += n > 0 ? n : 0;
-		scene_settle(scene);
-	}
-}
-
 void put_frame(struct scene *scene, int fd, const struct frame *frame)
 {
-	put(scene, fd, frame->octets, frame->len);
-}
-
-/* Octets of one frame, without taking more. */
-static bool get_octets(struct scene *scene, int fd, struct got *got, size_t want)
-{
-	for (unsigned tries = 0; got->len < want && tries < 5;) {
-		ssize_t n = recv(fd, got->octets + got->len, want - got->len, 0);
-		if (n > 0) {
-			got->len += n;
-			continue;
-		}
-		if (n == 0 || errno != EAGAIN) {
-			got->ended = true;
-			return false;
-		}
-		tries++;
-		scene_settle(scene);
-	}
-	return got->len == want;
-}
-
-struct got *get(struct scene *scene, int fd)
-{
-	static struct got ring[8];
-	static unsigned at;
-	struct got *got = &ring[at++ % 8];
-
-	got->len = 0;
-	got->ended = false;
-	if (get_octets(scene, fd, got, 3))
-		get_octets(scene, fd, got, 3 + (got->octets[0] << 8 | got->octets[1]));
-	else
-		got->len = 0;
-	return got;
+	put_octets(scene, fd, frame->octets, frame->len);
 }
 
 void assert_frame(struct scene *scene, int fd, const void *octets, size_t len)
@@ -294,24 +140,6 @@ void assert_frame(struct scene *scene, int fd, const void *octets, size_t len)
 
 	assert_int_equal(got->len, len);
 	assert_memory_equal(got->octets, octets, len);
-}
-
-void assert_quiet(struct scene *scene, int fd)
-{
-	struct got *got = get(scene, fd);
-
-	assert_int_equal(got->len, 0);
-	assert_false(got->ended);
-}
-
-void assert_ended(struct scene *scene, int fd)
-{
-	struct got *got;
-
-	do {
-		got = get(scene, fd);
-	} while (got->len);
-	assert_true(got->ended);
 }
 
 /* --- frames */

@@ -4,33 +4,25 @@
 /* A stage for tests of the GSUP interface: the real interface on real loopback sockets, peers and an HLR played by the
  * test, and a clock that only the test moves.
  *
- * The policy decides by IMSI, so that no register is needed: 00101 white, 00102 black, 00103 grey, 00104 unknown,
- * 00105 refused; everything else finds no register and is counted as failed (white).  Frames are made by hand here, not
- * by the code under test. */
+ * The policy is the stage's (stage.h); a subscriber without a rule finds no register and is counted as failed (white).
+ * Frames are made by hand here, not by the code under test. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "gate/check.h"
 #include "gate/config.h"
 #include "gate/gsup.h"
-#include "gate/peers.h"
-#include "gate/traffic.h"
+#include "stage.h"
+#include "talk.h"
 
 struct scene {
-	void *ctx;
-	struct check check;
-	struct peers *peers;
-	struct traffic *traffic;
+	struct stage stage;
 	struct gsup *gsup;
 	struct gsup_config *config; /* in force */
-	int64_t now_us;
-	int hlr_listen; /* -1: no HLR */
+	int hlr_listen;             /* -1: no HLR */
 	struct gate_address hlr;
-	int fds[4096]; /* of the test, closed at its end */
-	unsigned n_fds;
 };
 
 /* cmocka setup and teardown: alone, or with an HLR that listens. */
@@ -38,10 +30,6 @@ int scene_alone(void **state);
 int scene_with_hlr(void **state);
 int scene_end(void **state);
 
-/* Let everything that has arrived have its effect. */
-void scene_settle(struct scene *scene);
-/* Move the clock, a tick each second. */
-void scene_pass(struct scene *scene, unsigned ms);
 /* Take another configuration into force. */
 int scene_configure(struct scene *scene, const struct gsup_config *config);
 
@@ -53,20 +41,11 @@ int scene_listen(struct scene *scene, struct gate_address *address);
 /* A peer past its handshake; with an HLR also the upstream leg past its own. */
 int scene_peer(struct scene *scene, const char *name, int *hlr_fd);
 
-void put(struct scene *scene, int fd, const void *octets, size_t len);
-#define FRAME_MAX 20000
-struct got {
-	uint8_t octets[FRAME_MAX];
-	size_t len; /* a whole frame; 0: nothing more came */
-	bool ended; /* the other side closed */
-};
-/* The next frame. */
-struct got *get(struct scene *scene, int fd);
+/* The next frame that comes is this one. */
 void assert_frame(struct scene *scene, int fd, const void *octets, size_t len);
-void assert_quiet(struct scene *scene, int fd);
-void assert_ended(struct scene *scene, int fd);
 
 /* Frames by hand. */
+#define FRAME_MAX 20000
 struct frame {
 	uint8_t octets[FRAME_MAX];
 	size_t len;

@@ -1,83 +1,31 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* The stage of n5g_scene.h.  Frames are made by hand, not by the code under test. */
+/* The scene of n5g_scene.h.  Frames are made by hand, not by the code under test. */
 #include "n5g_scene.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <nghttp2/nghttp2.h>
-#include <osmocom/core/application.h>
-#include <osmocom/core/logging.h>
 #include <osmocom/core/talloc.h>
 
-#include "gate/log.h"
 #include "gate/n5g_inside.h"
 #include "rows.h"
 
-static const struct {
-	const char *prefix;
-	enum weir_action action;
-} imsi_rules[] = {
-	{"00101", WEIR_DO_WHITE},   {"00102", WEIR_DO_BLACK},  {"00103", WEIR_DO_GREY},
-	{"00104", WEIR_DO_UNKNOWN}, {"00105", WEIR_DO_REFUSE},
-};
-
-static struct weir_policy *scene_policy(void)
-{
-	struct weir_imsi_rule rule[N_ROWS(imsi_rules)];
-	struct weir_policy_draft draft;
-	struct weir_policy *policy;
-
-	policy_draft_init(&draft);
-	for (size_t i = 0; i < N_ROWS(rule); i++) {
-		rule[i] = (struct weir_imsi_rule){
-			.action = imsi_rules[i].action,
-			.restrictive = WEIR_DO_INHERIT,
-			.unknown = WEIR_DO_INHERIT,
-		};
-		assert_int_equal(imsi_prefix_from_text(imsi_rules[i].prefix, 5, &rule[i].prefix), 0);
-	}
-	draft.imsi_rules = rule;
-	draft.n_imsi_rules = N_ROWS(rule);
-	policy = policy_alloc(&draft, NULL);
-	assert_non_null(policy);
-	return policy;
-}
-
-static void init_once(void)
-{
-	static void *ctx;
-
-	if (ctx)
-		return;
-	ctx = talloc_named_const(NULL, 0, "log");
-	osmo_init_logging2(ctx, &gate_log_info);
-	log_set_log_level(osmo_stderr_target, LOGL_FATAL);
-}
+_Static_assert(offsetof(struct scene, stage) == 0, "a scene begins with its stage");
 
 int scene_begin(void **state)
 {
 	const char *loopback = "127.0.0.1";
-	struct scene *scene;
+	struct scene *scene = stage_alloc(sizeof(*scene));
 
-	init_once();
-	scene = talloc_zero(NULL, struct scene);
-	scene->now_us = 1000000000;
-	scene->check.policy = scene_policy();
-	scene->peers = peers_alloc(scene);
-	scene->traffic = traffic_alloc(scene, NULL, NULL);
-	scene->n5g = n5g_alloc(scene, &scene->check, scene->traffic, scene->peers);
+	scene->n5g = n5g_alloc(scene, &scene->stage.check, scene->stage.traffic, scene->stage.peers);
 	scene->config = talloc_zero(scene, struct n5g_config);
 	assert_non_null(scene->n5g);
-	traffic_turn(scene->traffic, scene->now_us);
-	traffic_set_clock(scene->traffic, SCENE_WALL_S * 1000000ll - scene->now_us);
+	traffic_set_clock(scene->stage.traffic, SCENE_WALL_S * 1000000ll - scene->stage.now_us);
 	scene->config->max_streams = 100;
 	assert_int_equal(config_add_listen(&scene->config->door, GATE_TCP, &loopback, 1, 0, NULL), 0);
 	assert_int_equal(config_add_peer(&scene->config->door, "*", NULL, "127.0.0.0/8", NULL), 0);
@@ -91,39 +39,12 @@ int scene_end(void **state)
 {
 	struct scene *scene = *state;
 
-	for (unsigned i = 0; i < WEIR_N_INTERFACES; i++)
-		assert_true(check_counters_close(&scene->check.counters[i]));
+	assert_counters_close(scene);
 	while (scene->clients)
 		client_close(scene->clients);
 	n5g_free(scene->n5g);
-	traffic_free(scene->traffic);
-	policy_free(scene->check.policy);
-	talloc_free(scene);
+	stage_free(scene);
 	return 0;
-}
-
-void scene_settle(struct scene *scene)
-{
-	struct pollfd pfd = {.fd = traffic_fd(scene->traffic), .events = POLLIN};
-
-	for (unsigned quiet = 0; quiet < 2;) {
-		if (traffic_turn(scene->traffic, scene->now_us) == 0)
-			quiet += poll(&pfd, 1, 1) == 0;
-		else
-			quiet = 0;
-	}
-}
-
-void scene_pass(struct scene *scene, unsigned ms)
-{
-	scene_settle(scene);
-	while (ms) {
-		unsigned step = ms < 1000 ? ms : 1000;
-		scene->now_us += step * 1000ll;
-		ms -= step;
-		traffic_tick(scene->traffic, scene->now_us);
-		scene_settle(scene);
-	}
 }
 
 int scene_configure(struct scene *scene, const struct n5g_config *config)
@@ -146,7 +67,7 @@ void scene_limit(struct scene *scene, uint32_t limit, uint32_t reserve, uint32_t
 
 	config_set_rate(&config->door, "*", &terms, NULL);
 	assert_int_equal(scene_configure(scene, config), 0);
-	scene->check.capacity = capacity;
+	scene->stage.check.capacity = capacity;
 	talloc_free(config);
 }
 
@@ -173,14 +94,7 @@ static struct client *client_alloc(struct scene *scene, int fd)
 
 struct client *client_dial(struct scene *scene)
 {
-	struct client *client = client_alloc(scene, socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
-	struct sockaddr_storage sa;
-	socklen_t len = address_to_sockaddr(&n5g_listening(scene->n5g, 0)->address[0], &sa);
-	int one = 1;
-
-	setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	assert_true(connect(client->fd, (struct sockaddr *)&sa, len) == 0 || errno == EINPROGRESS);
-	return client;
+	return client_alloc(scene, stage_dial(&n5g_listening(scene->n5g, 0)->address[0]));
 }
 
 struct client *client_connect(struct scene *scene)
@@ -198,7 +112,7 @@ struct client *client_pair(struct scene *scene, int sndbuf)
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
 	setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf));
-	conn = traffic_adopt(scene->traffic, &n5g_kind, NULL, pair[1]);
+	conn = traffic_adopt(scene->stage.traffic, &n5g_kind, NULL, pair[1]);
 	assert_non_null(conn);
 	assert_int_equal(address_from_text("127.0.0.1", 9, &conn->remote), 0);
 	assert_true(n5g_kind.accepted(conn, scene->n5g));

@@ -4,38 +4,30 @@
 /* A stage for tests of the N5g-eir interface: the real interface on a real loopback socket, clients whose frames the
  * test makes octet by octet, and clocks that only the test moves.
  *
- * The policy decides by IMSI, so that no register is needed: 00101 white, 00102 black, 00103 grey, 00104 unknown,
- * 00105 refused; everything else finds no register and is counted as failed (refused).  Requests are literals of header
- * compression by hand; what comes back is decoded with libnghttp2's inflater alone. */
+ * The policy is the stage's (stage.h); a subscriber without a rule finds no register and is counted as failed
+ * (refused). Requests are literals of header compression by hand; what comes back is decoded with libnghttp2's inflater
+ * alone. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "gate/check.h"
 #include "gate/config.h"
 #include "gate/n5g.h"
-#include "gate/peers.h"
-#include "gate/traffic.h"
+#include "stage.h"
 
 #define SCENE_WALL_S 1796000000 /* Tue, 30 Nov 2026 */
 
 struct scene {
-	void *ctx;
-	struct check check;
-	struct peers *peers;
-	struct traffic *traffic;
+	struct stage stage;
 	struct n5g *n5g;
 	struct n5g_config *config; /* in force */
-	int64_t now_us;
 	struct client *clients;
 };
 
 int scene_begin(void **state);
 int scene_end(void **state);
-void scene_settle(struct scene *scene);            /* let everything that has arrived have its effect */
-void scene_pass(struct scene *scene, unsigned ms); /* move the clocks, a tick each second */
 int scene_configure(struct scene *scene, const struct n5g_config *config);
 /* Clients of this name (or "*") only, from loopback. */
 void scene_limit(struct scene *scene, uint32_t limit, uint32_t reserve, uint32_t capacity);

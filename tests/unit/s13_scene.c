@@ -1,73 +1,18 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* The stage of s13_scene.h.  Messages live in rings: a test is one process and holds a few at a time. */
+/* The scene of s13_scene.h. */
 #include "s13_scene.h"
 
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-#include <osmocom/core/application.h>
-#include <osmocom/core/logging.h>
 #include <osmocom/core/talloc.h>
 
-#include "gate/log.h"
+#include "rows.h"
 
-static const struct {
-	const char *prefix;
-	enum weir_action action;
-} imsi_rules[] = {
-	{"00101", WEIR_DO_WHITE},   {"00102", WEIR_DO_BLACK},  {"00103", WEIR_DO_GREY},
-	{"00104", WEIR_DO_UNKNOWN}, {"00105", WEIR_DO_REFUSE},
-};
+_Static_assert(offsetof(struct scene, stage) == 0, "a scene begins with its stage");
 
-static struct weir_policy *scene_policy(enum weir_action malformed)
+size_t talk_length(const uint8_t *octets, size_t len)
 {
-	struct weir_imsi_rule rule[sizeof(imsi_rules) / sizeof(imsi_rules[0])];
-	struct weir_policy_draft draft;
-	struct weir_policy *policy;
-
-	policy_draft_init(&draft);
-	draft.interface[WEIR_IF_S13].malformed = malformed;
-	for (size_t i = 0; i < sizeof(rule) / sizeof(rule[0]); i++) {
-		rule[i] = (struct weir_imsi_rule){
-			.action = imsi_rules[i].action,
-			.restrictive = WEIR_DO_INHERIT,
-			.unknown = WEIR_DO_INHERIT,
-		};
-		assert_int_equal(imsi_prefix_from_text(imsi_rules[i].prefix, 5, &rule[i].prefix), 0);
-	}
-	draft.imsi_rules = rule;
-	draft.n_imsi_rules = sizeof(rule) / sizeof(rule[0]);
-	policy = policy_alloc(&draft, NULL);
-	assert_non_null(policy);
-	return policy;
-}
-
-static void init_once(void)
-{
-	static bool done;
-	struct rlimit files;
-
-	if (done)
-		return;
-	done = true;
-	osmo_init_logging2(talloc_named_const(NULL, 0, "log"), &gate_log_info);
-	log_set_log_level(osmo_stderr_target, LOGL_FATAL); /* refusals are what these tests are about */
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
+	return len < 20 ? 20 : hand_u24(octets + 1);
 }
 
 static void first_config(struct s13_config *config)
@@ -88,20 +33,12 @@ static void first_config(struct s13_config *config)
 
 int scene_start(void **state)
 {
-	struct scene *scene;
+	struct scene *scene = stage_alloc(sizeof(*scene));
 
-	init_once();
-	scene = talloc_zero(NULL, struct scene);
-	scene->ctx = scene;
-	scene->now_us = 1000000000;
-	scene->check.policy = scene_policy(WEIR_DO_REFUSE);
-	scene->peers = peers_alloc(scene);
-	scene->traffic = traffic_alloc(scene, NULL, NULL);
-	scene->s13 = s13_alloc(scene, &scene->check, scene->traffic, scene->peers);
+	scene->s13 = s13_alloc(scene, &scene->stage.check, scene->stage.traffic, scene->stage.peers);
 	assert_non_null(scene->s13);
 	scene->config = talloc_zero(scene, struct s13_config);
 	first_config(scene->config);
-	traffic_turn(scene->traffic, scene->now_us);
 	assert_int_equal(s13_prepare(scene->s13, scene->config, NULL), 0);
 	s13_commit(scene->s13);
 	*state = scene;
@@ -112,38 +49,10 @@ int scene_end(void **state)
 {
 	struct scene *scene = *state;
 
-	assert_true(check_counters_close(&scene->check.counters[WEIR_IF_S13]));
+	assert_counters_close(scene);
 	s13_free(scene->s13);
-	traffic_free(scene->traffic);
-	policy_free(scene->check.policy);
-	for (unsigned i = 0; i < scene->n_fds; i++)
-		close(scene->fds[i]); /* those that the test closed are closed twice; nothing else opens any */
-	talloc_free(scene);
+	stage_free(scene);
 	return 0;
-}
-
-void scene_settle(struct scene *scene)
-{
-	struct pollfd pfd = {.fd = traffic_fd(scene->traffic), .events = POLLIN};
-
-	for (unsigned quiet = 0; quiet < 2;) {
-		if (traffic_turn(scene->traffic, scene->now_us) == 0)
-			quiet += poll(&pfd, 1, 1) == 0;
-		else
-			quiet = 0;
-	}
-}
-
-void scene_pass(struct scene *scene, unsigned ms)
-{
-	scene_settle(scene);
-	while (ms) {
-		unsigned step = ms < 1000 ? ms : 1000;
-		scene->now_us += step * 1000ll;
-		ms -= step;
-		traffic_tick(scene->traffic, scene->now_us);
-		scene_settle(scene);
-	}
 }
 
 struct s13_config *scene_config(struct scene *scene)
@@ -168,8 +77,11 @@ int scene_configure(struct scene *scene, const struct s13_config *config, struct
 
 void scene_malformed(struct scene *scene, enum weir_action action)
 {
-	policy_free(scene->check.policy);
-	scene->check.policy = scene_policy(action);
+	struct weir_policy_draft draft;
+
+	stage_draft(&draft);
+	draft.interface[WEIR_IF_S13].malformed = action;
+	stage_decide(scene, &draft);
 	s13_policy_changed(scene->s13);
 }
 
@@ -180,24 +92,14 @@ const struct s13_counters *counted(struct scene *scene)
 
 uint64_t tally(struct scene *scene, enum weir_tally t)
 {
-	return scene->check.counters[WEIR_IF_S13].tally[t];
+	return scene->stage.check.counters[WEIR_IF_S13].tally[t];
 }
 
 /* --- sockets */
 
 int scene_connect(struct scene *scene)
 {
-	struct sockaddr_storage sa;
-	socklen_t len = address_to_sockaddr(&s13_listening(scene->s13, 0)->address[0], &sa);
-	int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-
-	assert_true(fd >= 0);
-	assert_true(connect(fd, (struct sockaddr *)&sa, len) == 0 || errno == EINPROGRESS);
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* two writes in a row would else wait */
-	assert_in_range(scene->n_fds, 0, sizeof(scene->fds) / sizeof(scene->fds[0]) - 1);
-	scene->fds[scene->n_fds++] = fd;
-	scene_settle(scene);
-	return fd;
+	return stage_connect(scene, &s13_listening(scene->s13, 0)->address[0]);
 }
 
 int scene_peer(struct scene *scene, const char *name)
@@ -209,69 +111,9 @@ int scene_peer(struct scene *scene, const char *name)
 	return fd;
 }
 
-void put_octets(struct scene *scene, int fd, const void *octets, size_t len)
-{
-	for (size_t done = 0; done < len;) {
-		ssize_t n = send(fd, (const uint8_t *)octets + done, len - done, MSG_NOSIGNAL);
-		assert_true(n > 0 || errno == EAGAIN);
-		done += n > 0 ? (size_t)n : 0;
-		scene_settle(scene);
-	}
-}
-
 void put(struct scene *scene, int fd, const struct hand *message)
 {
 	put_octets(scene, fd, message->octets, message->len);
-}
-
-/* Octets of one message, without taking more. */
-static bool get_octets(struct scene *scene, int fd, struct got *got, size_t want)
-{
-	for (unsigned tries = 0; got->len < want && tries < 5;) {
-		ssize_t n = recv(fd, got->octets + got->len, want - got->len, 0);
-		if (n > 0) {
-			got->len += (size_t)n;
-			continue;
-		}
-		if (n == 0 || errno != EAGAIN) {
-			got->ended = true;
-			return false;
-		}
-		tries++;
-		scene_settle(scene);
-	}
-	return got->len == want;
-}
-
-struct got *get(struct scene *scene, int fd)
-{
-	static struct got ring[8];
-	static unsigned at;
-	struct got *got = &ring[at++ % 8];
-
-	got->len = 0;
-	got->ended = false;
-	if (get_octets(scene, fd, got, 20))
-		assert_true(get_octets(scene, fd, got, hand_u24(got->octets + 1)));
-	else
-		got->len = 0;
-	return got;
-}
-
-void assert_quiet(struct scene *scene, int fd)
-{
-	struct got *got = get(scene, fd);
-
-	assert_int_equal(got->len, 0);
-	assert_false(got->ended);
-}
-
-void assert_ended(struct scene *scene, int fd)
-{
-	struct got *got = get(scene, fd);
-
-	assert_int_equal(got->len, 0);
-	assert_true(got->ended);
 }
 
 /* --- messages */

@@ -4,9 +4,8 @@
 /* A stage for tests of the S13 interface: the real interface on real loopback sockets, peers played by the test, and a
  * clock that only the test moves.
  *
- * The policy decides by IMSI, so that no register is needed: 00101 white, 00102 black, 00103 grey, 00104 unknown,
- * 00105 refused; everything else finds no register and is refused (5012).  Messages are made by hand
- * (diameter_hand.h). */
+ * The policy is the stage's (stage.h); a subscriber without a rule finds no register and is refused (5012).  Messages
+ * are made by hand (diameter_hand.h). */
 #pragma once
 
 #include <stdbool.h>
@@ -14,11 +13,10 @@
 #include <stdint.h>
 
 #include "diameter_hand.h"
-#include "gate/check.h"
 #include "gate/config.h"
-#include "gate/peers.h"
 #include "gate/s13.h"
-#include "gate/traffic.h"
+#include "stage.h"
+#include "talk.h"
 
 #define MME   "mme1.example"
 #define REALM "example"
@@ -35,25 +33,15 @@
 #define IMEI         "00100100123456"
 
 struct scene {
-	void *ctx;
-	struct check check;
-	struct peers *peers;
-	struct traffic *traffic;
+	struct stage stage;
 	struct s13 *s13;
 	struct s13_config *config; /* in force */
-	int64_t now_us;
-	int fds[4096]; /* of the test, closed at its end */
-	unsigned n_fds;
 };
 
 /* cmocka setup and teardown.  Peers mme* and dra* may come from 127/8, dra* are agents; "example" is served. */
 int scene_start(void **state);
 int scene_end(void **state);
 
-/* Let everything that has arrived have its effect. */
-void scene_settle(struct scene *scene);
-/* Move the clock, a tick each second. */
-void scene_pass(struct scene *scene, unsigned ms);
 /* A copy of the configuration in force, to be changed; and take it into force. */
 struct s13_config *scene_config(struct scene *scene);
 int scene_configure(struct scene *scene, const struct s13_config *config, struct weir_why *why);
@@ -64,16 +52,7 @@ int scene_connect(struct scene *scene);
 /* A peer past its capabilities exchange. */
 int scene_peer(struct scene *scene, const char *name);
 
-void put_octets(struct scene *scene, int fd, const void *octets, size_t len);
 void put(struct scene *scene, int fd, const struct hand *message);
-struct got {
-	uint8_t octets[HAND_MAX];
-	size_t len; /* a whole message; 0: nothing more came */
-	bool ended; /* the other side closed */
-};
-struct got *get(struct scene *scene, int fd); /* the next message; a ring of 8 */
-void assert_quiet(struct scene *scene, int fd);
-void assert_ended(struct scene *scene, int fd);
 
 /* Messages by hand. */
 struct hand *cer(const char *host, const char *realm);

@@ -43,7 +43,7 @@ static void check_mode(struct scene *s, enum gsup_check_mode mode)
 
 static uint16_t id_of(struct scene *s, const char *name)
 {
-	uint16_t id = peers_find(s->peers, WEIR_IF_GSUP, name);
+	uint16_t id = peers_find(s->stage.peers, WEIR_IF_GSUP, name);
 
 	assert_int_not_equal(id, PEER_NONE);
 	return id;
@@ -82,7 +82,7 @@ static void the_hlr_hears_the_peers_own_identity(void **state)
 
 	put_frame(s, hlr, ccm_frame(0x06));
 	assert_quiet(s, msc);
-	put(s, hlr, "\0\x03\xfe\x04\x01\x00", 6); /* asks again: is told again */
+	put_octets(s, hlr, "\0\x03\xfe\x04\x01\x00", 6); /* asks again: is told again */
 	assert_frame(s, hlr, id_resp_frame("MSC-1")->octets, id_resp_frame("MSC-1")->len);
 	assert_quiet(s, hlr);
 }
@@ -116,7 +116,7 @@ static void frames_wait_until_the_hlr_knows_the_peer(void **state)
 	hlr = scene_hlr_accept(s);
 	assert_true(hlr >= 0);
 	assert_quiet(s, hlr);
-	put(s, hlr, "\0\x03\xfe\x04\x01\x00", 6);
+	put_octets(s, hlr, "\0\x03\xfe\x04\x01\x00", 6);
 	assert_frame(s, hlr, id->octets, id->len);
 	assert_frame(s, hlr, lu->octets, lu->len);
 	assert_frame(s, hlr, check->octets, check->len);
@@ -162,6 +162,7 @@ static void no_hlr_closes_the_peer(void **state)
 	msc = scene_connect(s);
 	get(s, msc);
 	put_frame(s, msc, id_resp_frame("MSC-1"));
+	assert_frame(s, msc, ccm_frame(0x06)->octets, 4);
 	assert_ended(s, msc);
 	assert_int_equal(counters(s)->upstream_failed, 1);
 }
@@ -293,7 +294,7 @@ static void frames_reach_the_hlr_in_their_order(void **state)
 		memcpy(burst + len, frames[i].octets, frames[i].len);
 		len += frames[i].len;
 	}
-	put(s, msc, burst, len);
+	put_octets(s, msc, burst, len);
 	for (unsigned i = 0; i < 100; i++) {
 		if (i % 3 || i % 2)
 			assert_frame(s, hlr, frames[i].octets, frames[i].len);
@@ -390,7 +391,7 @@ static void checks_do_not_wait_for_an_hlr_that_does_not_answer_the_connect(void 
 	for (unsigned i = 0; i < 4; i++) {
 		int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 		(void)!connect(fd, (struct sockaddr *)&sa, len);
-		s->fds[s->n_fds++] = fd;
+		stage_keep(s, fd);
 	}
 	msc = peer_before_the_hlr(s);
 	put_frame(s, msc, check_frame(WHITE, IMEI));
@@ -416,12 +417,12 @@ static void an_hlr_has_one_deadline_for_all_of_its_handshake(void **state)
 	for (unsigned i = 0; i < 2; i++) {
 		filler[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 		(void)!connect(filler[i], (struct sockaddr *)&sa, len);
-		s->fds[s->n_fds++] = filler[i];
+		stage_keep(s, filler[i]);
 	}
 	msc = peer_before_the_hlr(s);
 	scene_pass(s, 2000);
 	for (unsigned i = 0; i < 2; i++)
-		s->fds[s->n_fds++] = accept(s->hlr_listen, NULL, NULL);
+		stage_keep(s, accept(s->hlr_listen, NULL, NULL));
 	usleep(1300000); /* the system's own repetition of the SYN */
 	scene_settle(s);
 	scene_pass(s, 2000);
@@ -665,9 +666,7 @@ static void turn_black(struct scene *s, const char *prefix)
 	assert_int_equal(imsi_prefix_from_text(prefix, strlen(prefix), &rule.prefix), 0);
 	draft.imsi_rules = &rule;
 	draft.n_imsi_rules = 1;
-	policy_free(s->check.policy);
-	s->check.policy = policy_alloc(&draft, NULL);
-	assert_non_null(s->check.policy);
+	stage_decide(s, &draft);
 	gsup_policy_changed(s->gsup);
 }
 
@@ -832,7 +831,7 @@ static void another_hlr_takes_over_without_closing_the_peer(void **state)
 	assert_ended(s, hlr);
 	next = scene_hlr_accept(s);
 	assert_true(next >= 0);
-	put(s, next, "\0\x03\xfe\x04\x01\x00", 6);
+	put_octets(s, next, "\0\x03\xfe\x04\x01\x00", 6);
 	assert_frame(s, next, id_resp_frame("MSC-1")->octets, id_resp_frame("MSC-1")->len);
 	assert_frame(s, next, gsup_frame(0x04, WHITE)->octets, gsup_frame(0x04, WHITE)->len);
 	assert_quiet(s, msc);
@@ -857,11 +856,11 @@ static void survive(struct scene *s, const uint8_t *octets, size_t len)
 	assert_int_equal(send(hlr, octets, len, MSG_NOSIGNAL), len);
 	scene_settle(s);
 	shutdown(hlr, SHUT_WR);
-	assert_ended(s, msc);
+	assert_ends_at_last(s, msc);
 	close(msc);
 	close(hlr);
 	scene_settle(s);
-	assert_int_equal(traffic_count(s->traffic), 0);
+	assert_int_equal(traffic_count(s->stage.traffic), 0);
 }
 
 static void every_truncated_or_bent_answer_ends_well(void **state)

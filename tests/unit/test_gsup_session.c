@@ -84,7 +84,7 @@ static void a_check_before_the_identity_closes(void **state)
 	struct scene *s = *state;
 
 	closes_on(s, check_frame("001010000000001", IMEI));
-	assert_int_equal(s->check.counters[WEIR_IF_GSUP].received, 0);
+	assert_int_equal(s->stage.check.counters[WEIR_IF_GSUP].received, 0);
 	assert_int_equal(gsup_counters(s->gsup)->violated, 1);
 }
 
@@ -159,23 +159,23 @@ static void silence_instead_of_an_identity_closes_after_5_s(void **state)
 static void a_flood_of_nameless_connections_keeps_nobody_out(void **state)
 {
 	struct scene *s = *state;
-	int fd[40], msc = scene_peer(s, "MSC-1", NULL);
+	int fd[TRAFFIC_STRANGERS + 8], msc = scene_peer(s, "MSC-1", NULL);
 
-	for (unsigned i = 0; i < 40; i++)
+	for (unsigned i = 0; i < TRAFFIC_STRANGERS + 8; i++)
 		fd[i] = scene_connect(s);
-	assert_int_equal(traffic_count(s->traffic), 1 + 32);
+	assert_int_equal(traffic_count(s->stage.traffic), 1 + TRAFFIC_STRANGERS);
 	for (unsigned i = 0; i < 8; i++)
-		assert_ended(s, fd[i]);
+		assert_ends_at_last(s, fd[i]);
 	assert_int_equal(get(s, fd[8])->octets[3], 0x04);
 	assert_quiet(s, fd[8]);
 	put_frame(s, msc, check_frame("001010000000001", IMEI));
 	assert_result(s, msc, "001010000000001", ACK);
-	traffic_limit(s->traffic, 20);
+	traffic_limit(s->stage.traffic, 20);
 	scene_peer(s, "MSC-2", NULL);
 	put_frame(s, msc, check_frame("001010000000001", IMEI));
 	assert_result(s, msc, "001010000000001", ACK);
-	assert_true(traffic_crowded(s->traffic) > 8);
-	assert_int_equal(traffic_refused(s->traffic), 0);
+	assert_true(traffic_crowded(s->stage.traffic) > 8);
+	assert_int_equal(traffic_refused(s->stage.traffic), 0);
 }
 
 static void a_second_connection_of_a_name_replaces_the_first(void **state)
@@ -189,7 +189,7 @@ static void a_second_connection_of_a_name_replaces_the_first(void **state)
 	assert_result(s, young, "001010000000001", ACK);
 	assert_quiet(s, other);
 	assert_int_equal(gsup_counters(s->gsup)->replaced, 1);
-	assert_int_equal(peers_count(s->peers), 2);
+	assert_int_equal(peers_count(s->stage.peers), 2);
 }
 
 /* --- answers */
@@ -198,7 +198,7 @@ static void each_colour_has_its_answer(void **state)
 {
 	struct scene *s = *state;
 	int fd = scene_peer(s, "MSC-1", NULL);
-	const struct check_counters *c = &s->check.counters[WEIR_IF_GSUP];
+	const struct check_counters *c = &s->stage.check.counters[WEIR_IF_GSUP];
 
 	put_frame(s, fd, check_frame("001010000000001", IMEI));
 	assert_result(s, fd, "001010000000001", ACK);
@@ -225,7 +225,7 @@ static void no_register_lets_through_and_counts(void **state)
 
 	put_frame(s, fd, check_frame("262010000000001", IMEI));
 	assert_result(s, fd, "262010000000001", ACK);
-	assert_int_equal(s->check.counters[WEIR_IF_GSUP].tally[WEIR_TALLY_FAILED], 1);
+	assert_int_equal(s->stage.check.counters[WEIR_IF_GSUP].tally[WEIR_TALLY_FAILED], 1);
 }
 
 static void malformed_checks_get_error_96(void **state)
@@ -244,7 +244,7 @@ static void malformed_checks_get_error_96(void **state)
 	cut->octets[1] -= 5;
 	put_frame(s, fd, cut);
 	assert_error(s, fd, 0x31, "001010000000001", 96);
-	assert_int_equal(s->check.counters[WEIR_IF_GSUP].tally[WEIR_TALLY_MALFORMED], 4);
+	assert_int_equal(s->stage.check.counters[WEIR_IF_GSUP].tally[WEIR_TALLY_MALFORMED], 4);
 }
 
 static void the_source_name_comes_back_as_destination(void **state)
@@ -284,12 +284,12 @@ static void answers_come_in_the_order_of_the_questions(void **state)
 		memcpy(burst + len, frame->octets, frame->len);
 		len += frame->len;
 	}
-	put(s, fd, burst, len);
+	put_octets(s, fd, burst, len);
 	for (unsigned i = 0; i < 500; i++) {
 		snprintf(imsi, sizeof(imsi), "0010%u%010u", i % 4 + 1, i);
 		assert_result(s, fd, imsi, i % 4 + 1 == 2 ? NACK : ACK);
 	}
-	assert_true(s->check.counters[WEIR_IF_GSUP].batches <= 500 / 16); /* they were answered together */
+	assert_true(s->stage.check.counters[WEIR_IF_GSUP].batches <= 500 / 16); /* they were answered together */
 }
 
 static void trickled_octets_are_put_together(void **state)
@@ -300,11 +300,11 @@ static void trickled_octets_are_put_together(void **state)
 
 	get(s, fd);
 	for (size_t i = 0; i < id->len; i++)
-		put(s, fd, id->octets + i, 1);
+		put_octets(s, fd, id->octets + i, 1);
 	assert_frame(s, fd, ccm_frame(0x06)->octets, 4);
 	for (size_t i = 0; i < check->len; i++) {
 		assert_quiet(s, fd);
-		put(s, fd, check->octets + i, 1);
+		put_octets(s, fd, check->octets + i, 1);
 	}
 	assert_result(s, fd, "001020000000001", NACK);
 }
@@ -320,9 +320,9 @@ static void other_requests_are_refused_not_ignored(void **state)
 	assert_error(s, fd, 0x09, "001010000000001", 17);
 	put_frame(s, fd, gsup_frame(0x1e, "001010000000001"));
 	put_frame(s, fd, gsup_frame(0x1d, "001010000000001"));
-	put(s, fd, "\0\x03\xee\x06\x00\x00", 6); /* OAP: not ours */
-	put(s, fd, "\0\x00\xee", 3);
-	put(s, fd, "\0\x01\xee\x05", 4); /* GSUP without a type */
+	put_octets(s, fd, "\0\x03\xee\x06\x00\x00", 6); /* OAP: not ours */
+	put_octets(s, fd, "\0\x00\xee", 3);
+	put_octets(s, fd, "\0\x01\xee\x05", 4); /* GSUP without a type */
 	assert_quiet(s, fd);
 	assert_int_equal(gsup_counters(s->gsup)->alone_refused, 2);
 }
@@ -384,7 +384,7 @@ static void a_peer_that_never_reads_is_stopped_and_closed(void **state)
 		scene_settle(s);
 	}
 	assert_true(sent < 64000000);
-	assert_true(s->check.counters[WEIR_IF_GSUP].received * 29 < sent); /* it was not even read to the end */
+	assert_true(s->stage.check.counters[WEIR_IF_GSUP].received * 29 < sent); /* it was not even read to the end */
 	put_frame(s, other, check_frame("001020000000001", IMEI));
 	assert_result(s, other, "001020000000001", NACK);
 	assert_int_equal(peers_there(s), 2);
@@ -401,7 +401,7 @@ static void a_frame_beyond_the_buffer_closes(void **state)
 	int fd = scene_peer(s, "MSC-1", NULL);
 	uint8_t chunk[1024] = {0};
 
-	put(s, fd, "\xff\xff\xee\x05\x04", 5);
+	put_octets(s, fd, "\xff\xff\xee\x05\x04", 5);
 	for (unsigned i = 0; i < 40; i++) {
 		if (send(fd, chunk, sizeof(chunk), MSG_NOSIGNAL) < 0)
 			break;
@@ -416,7 +416,7 @@ static void a_thousand_peers_are_served_at_once(void **state)
 	static int fd[1000];
 	char name[32];
 
-	traffic_limit(s->traffic, 1000);
+	traffic_limit(s->stage.traffic, 1000);
 	for (unsigned i = 0; i < 1000; i++) {
 		snprintf(name, sizeof(name), "MSC-%u", i);
 		fd[i] = scene_peer(s, name, NULL);
@@ -428,7 +428,7 @@ static void a_thousand_peers_are_served_at_once(void **state)
 	for (unsigned i = 0; i < 1000; i++)
 		assert_result(s, fd[i], i % 2 ? "001010000000001" : "001020000000001", i % 2 ? ACK : NACK);
 	assert_ended(s, scene_connect(s)); /* one more than the limit */
-	assert_int_equal(traffic_refused(s->traffic), 1);
+	assert_int_equal(traffic_refused(s->stage.traffic), 1);
 	close(fd[7]);
 	scene_settle(s);
 	scene_peer(s, "MSC-new", NULL);
@@ -446,10 +446,10 @@ static void survive(struct scene *s, bool known, const uint8_t *octets, size_t l
 		assert_int_equal(send(fd, octets, len, MSG_NOSIGNAL), len);
 	scene_settle(s);
 	shutdown(fd, SHUT_WR);
-	assert_ended(s, fd);
+	assert_ends_at_last(s, fd);
 	close(fd);
 	scene_settle(s);
-	assert_int_equal(traffic_count(s->traffic), 0);
+	assert_int_equal(traffic_count(s->stage.traffic), 0);
 }
 
 static void survive_all(struct scene *s, bool known, const struct frame *original)
@@ -463,7 +463,7 @@ static void survive_all(struct scene *s, bool known, const struct frame *origina
 		bent.octets[bit / 8] ^= 1 << bit % 8;
 		survive(s, known, bent.octets, bent.len);
 	}
-	assert_true(check_counters_close(&s->check.counters[WEIR_IF_GSUP]));
+	assert_true(check_counters_close(&s->stage.check.counters[WEIR_IF_GSUP]));
 }
 
 static void every_truncated_or_bent_identity_ends_well(void **state)
@@ -544,13 +544,13 @@ static void a_stop_answers_what_was_read_and_ends(void **state)
 	struct frame *frame = check_frame("001020000000001", IMEI);
 
 	assert_int_equal(send(fd, frame->octets, frame->len, 0), frame->len);
-	traffic_turn(s->traffic, s->now_us);
+	traffic_turn(s->stage.traffic, s->stage.now_us);
 	gsup_stop(s->gsup);
 	assert_result(s, fd, "001020000000001", NACK);
 	assert_ended(s, fd);
 	close(fd);
 	scene_settle(s);
-	assert_int_equal(traffic_count(s->traffic), 0);
+	assert_int_equal(traffic_count(s->stage.traffic), 0);
 }
 
 static void a_stop_does_not_wait_for_a_peer_that_stays(void **state)
@@ -560,9 +560,9 @@ static void a_stop_does_not_wait_for_a_peer_that_stays(void **state)
 	scene_peer(s, "MSC-1", NULL);
 	gsup_stop(s->gsup);
 	scene_settle(s);
-	assert_int_equal(traffic_count(s->traffic), 1);
+	assert_int_equal(traffic_count(s->stage.traffic), 1);
 	scene_pass(s, TRAFFIC_FINISH_S * 1000);
-	assert_int_equal(traffic_count(s->traffic), 0);
+	assert_int_equal(traffic_count(s->stage.traffic), 0);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, scene_alone, scene_end)

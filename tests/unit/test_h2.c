@@ -87,7 +87,7 @@ static void test_many_in_one_read(void **state)
 {
 	struct client *c = client_begin(*state);
 	struct octets *o = octets_new();
-	uint64_t batches = c->scene->check.counters[WEIR_IF_N5G].batches;
+	uint64_t batches = c->scene->stage.check.counters[WEIR_IF_N5G].batches;
 
 	for (int32_t i = 0; i < 100; i++)
 		add_get(o, 1 + 2 * i, check_path(i % 2 ? "00102" : "00101"), NULL);
@@ -98,7 +98,7 @@ static void test_many_in_one_read(void **state)
 		assert_string_equal(answer.body,
 				    i % 2 ? "{\"status\":\"BLACKLISTED\"}" : "{\"status\":\"WHITELISTED\"}");
 	}
-	batches = c->scene->check.counters[WEIR_IF_N5G].batches - batches;
+	batches = c->scene->stage.check.counters[WEIR_IF_N5G].batches - batches;
 	assert_in_range(batches, 1, 4);
 }
 
@@ -247,13 +247,13 @@ static void test_reset_before_answer(void **state)
 {
 	struct client *c = client_begin(*state);
 	struct octets *o = octets_new();
-	uint64_t received = c->scene->check.counters[WEIR_IF_N5G].received;
+	uint64_t received = c->scene->stage.check.counters[WEIR_IF_N5G].received;
 
 	add_get(o, 1, check_path("00101"), NULL);
 	add_frame(o, RST_STREAM, 0, 1, "\0\0\0\x08", 4);
 	client_send(c, o->at, o->len);
 	assert_quiet(c);
-	assert_int_equal(c->scene->check.counters[WEIR_IF_N5G].received, received);
+	assert_int_equal(c->scene->stage.check.counters[WEIR_IF_N5G].received, received);
 	assert_int_equal(counters(*state).resets_in, 1);
 }
 
@@ -474,7 +474,7 @@ static void test_flow_control(void **state)
 	answer = client_answer(c);
 	assert_int_equal(answer.id, 1);
 	assert_string_equal(answer.body, "{\"status\":\"WHITELISTED\"}");
-	((struct scene *)*state)->now_us += 1500000; /* no tick in between: the window comes too late */
+	((struct scene *)*state)->stage.now_us += 1500000; /* no tick in between: the window comes too late */
 	o = octets_new();
 	add_frame(o, WINDOW_UPDATE, 0, 3, "\0\0\0\x64", 4);
 	client_send(c, o->at, o->len);

@@ -21,7 +21,7 @@ static const struct n5g_counters *counters(const struct scene *scene)
 
 static const struct check_counters *checks(const struct scene *scene)
 {
-	return &scene->check.counters[WEIR_IF_N5G];
+	return &scene->stage.check.counters[WEIR_IF_N5G];
 }
 
 /* --- answers */
@@ -70,8 +70,7 @@ static void test_malformed_is_the_policys(void **state)
 	policy_draft_init(&draft);
 	draft.interface[WEIR_IF_N5G].malformed = WEIR_DO_GREY;
 	draft.special[WEIR_IMEI_ZERO] = WEIR_DO_REFUSE;
-	policy_free(scene->check.policy);
-	scene->check.policy = policy_alloc(&draft, NULL);
+	stage_decide(scene, &draft);
 	n5g_policy_changed(scene->n5g);
 	answer = client_get(c, PATH "?pei=imei-1", NULL);
 	assert_string_equal(answer.body, "{\"status\":\"GREYLISTED\"}");
@@ -382,14 +381,14 @@ static void test_lci(void **state)
 	snprintf(scene->config->instance_id, sizeof(scene->config->instance_id), "%s", UUID);
 	assert_int_equal(scene_configure(scene, scene->config), 0);
 	c = client_begin(scene);
-	scene->check.load = 19;
+	scene->stage.check.load = 19;
 	answer = client_get(c, check_path("00101"), NULL);
 	assert_null(answer_field(&answer, "3gpp-sbi-lci"));
-	scene->check.load = 20;
+	scene->stage.check.load = 20;
 	answer = client_get(c, check_path("00101"), NULL);
 	assert_string_equal(answer_field(&answer, "3gpp-sbi-lci"),
 			    "Timestamp: \"Mon, 30 Nov 2026 00:53:20 GMT\"; Load-Metric: 20%; NF-Instance: " UUID);
-	scene->check.load = 90;
+	scene->stage.check.load = 90;
 	answer = client_get(c, check_path("00101"), NULL);
 	assert_null(answer_field(&answer, "3gpp-sbi-lci")); /* once a second */
 	scene_pass(scene, 1000);
@@ -485,7 +484,7 @@ static void test_show(void **state)
 	assert_int_equal(seen.last.requests, 2);
 	assert_int_equal(seen.last.up_s, 3);
 	assert_null(seen.last.tls);
-	assert_int_equal(peers_find(scene->peers, WEIR_IF_N5G, "127.0.0.1"), 1);
+	assert_int_equal(peers_find(scene->stage.peers, WEIR_IF_N5G, "127.0.0.1"), 1);
 }
 
 /* --- configuration */
@@ -625,9 +624,7 @@ static void test_tokens_in_one_read(void **state)
 	draft.interface[WEIR_IF_N5G].peer = WEIR_DO_BLACK;
 	draft.peer_rules = &rule;
 	draft.n_peer_rules = 1;
-	policy_free(scene->check.policy);
-	scene->check.policy = policy_alloc(&draft, NULL);
-	assert_non_null(scene->check.policy);
+	stage_decide(scene, &draft);
 	forge(one, sizeof(one), key, AMF "1", "n5g-eir-eic");
 	forge(two, sizeof(two), key, AMF "2", "n5g-eir-eic");
 	require_tokens(scene, key);
@@ -660,7 +657,7 @@ static void test_a_crowd_at_once(void **state)
 		assert_int_equal(send(crowd[i]->fd, o->at, o->len, MSG_NOSIGNAL), o->len);
 	}
 	scene_settle(scene);
-	assert_int_equal(traffic_crowded(scene->traffic), 0);
+	assert_int_equal(traffic_crowded(scene->stage.traffic), 0);
 	for (unsigned i = 0; i < N_ROWS(crowd); i++)
 		assert_int_equal(client_answer(crowd[i]).status, 200);
 }
@@ -701,7 +698,7 @@ static void test_many_clients_come_and_go(void **state)
 			client_close(c);
 	}
 	assert_int_equal(counters(scene)->connected, 50);
-	assert_int_equal(peers_count(scene->peers), 1);
+	assert_int_equal(peers_count(scene->stage.peers), 1);
 }
 
 #define STAGED(fn) cmocka_unit_test_setup_teardown(fn, scene_begin, scene_end)

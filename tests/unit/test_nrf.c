@@ -9,17 +9,15 @@
 #include <stdlib.h>
 
 #include <jansson.h>
-#include <osmocom/core/application.h>
-#include <osmocom/core/logging.h>
 #include <talloc.h>
 
 #include "gate/check.h"
 #include "gate/config.h"
-#include "gate/log.h"
 #include "gate/nrf.h"
 #include "gate/nrf_caller.h"
 #include "gate/nrf_json.h"
 #include "gate/traffic.h"
+#include "hush.h"
 
 #define US      "4947a69a-f61b-4bc1-b9da-47c9c5d14b64"
 #define OTHER   "9faf1bbc-6e4a-4454-a507-a14ef8e1bc5c"
@@ -815,8 +813,7 @@ int main(void)
 	struct CMUnitTest all[N_ROWS(whole) + N_ROWS(timer_rows) + N_ROWS(status_rows)];
 	unsigned n = 0;
 
-	osmo_init_logging2(talloc_named_const(NULL, 0, "test_nrf"), &gate_log_info);
-	log_set_log_level(osmo_stderr_target, LOGL_FATAL);
+	hush();
 	for (unsigned i = 0; i < N_ROWS(timer_rows); i++)
 		all[n++] = ROW_TEST(timer_rows[i].name, test_timer, &timer_rows[i]);
 	for (unsigned i = 0; i < N_ROWS(status_rows); i++)

@@ -178,7 +178,7 @@ static void agents_ask_for_others(void **state)
 	put(scene, fd, ecr_of("mme3.example", REALM, BLACK_IMSI, IMEI));
 	assert_status(scene, fd, 1);
 	assert_int_equal(s13_clients(scene->s13), 3);
-	assert_int_not_equal(peers_find(scene->peers, WEIR_IF_S13, "mme2.example"), PEER_NONE);
+	assert_int_not_equal(peers_find(scene->stage.peers, WEIR_IF_S13, "mme2.example"), PEER_NONE);
 }
 
 static void an_agent_that_is_none_any_more(void **state)
@@ -250,7 +250,7 @@ static void several_clients_in_one_read(void **state)
 	put(scene, fd, all);
 	for (unsigned i = 0; i < 24; i++)
 		assert_int_equal(hand_u32(assert_status(scene, fd, statuses[i % 4])->octets + 12), i);
-	assert_int_equal(scene->check.counters[WEIR_IF_S13].batches, 3);
+	assert_int_equal(scene->stage.check.counters[WEIR_IF_S13].batches, 3);
 }
 
 /* --- limits */
@@ -329,7 +329,7 @@ static void the_gate_has_a_capacity(void **state)
 
 	assert_int_equal(config_set_rate(&config->door, "mme2.example", &some, NULL), 0);
 	assert_int_equal(scene_configure(scene, config, NULL), 0);
-	scene->check.capacity = 100; /* ten at a time */
+	scene->stage.check.capacity = 100; /* ten at a time */
 	hand_put(urgent, 301, 0, 0, "\0\0\0\0", 4);
 	for (unsigned i = 0; i < 6; i++) {
 		put(scene, fd, ecr(GREY_IMSI));
@@ -377,8 +377,8 @@ static void one_read_is_one_batch(void **state)
 	put(scene, fd, many(64, ecr(GREY_IMSI)));
 	for (unsigned i = 0; i < 64; i++)
 		assert_int_equal(hand_u32(assert_status(scene, fd, 2)->octets + 12), i);
-	assert_in_range(scene->check.counters[WEIR_IF_S13].batches, 1, 2);
-	assert_int_equal(scene->check.counters[WEIR_IF_S13].received, 64);
+	assert_in_range(scene->stage.check.counters[WEIR_IF_S13].batches, 1, 2);
+	assert_int_equal(scene->stage.check.counters[WEIR_IF_S13].received, 64);
 }
 
 struct reader {
@@ -431,7 +431,7 @@ static unsigned slow_reader(struct scene *scene, const struct hand *one, unsigne
 			at = 0;
 			sent++;
 		}
-		traffic_turn(scene->traffic, scene->now_us);
+		traffic_turn(scene->stage.traffic, scene->stage.now_us);
 		if (did >= 0)
 			idle = 0;
 		else if (!first)
@@ -451,7 +451,7 @@ static void a_slow_reader(void **state)
 	struct scene *scene = *state;
 
 	assert_in_range(slow_reader(scene, ecr(BLACK_IMSI), 60000, 2001), 1000, 59999);
-	assert_int_equal(scene->check.counters[WEIR_IF_S13].received, 60000);
+	assert_int_equal(scene->stage.check.counters[WEIR_IF_S13].received, 60000);
 }
 
 static void a_slow_reader_of_faults(void **state)

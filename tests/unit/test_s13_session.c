@@ -283,7 +283,7 @@ static void nobody_speaks_before_the_cer(void **state)
 		assert_ended(scene, fd);
 	}
 	assert_int_equal(counted(scene)->violated, N_ROWS(first));
-	assert_int_equal(scene->check.counters[WEIR_IF_S13].received, 0);
+	assert_int_equal(scene->stage.check.counters[WEIR_IF_S13].received, 0);
 }
 
 static void the_silent_are_closed(void **state)
@@ -528,11 +528,11 @@ static void we_say_goodbye(void **state)
 	assert_status(scene, fd, 1);
 	put(scene, fd, answer_to(got));
 	assert_ended(scene, fd);
-	assert_int_equal(traffic_count(scene->traffic), 2); /* both wait for the other side to close */
+	assert_int_equal(traffic_count(scene->stage.traffic), 2); /* both wait for the other side to close */
 	shutdown(fd, SHUT_WR);
 	shutdown(nameless, SHUT_WR);
 	scene_settle(scene);
-	assert_int_equal(traffic_count(scene->traffic), 0);
+	assert_int_equal(traffic_count(scene->stage.traffic), 0);
 }
 
 /* One that said goodbye itself does not keep us from stopping. */
@@ -560,7 +560,7 @@ static void goodbye_does_not_wait_for_ever(void **state)
 	scene_pass(scene, 1000);
 	assert_ended(scene, fd);
 	scene_pass(scene, 3000);
-	assert_int_equal(traffic_count(scene->traffic), 0);
+	assert_int_equal(traffic_count(scene->stage.traffic), 0);
 }
 
 /* --- several connections */
@@ -617,7 +617,7 @@ static void two_hundred_peers(void **state)
 	char name[64];
 	int fd[200];
 
-	traffic_limit(scene->traffic, 5000);
+	traffic_limit(scene->stage.traffic, 5000);
 	for (unsigned i = 0; i < 200; i++) {
 		snprintf(name, sizeof(name), "mme%u.example", i);
 		fd[i] = scene_peer(scene, name);
@@ -713,7 +713,7 @@ static void what_is_shown(void **state)
 	assert_true(peer.agent);
 	assert_int_equal(peer.checks, 2);
 	assert_int_equal(peer.refused, 1);
-	assert_int_equal(peer.id, peers_find(scene->peers, WEIR_IF_S13, "dra1.example"));
+	assert_int_equal(peer.id, peers_find(scene->stage.peers, WEIR_IF_S13, "dra1.example"));
 	assert_int_equal(table.n * sizeof(uint64_t), sizeof(struct s13_counters));
 	for (unsigned i = 0; i < table.n; i++)
 		assert_true(table.row[i].offset % sizeof(uint64_t) == 0 && *table.row[i].help);

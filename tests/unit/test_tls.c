@@ -7,18 +7,18 @@
 
 #include "scratch.h"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <time.h>
 
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
-#include <osmocom/core/application.h>
-#include <osmocom/core/logging.h>
-#include <osmocom/core/talloc.h>
 
-#include "gate/log.h"
+#include "gate/config.h"
+#include "gate/door.h"
 #include "gate/tls.h"
 #include "gate/traffic.h"
+#include "hush.h"
 
 #define SECOND 1000000ll
 
@@ -93,8 +93,7 @@ static int make_all(void **state)
 
 	(void)state;
 	scratch_make(&scratch);
-	osmo_init_logging2(talloc_named_const(NULL, 0, "log"), &gate_log_info);
-	log_set_log_level(osmo_stderr_target, LOGL_FATAL);
+	hush();
 	make("ca", NULL, NULL, &ca);
 	make("other-ca", NULL, NULL, &other);
 	make("server", "eir.example.org", &ca, &one);
@@ -319,14 +318,22 @@ static void settle(struct stage *stage)
 	}
 }
 
-static int raw_socket(const struct stage *stage)
+/* From an address of our own: 127.0.0.N. */
+static int raw_socket_from(const struct stage *stage, unsigned n)
 {
+	struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + n)};
 	struct sockaddr_storage sa;
 	socklen_t len = address_to_sockaddr(where(stage), &sa);
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
+	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&sa, len), 0);
 	return fd;
+}
+
+static int raw_socket(const struct stage *stage)
+{
+	return raw_socket_from(stage, 1);
 }
 
 /* --- rows */
@@ -520,6 +527,91 @@ static void so_many_handshakes_at_a_time(void **state)
 		close(fd[i]);
 }
 
+/* Handshakes that nobody goes on with, of two other hosts, are no reason to turn away one who does. */
+static void silent_handshakes_give_way(void **state)
+{
+	struct stage *stage = *state;
+	struct tls_context *tls = context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL);
+	struct gate_place place = {.transport = GATE_TLS, .n = 1};
+	static struct traffic_kind any;
+	int fd[2 * TRAFFIC_SECURING];
+
+	any = server_kind;
+	any.accepted = take_any;
+	assert_int_equal(address_from_text("127.0.0.1", 0, &place.address[0]), 0);
+	assert_int_equal(traffic_listen(stage->traffic, &any, NULL, &place, tls, &stage->listener, NULL), 0);
+	tls_context_put(tls);
+	for (unsigned i = 0; i < 2 * TRAFFIC_SECURING; i++) {
+		fd[i] = raw_socket_from(stage, 2 + i % 2);
+		traffic_turn(stage->traffic, stage->now_us);
+	}
+	assert_int_equal(traffic_count(stage->traffic), TRAFFIC_SECURING);
+	ask(stage, context(TLS_CLIENT, "client", "ca", TLS_PEER_MUST, NULL), "eir.example.org");
+	settle(stage);
+	assert_int_equal(client.connected, 1);
+	for (unsigned i = 0; i < 2 * TRAFFIC_SECURING; i++)
+		close(fd[i]);
+}
+
+/* A signature costs a thousand answers: so many a second, and the others wait for their turn. */
+static void handshakes_have_a_rate(void **state)
+{
+	struct stage *stage = *state;
+	unsigned secured = 0;
+
+	serve(stage, context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL));
+	for (unsigned i = 0; i < TRAFFIC_SECURE_BURST; i++) {
+		client = server = (struct end){0};
+		ask(stage, context(TLS_CLIENT, "client", "ca", TLS_PEER_MUST, NULL), "eir.example.org");
+		settle(stage);
+		secured += server.secured;
+	}
+	assert_in_range(secured, TRAFFIC_SECURE_BURST / 4, TRAFFIC_SECURE_BURST - 1);
+	assert_int_equal(server.secured, 0);
+	assert_int_equal(server.closed, 0); /* it waits */
+	for (unsigned i = 0; i < 20 && !server.secured; i++) {
+		stage->now_us += SECOND / 10;
+		traffic_tick(stage->traffic, stage->now_us);
+		settle(stage);
+	}
+	assert_true(server.secured > 0);
+}
+
+/* A reload may put TLS on a port that spoke in clear: the socket stays, it could not be opened twice. */
+static void a_port_goes_from_clear_to_tls_and_back(void **state)
+{
+	static const char *const here[] = {"127.0.0.1"};
+	static struct door_config config[3];
+	struct stage *stage = *state;
+	struct weir_why why;
+	struct door door;
+	uint16_t port;
+
+	memset(config, 0, sizeof(config));
+	door_init(&door, stage->traffic, &server_kind, NULL);
+	for (unsigned i = 0; i < 3; i++) {
+		config[i].tls = files("server", "ca");
+		assert_int_equal(config_add_listen(&config[i], i == 1 ? GATE_TLS : GATE_TCP, here, 1, 0, &why), 0);
+		assert_int_equal(config_add_listen(&config[i], i == 1 ? GATE_TCP : GATE_TLS, here, 1, 0, &why),
+				 -EEXIST);
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		client = server = (struct end){.wanted = 10};
+		assert_int_equal(door_prepare(&door, &config[i], &why), 0);
+		door_commit(&door);
+		if (i)
+			assert_int_equal(door_listening(&door, 0)->address[0].port, port);
+		port = door_listening(&door, 0)->address[0].port;
+		stage->listener = door.listener[0];
+		ask(stage, i == 1 ? context(TLS_CLIENT, "client", "ca", TLS_PEER_MUST, NULL) : NULL,
+		    i == 1 ? "eir.example.org" : NULL);
+		settle(stage);
+		assert_int_equal(client.got, 10);
+		assert_int_equal(server.secured, i == 1);
+	}
+	door_close(&door);
+}
+
 static void files_are_refused_in_words(void **state)
 {
 	struct weir_why why;
@@ -558,6 +650,9 @@ int main(void)
 		ROW(octets_that_are_no_tls_end_it),
 		ROW(silence_has_a_deadline),
 		ROW(so_many_handshakes_at_a_time),
+		ROW(silent_handshakes_give_way),
+		ROW(handshakes_have_a_rate),
+		ROW(a_port_goes_from_clear_to_tls_and_back),
 		cmocka_unit_test(files_are_refused_in_words),
 	};
 
