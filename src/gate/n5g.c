@@ -67,7 +67,9 @@ struct n5g *n5g_alloc(void *ctx, struct check *check, struct traffic *traffic, s
 	if (!n5g)
 		return NULL;
 	n5g->tokens = tokens_alloc(n5g);
-	if (!n5g->tokens) {
+	n5g->clients = clients_alloc(n5g, WEIR_IF_N5G, N5G_CLIENTS, check, peers);
+	if (!n5g->tokens || !n5g->clients) {
+		tokens_free(n5g->tokens);
 		talloc_free(n5g);
 		return NULL;
 	}
@@ -82,9 +84,6 @@ struct n5g *n5g_alloc(void *ctx, struct check *check, struct traffic *traffic, s
 		.requests = n5g_requests,
 	};
 	INIT_LLIST_HEAD(&n5g->sessions);
-	INIT_LLIST_HEAD(&n5g->idle);
-	for (unsigned i = 0; i < N5G_BUCKETS; i++)
-		INIT_LLIST_HEAD(&n5g->client[i]);
 	door_init(&n5g->door, traffic, &n5g_kind, n5g);
 	n5g->door.alpn = ALPN;
 	make_lengths(n5g);
@@ -110,7 +109,6 @@ void n5g_free(struct n5g *n5g)
 	door_close(&n5g->door);
 	while (!llist_empty(&n5g->sessions))
 		traffic_close(llist_first_entry(&n5g->sessions, struct n5g_session, entry)->conn, TRAFFIC_END_OURS);
-	n5g_clients_free(n5g);
 	tokens_free(n5g->tokens);
 	talloc_free(n5g);
 }
@@ -163,14 +161,14 @@ void n5g_commit(struct n5g *n5g)
 	n5g->next = NULL;
 	n5g->terms.max_streams = n5g->config->max_streams;
 	make_fields(n5g, n5g->config);
-	n5g_clients_renew(n5g);
+	clients_refresh(n5g->clients, &n5g->config->door);
 	llist_for_each_entry_safe(s, next, &n5g->sessions, entry)
 		n5g_session_judge(s);
 }
 
 void n5g_policy_changed(struct n5g *n5g)
 {
-	n5g_clients_renew(n5g);
+	clients_refresh(n5g->clients, &n5g->config->door);
 }
 
 /* --- what is shown */

@@ -3,11 +3,12 @@
 
 /* The N5g-eir interface (TS 29.511 over TS 29.500): an HTTP/2 server for AMFs and for proxies (SCP) in front of them.
  *
- * Client.  Who asks is told by the certificate of its connection, else by the subject of its access token, else by its
- * address.  That name is what peer rules allow, rate rules bound and the policy's terms are for.  Connections of one
- * name share its bucket.  A connection from an address that no peer rule covers is closed at once; a name that is not
- * allowed from its address is answered 403.  A connection gives way to newer ones (traffic.h) until a first request
- * came from a client that is allowed.
+ * Client.  Who asks is told by the certificate of its connection, else by the subject of its access token, else by
+ * its address.  That name is what peer rules allow, rate rules bound and the policy's terms are for.  Connections of
+ * one name share its bucket, and the name keeps it when the last of them ends (gate/clients.h).  N5G_CLIENTS names
+ * are told apart; while as many are connected, a new one is answered 503.  A connection from an address that no peer
+ * rule covers is closed at once; a name that is not allowed from its address is answered 403.  A connection gives way
+ * to newer ones (traffic.h) until a first request came from a client that is allowed.
  *
  * Request.  What wire/n5g.h finds wrong is answered at once and is no check.  The others are checks; in this order:
  *  token       where tokens are on (gate/token.h): 401, 403, or 503 where too many new ones come
@@ -46,7 +47,7 @@
 #define N5G_STAMP_AHEAD_S 1  /* clocks that agree may differ by so much; more is counted */
 #define N5G_OCI_VALID_S   5
 #define N5G_LOAD_STEP     20    /* percent */
-#define N5G_CLIENTS_IDLE  256   /* names that are remembered, with their buckets, after their last connection */
+#define N5G_CLIENTS       4096  /* names that are told apart, those that left included */
 #define N5G_BODY_MAX      16384 /* octets of a body behind GET that are ignored; more is 413 */
 
 struct check;
@@ -88,7 +89,7 @@ void n5g_stop(struct n5g *n5g);
 
 struct counter_table n5g_counter_table(const struct n5g *n5g);
 const struct n5g_counters *n5g_counters(const struct n5g *n5g);
-struct tokens *n5g_tokens(const struct n5g *n5g); /* for their counters */
+struct tokens *n5g_tokens(const struct n5g *n5g);   /* for their counters */
 const struct door *n5g_door(const struct n5g *n5g); /* for its certificate */
 /* The n-th listening place with the real port, NULL past the last. */
 const struct gate_place *n5g_listening(const struct n5g *n5g, unsigned n);

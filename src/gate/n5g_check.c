@@ -254,8 +254,10 @@ static enum n5g_answer judge_client(struct batch *b, struct item *item)
 		name = token.subject;
 	if (s->client && strcmp(s->client->name, name))
 		decide(b); /* those before it are another's */
-	if (n5g_session_meet(s, name))
+	if (n5g_session_meet(s, name)) {
+		item->retry_s = 1;
 		return N5G_CONGESTED;
+	}
 	return s->allowed ? N5G_WHITE : N5G_FORBIDDEN;
 }
 
@@ -325,7 +327,7 @@ static unsigned priority_of(struct n5g_session *s, const struct item *item)
 
 static enum n5g_answer judge_rate(struct n5g_session *s, struct item *item)
 {
-	struct n5g_client *client = s->client;
+	struct gate_client *client = s->client;
 	struct check *check = s->n5g->check;
 	int64_t now_us = traffic_now_us(s->n5g->traffic);
 	enum rate_answer answer;

@@ -5,7 +5,6 @@
  *
  * n5g.c          the interface: configuration, what is shown
  * n5g_session.c  one connection: accept, end, who is at the other end
- * n5g_client.c   names that ask, with their terms and buckets
  * n5g_check.c    requests: judge, decide, answer
  * n5g_load.c     what clients are told of load and overload */
 #pragma once
@@ -16,36 +15,30 @@
 #include <osmocom/core/linuxlist.h>
 
 #include "gate/check.h"
+#include "gate/clients.h"
 #include "gate/config.h"
 #include "gate/door.h"
 #include "gate/gripe.h"
 #include "gate/n5g.h"
 #include "gate/peers.h"
+#include "gate/tls.h"
 #include "gate/token.h"
 #include "gate/traffic.h"
 
-#define N5G_BUCKETS 256
-#define N5G_USUAL   (N5G_UNKNOWN + 1)
+#define N5G_USUAL (N5G_UNKNOWN + 1)
 
-/* A name that asks, for as long as it is connected and a while longer. */
-struct n5g_client {
-	struct llist_head bucket; /* n5g.client, by name */
-	struct llist_head idle;   /* n5g.idle, who left first in front; where users is 0 */
-	unsigned users;           /* connections */
-	struct check_peer peer;
-	struct rate_terms terms;
-	struct rate_peer rate;
-	char name[PEER_NAME_TEXT];
-};
+_Static_assert(CLIENT_NAME_TEXT >= TLS_NAME_TEXT && CLIENT_NAME_TEXT >= TOKEN_SUBJECT_TEXT &&
+		       CLIENT_NAME_TEXT >= GATE_ADDRESS_TEXT,
+	       "a client has its whole name");
 
 struct n5g_session {
 	struct llist_head entry;
 	struct n5g *n5g;
 	struct traffic_conn *conn;
 	struct h2_session *h2;
-	struct n5g_client *client; /* of the last request; NULL before the first */
-	bool allowed;              /* that client, from there */
-	bool by_token;             /* its name is that of its last token */
+	struct gate_client *client; /* of the last request; NULL before the first */
+	bool allowed;               /* that client, from there */
+	bool by_token;              /* its name is that of its last token */
 	unsigned told_load;
 	uint32_t told_s;
 	uint64_t shed;
@@ -70,8 +63,8 @@ struct n5g {
 	struct door door;
 	struct tokens *tokens;
 	struct h2_terms terms;
-	struct llist_head sessions, client[N5G_BUCKETS], idle;
-	unsigned n_idle;
+	struct llist_head sessions;
+	struct clients *clients;
 	struct n5g_counters counters;
 	struct gripes strangers, refusals, faults, late;
 	struct n5g_load load;
@@ -85,16 +78,10 @@ struct n5g {
 extern const struct traffic_kind n5g_kind;
 /* The name that the connection itself gives. */
 const char *n5g_session_name(const struct n5g_session *session, char buf[static GATE_ADDRESS_TEXT]);
-/* From now on it asks under this name.  0, or -ENOMEM. */
+/* From now on it asks under this name.  0, or -EBUSY where as many names as can be told apart are connected. */
 int n5g_session_meet(struct n5g_session *session, const char *name);
 /* Is it still allowed?  Says goodbye where not. */
 void n5g_session_judge(struct n5g_session *session);
-
-/* n5g_client.c */
-struct n5g_client *n5g_client_get(struct n5g *n5g, const char *name); /* NULL: no memory */
-void n5g_client_put(struct n5g *n5g, struct n5g_client *client);      /* NULL is fine */
-void n5g_clients_renew(struct n5g *n5g);                              /* terms and rates anew */
-void n5g_clients_free(struct n5g *n5g);
 
 /* n5g_check.c */
 extern const char *const n5g_wanted[];

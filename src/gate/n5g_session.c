@@ -31,14 +31,18 @@ static void judge(struct n5g_session *s)
 
 int n5g_session_meet(struct n5g_session *s, const char *name)
 {
-	struct n5g_client *client;
+	int64_t now_us = traffic_now_us(s->n5g->traffic);
+	struct gate_client *client;
 
-	if (s->client && !strncmp(s->client->name, name, sizeof(s->client->name) - 1))
+	if (s->client && !strcmp(s->client->name, name))
 		return 0;
-	client = n5g_client_get(s->n5g, name);
+	client = clients_get(s->n5g->clients, name, now_us);
+	if (!client || (!client->users && client->peer.id == PEER_NONE))
+		s->n5g->counters.unnumbered++;
 	if (!client)
-		return -ENOMEM;
-	n5g_client_put(s->n5g, s->client);
+		return -EBUSY;
+	clients_join(client);
+	clients_leave(s->n5g->clients, s->client, now_us);
 	s->client = client;
 	judge(s);
 	return 0;
@@ -119,7 +123,7 @@ static void closed(struct traffic_conn *conn, enum traffic_end end)
 		LOGP(DN5G, LOGL_INFO, "%s (%s): %s\n", s->client ? s->client->name : "?",
 		     address_print_port(text, &conn->remote), traffic_end_name(end));
 	h2_free(s->h2);
-	n5g_client_put(n5g, s->client);
+	clients_leave(n5g->clients, s->client, traffic_now_us(n5g->traffic));
 	llist_del(&s->entry);
 	free(s);
 }

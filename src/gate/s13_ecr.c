@@ -16,8 +16,8 @@
 
 struct round {
 	unsigned n;
-	size_t len, need;                 /* octets of the n requests; of the answers at most */
-	struct s13_client *client[ROUND]; /* who asks; NULL: the answer is the fault in ecr.view */
+	size_t len, need;                  /* octets of the n requests; of the answers at most */
+	struct gate_client *client[ROUND]; /* who asks; NULL: the answer is the fault in ecr.view */
 	bool decided[ROUND];
 	uint32_t room[ROUND]; /* for its answer, whatever it will be */
 	struct s13_ecr ecr[ROUND];
@@ -61,8 +61,19 @@ static enum diameter_result check_route(struct s13 *s13, const struct s13_ecr *e
 	return DIAMETER_OK;
 }
 
+/* Somebody behind an agent.  NULL where too many new ones come, or there is no place. */
+static struct gate_client *meet(struct s13 *s13, const char *name)
+{
+	int64_t now_us = traffic_now_us(s13->traffic);
+	struct gate_client *client = clients_find(s13->clients, name, now_us);
+
+	if (client || !rate_take(&s13->fresh, S13_NEW_CLIENTS, S13_NEW_CLIENTS, 1, now_us))
+		return client;
+	return clients_add(s13->clients, name, now_us);
+}
+
 /* Who asks.  A peer that asks for itself, which is nearly always, costs one comparison. */
-static enum diameter_result find_client(struct s13_session *s, const struct s13_ecr *ecr, struct s13_client **client)
+static enum diameter_result find_client(struct s13_session *s, const struct s13_ecr *ecr, struct gate_client **client)
 {
 	const uint8_t *host = diameter_value(&ecr->view, &ecr->origin_host);
 	char name[DIAMETER_IDENTITY_TEXT];
@@ -77,7 +88,7 @@ static enum diameter_result find_client(struct s13_session *s, const struct s13_
 		return DIAMETER_AUTHORIZATION_REJECTED;
 	}
 	diameter_identity(&ecr->view, &ecr->origin_host, name);
-	*client = s13_client_get(s->s13, name, true);
+	*client = meet(s->s13, name);
 	if (*client)
 		return DIAMETER_OK;
 	s->s13->counters.crowded++;
@@ -85,7 +96,7 @@ static enum diameter_result find_client(struct s13_session *s, const struct s13_
 }
 
 /* Not of a realm of ours: the client by its own word, or the peer that speaks for itself. */
-static enum diameter_result check_foreign(struct s13_session *s, const struct s13_ecr *ecr, struct s13_client *client)
+static enum diameter_result check_foreign(struct s13_session *s, const struct s13_ecr *ecr, struct gate_client *client)
 {
 	const struct s13_config *config = s->s13->config;
 
@@ -103,7 +114,7 @@ static enum diameter_result check_foreign(struct s13_session *s, const struct s1
 	return DIAMETER_TOO_BUSY;
 }
 
-static enum diameter_result check_rate(struct s13 *s13, const struct s13_ecr *ecr, struct s13_client *client)
+static enum diameter_result check_rate(struct s13 *s13, const struct s13_ecr *ecr, struct gate_client *client)
 {
 	unsigned priority = ecr->priority == S13_PRIORITY_NONE ? RATE_DEFAULT_PRIORITY : 2u * ecr->priority;
 
@@ -114,7 +125,7 @@ static enum diameter_result check_rate(struct s13 *s13, const struct s13_ecr *ec
 }
 
 /* May this be decided?  Else why not. */
-static enum diameter_result admit(struct s13_session *s, const struct s13_ecr *ecr, struct s13_client **client)
+static enum diameter_result admit(struct s13_session *s, const struct s13_ecr *ecr, struct gate_client **client)
 {
 	enum diameter_result result = find_client(s, ecr, client);
 
@@ -132,7 +143,7 @@ static enum diameter_result admit(struct s13_session *s, const struct s13_ecr *e
 	return result;
 }
 
-static void judge(struct s13_session *s, struct s13_ecr *ecr, struct s13_client **client)
+static void judge(struct s13_session *s, struct s13_ecr *ecr, struct gate_client **client)
 {
 	enum diameter_result result;
 
@@ -196,7 +207,7 @@ static void collect(struct s13_session *s, struct round *r, const uint8_t *octet
 /* All of one client, from the first of them on. */
 static void decide_client(struct s13 *s13, struct round *r, unsigned first)
 {
-	struct s13_client *client = r->client[first];
+	struct gate_client *client = r->client[first];
 	struct weir_query query[ROUND];
 	struct weir_verdict verdict[ROUND];
 	uint8_t place[ROUND];

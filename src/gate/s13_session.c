@@ -11,6 +11,7 @@
 
 #include <osmocom/core/logging.h>
 
+#include "core/chance.h"
 #include "gate/log.h"
 
 #define IN_SIZE   65536
@@ -34,8 +35,7 @@ void s13_session_end(struct s13_session *s, enum traffic_end end)
 	s->ending = true;
 	if (s->state != S13_WAIT_CER)
 		LOGSESSION(s, LOGL_NOTICE, "%s\n", traffic_end_name(end));
-	if (s->client)
-		s13_client_leave(s->s13, s->client);
+	clients_leave(s->s13->clients, s->client, traffic_now_us(s->s13->traffic));
 	conn->data = NULL;
 	llist_del(&s->entry);
 	free(s);
@@ -82,7 +82,7 @@ void s13_session_goodbye(struct s13_session *s, enum diameter_cause cause)
 void s13_session_rearm(struct s13_session *s)
 {
 	s->watched_us = traffic_now_us(s->s13->traffic);
-	s->tw_us = s->s13->config->watchdog_s * US + s13_chance(s->s13) % (2 * JITTER_US) - JITTER_US;
+	s->tw_us = s->s13->config->watchdog_s * US + chance_below(&s->s13->chance, 2 * JITTER_US) - JITTER_US;
 }
 
 static void ask(struct s13_session *s)
@@ -196,7 +196,7 @@ static bool accepted(struct traffic_conn *conn, void *owner)
 	s->s13 = s13;
 	s->conn = conn;
 	s->deadline_us = traffic_now_us(s13->traffic) + S13_CER_S * US;
-	s->hop_by_hop = s13_chance(s13);
+	s->hop_by_hop = (uint32_t)(chance_next(&s13->chance) >> 32);
 	conn->data = s;
 	llist_add_tail(&s->entry, &s13->sessions);
 	return true;

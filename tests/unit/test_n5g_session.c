@@ -6,7 +6,7 @@
 
 #include <sys/socket.h>
 
-#include "gate/door.h"
+#include "gate/n5g_inside.h"
 #include "rows.h"
 #include "token_forge.h"
 
@@ -269,6 +269,32 @@ static void test_limit_of_a_client(void **state)
 	assert_null(answer_field(&answer, "3gpp-sbi-oci")); /* the gate is not overloaded */
 }
 
+/* As many names as can be told apart are connected: told so, and served when one of them has gone. */
+static void test_a_name_too_many(void **state)
+{
+	struct scene *scene = *state;
+	struct client *c = client_begin(scene);
+	struct gate_client *others = NULL;
+	struct answer answer;
+	char name[32];
+
+	for (unsigned i = 0; i < N5G_CLIENTS; i++) {
+		snprintf(name, sizeof(name), "amf%u", i);
+		others = clients_get(scene->n5g->clients, name, scene->stage.now_us);
+		assert_non_null(others);
+		clients_join(others);
+	}
+	answer = client_get(c, check_path("00101"), NULL);
+	assert_cause(&answer, 503, "NF_CONGESTION");
+	assert_string_equal(answer_field(&answer, "retry-after"), "1");
+	assert_int_equal(checks(scene)->tally[WEIR_TALLY_SHED], 1);
+	assert_int_equal(counters(scene)->unnumbered, 1);
+	clients_leave(scene->n5g->clients, others, scene->stage.now_us);
+	scene_pass(scene, 1);
+	assert_int_equal(client_get(c, check_path("00101"), NULL).status, 200);
+	assert_int_equal(counters(scene)->unnumbered, 1); /* it has the number of the one that has gone */
+}
+
 static void test_capacity_and_priority(void **state)
 {
 	const char *const first[] = {"3gpp-sbi-message-priority", "0", NULL};
@@ -356,7 +382,7 @@ static void test_oci_is_of_the_whole_gate(void **state)
 	assert_int_equal(client_get(c, check_path("00101"), NULL).status, 200);
 	assert_int_equal(client_get(c, check_path("00101"), NULL).status, 429);
 	for (unsigned i = 0; i < 3; i++)
-		rate_admit(&mme, &(struct rate_terms){0}, &scene->check.rate, 20, 0, scene->now_us);
+		rate_admit(&mme, &(struct rate_terms){0}, &scene->stage.check.rate, 20, 0, scene->stage.now_us);
 	assert_int_equal(mme.shed, 2);
 	scene_pass(scene, 1000);
 	answer = client_get(c, check_path("00101"), NULL);
@@ -366,7 +392,7 @@ static void test_oci_is_of_the_whole_gate(void **state)
 			    "Overload-Reduction-Metric: 50%; NF-Instance: " UUID);
 	scene_pass(scene, 1000);
 	for (unsigned i = 0; i < 4; i++)
-		rate_admit(&mme, &(struct rate_terms){0}, &scene->check.rate, 20, 0, scene->now_us);
+		rate_admit(&mme, &(struct rate_terms){0}, &scene->stage.check.rate, 20, 0, scene->stage.now_us);
 	scene_pass(scene, 60000);
 	answer = client_get(c, check_path("00101"), NULL);
 	assert_null(answer_field(&answer, "3gpp-sbi-oci")); /* a minute ago */
@@ -677,12 +703,12 @@ static void test_who_was_not_let_in_gives_way(void **state)
 	assert_int_equal(client_get(asked, PATH "?color=red", NULL).status, 400); /* no check: nobody was judged */
 	for (unsigned i = 0; i < TRAFFIC_STRANGERS - 2; i++)
 		client_begin(scene);
-	assert_int_equal(traffic_crowded(scene->traffic), 0);
+	assert_int_equal(traffic_crowded(scene->stage.traffic), 0);
 	client_begin(scene);
-	assert_int_equal(traffic_crowded(scene->traffic), 1);
+	assert_int_equal(traffic_crowded(scene->stage.traffic), 1);
 	assert_ended(refused);
 	client_begin(scene);
-	assert_int_equal(traffic_crowded(scene->traffic), 2);
+	assert_int_equal(traffic_crowded(scene->stage.traffic), 2);
 	assert_ended(asked);
 	assert_int_equal(client_get(known, check_path("00101"), NULL).status, 200);
 }
@@ -715,6 +741,7 @@ int main(void)
 		STAGED(test_arrival),
 		STAGED(test_ahead),
 		STAGED(test_limit_of_a_client),
+		STAGED(test_a_name_too_many),
 		STAGED(test_capacity_and_priority),
 		STAGED(test_reservation),
 		STAGED(test_oci),
