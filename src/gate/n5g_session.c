@@ -16,9 +16,9 @@
 
 const char *n5g_session_name(const struct n5g_session *s, char buf[static GATE_ADDRESS_TEXT])
 {
-	const char *name = s->conn->tls && tls_peer_shown(s->conn->tls) ? tls_peer_name(s->conn->tls) : "";
+	const char *name = s->conn->tls ? tls_peer_name(s->conn->tls, 0) : NULL;
 
-	return *name ? name : address_print(buf, &s->conn->remote);
+	return name ? name : address_print(buf, &s->conn->remote);
 }
 
 /* Only now it need not give way: whoever speaks HTTP/2 has shown nothing that a stranger could not. */
