@@ -4,7 +4,8 @@
 /* The N5g-eir interface (TS 29.511 over TS 29.500): an HTTP/2 server for AMFs and for proxies (SCP) in front of them.
  *
  * Client.  Who asks is told by the certificate of its connection, else by the subject of its access token, else by
- * its address.  That name is what peer rules allow, rate rules bound and the policy's terms are for.  Connections of
+ * its address.  That name is what peer rules allow, rate rules bound and the policy's terms are for; of several in a
+ * certificate any may match, and the rules decide which one it is (config_compare_names).  Connections of
  * one name share its bucket, and the name keeps it when the last of them ends (gate/clients.h).  N5G_CLIENTS names
  * are told apart; while as many are connected, a new one is answered 503.  A connection from an address that no peer
  * rule covers is closed at once; a name that is not allowed from its address is answered 403.  A connection gives way

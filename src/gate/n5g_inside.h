@@ -37,6 +37,7 @@ struct n5g_session {
 	struct traffic_conn *conn;
 	struct h2_session *h2;
 	struct gate_client *client; /* of the last request; NULL before the first */
+	const char *certified;      /* the one of its certificate's names that counts; NULL: not chosen yet, or none */
 	bool allowed;               /* that client, from there */
 	bool by_token;              /* its name is that of its last token */
 	unsigned told_load;
@@ -76,8 +77,8 @@ struct n5g {
 
 /* n5g_session.c */
 extern const struct traffic_kind n5g_kind;
-/* The name that the connection itself gives. */
-const char *n5g_session_name(const struct n5g_session *session, char buf[static GATE_ADDRESS_TEXT]);
+/* The name that the connection itself gives: of its certificate, or its address. */
+const char *n5g_session_name(struct n5g_session *session, char buf[static GATE_ADDRESS_TEXT]);
 /* From now on it asks under this name.  0, or -EBUSY where as many names as can be told apart are connected. */
 int n5g_session_meet(struct n5g_session *session, const char *name);
 /* Is it still allowed?  Says goodbye where not. */

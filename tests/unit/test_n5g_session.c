@@ -602,7 +602,7 @@ static void test_tokens(void **state)
 	struct client *c;
 
 	forge(one, sizeof(one), key, AMF "1", "n5g-eir-eic");
-	forge(two, sizeof(two), key, AMF "2", "namf-comm n5g-eir-eic");
+	forge(two, sizeof(two), key, "7C1AD3C4-9B7E-41EE-8D2F-3B6F7A9A0002", "namf-comm n5g-eir-eic"); /* AMF "2" */
 	forge(other, sizeof(other), key, AMF "1", "namf-comm");
 	forge(stranger, sizeof(stranger), key, NRF, "n5g-eir-eic");
 	require_tokens(scene, key);
