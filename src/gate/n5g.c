@@ -134,7 +134,7 @@ int n5g_prepare(struct n5g *n5g, const struct n5g_config *config, struct weir_wh
 	int rc = tokens_prepare(n5g->tokens, &config->token, config->instance_id, why);
 
 	n5g->next = config;
-	n5g->door.demand = demand_of(config);
+	n5g->door.demand = demand_of(config); /* of the context that is made now; abort takes it back */
 	if (!rc && !n5g->stopping)
 		rc = door_prepare(&n5g->door, &config->door, why);
 	if (rc)
@@ -146,6 +146,7 @@ void n5g_abort(struct n5g *n5g)
 {
 	tokens_abort(n5g->tokens);
 	door_abort(&n5g->door);
+	n5g->door.demand = demand_of(n5g->config);
 	n5g->next = NULL;
 }
 
@@ -191,7 +192,7 @@ static const struct counter_row counter_rows[] = {
 	ROW(stranger, "connections from an address that no peer rule covers"),
 	ROW(forbidden, "checks of clients whose name is not allowed from their address"),
 	ROW(unnumbered, "clients that came while as many as can be told apart were connected"),
-	ROW(stamp_off, "requests whose sender's clock is too far off ours to be believed"),
+	ROW(stamp_off, "requests whose sender's clock or ours must be wrong"),
 	ROW(field_wrong, "3gpp-Sbi header fields that could not be read"),
 	ROW(oci, "answers that said how much less should be sent"),
 	ROW(lci, "answers that said what the load is"),
