@@ -110,7 +110,12 @@ bool address_equal(const struct gate_address *a, const struct gate_address *b)
 
 bool place_equal(const struct gate_place *a, const struct gate_place *b)
 {
-	if (a->transport != b->transport || a->n != b->n)
+	return a->transport == b->transport && place_same_socket(a, b);
+}
+
+bool place_same_socket(const struct gate_place *a, const struct gate_place *b)
+{
+	if ((a->transport == GATE_SCTP) != (b->transport == GATE_SCTP) || a->n != b->n)
 		return false;
 	for (unsigned i = 0; i < a->n; i++) {
 		if (!address_equal(&a->address[i], &b->address[i]))

@@ -49,6 +49,8 @@ bool address_equal(const struct gate_address *a, const struct gate_address *b); 
 bool prefix_covers(const struct gate_prefix *prefix, const struct gate_address *address);
 
 bool place_equal(const struct gate_place *a, const struct gate_place *b);
+/* One socket can be either: TCP in clear and with TLS differ in what is spoken, not in where. */
+bool place_same_socket(const struct gate_place *a, const struct gate_place *b);
 const char *transport_name(enum gate_transport transport); /* "tcp", "tls", "sctp" */
 
 #define GATE_ADDRESS_TEXT 56

@@ -26,11 +26,12 @@ void door_close(struct door *door)
 	door->tls = NULL;
 }
 
-/* Listeners that stay are told by the place as it was configured: a port 0 of a test is another number by now. */
+/* Listeners that stay are told by the place as it was configured: a port 0 of a test is another number by now.  One
+ * that goes from clear to TLS stays too: it could not be opened a second time. */
 static int find_listener(const struct door *door, const struct gate_place *place)
 {
 	for (unsigned i = 0; i < door->n_listeners; i++) {
-		if (door->listener[i] && place_equal(&door->config->listen[i], place))
+		if (door->listener[i] && place_same_socket(&door->config->listen[i], place))
 			return i;
 	}
 	return -ENOENT;

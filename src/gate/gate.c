@@ -258,6 +258,13 @@ static void set_clock(struct gate *gate)
 	traffic_set_clock(gate->traffic, daemon_now_ms() * 1000 - daemon_mono_us());
 }
 
+/* Everybody has gone and the NRF knows it. */
+static void quit_when_done(struct gate *gate)
+{
+	if (gate->stopping && !traffic_count(gate->traffic) && nrf_done(gate->nrf))
+		daemon_quit();
+}
+
 static void each_tenth(void *data)
 {
 	struct gate *gate = data;
@@ -265,6 +272,7 @@ static void each_tenth(void *data)
 	osmo_timer_schedule(&gate->tenth, 0, 100 * 1000);
 	gate_follow_soon(gate);
 	nrf_turn(gate->nrf, daemon_mono_us());
+	quit_when_done(gate);
 }
 
 static void orders_came(void *data)
@@ -341,10 +349,7 @@ static void turned(void *data, int64_t start_us)
 
 static void idle(void *data)
 {
-	struct gate *gate = data;
-
-	if (gate->stopping)
-		daemon_quit();
+	quit_when_done(data);
 }
 
 static int open_interfaces(struct gate *gate, struct weir_why *why)
@@ -412,12 +417,11 @@ void gate_stop(void *root)
 
 	gate->stopping = true;
 	traffic_turn(gate->traffic, daemon_mono_us()); /* what has arrived by now is still answered */
+	nrf_stop(gate->nrf); /* first: who is told goodbye below need not find us there any more */
 	gsup_stop(gate->gsup);
 	s13_stop(gate->s13);
-	nrf_stop(gate->nrf);
 	n5g_stop(gate->n5g);
-	if (!traffic_count(gate->traffic))
-		daemon_quit();
+	quit_when_done(gate);
 }
 
 void gate_fini(void *root)

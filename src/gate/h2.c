@@ -214,7 +214,7 @@ static bool write_pending(struct h2_session *s)
 		s->pending_len -= n;
 	}
 	if (s->pending_len && s->conn)
-		traffic_reserve(s->conn, s->conn->out_size); /* for drained() */
+		traffic_reserve(s->conn, traffic_room(s->conn) + 1); /* for drained() */
 	return !s->pending_len;
 }
 

@@ -4,6 +4,8 @@
 /* The gate's numbers as Prometheus text.  They are plain integers in the rooms that count; nothing is counted twice for
  * the sake of a metric, and no identity can get in here: labels are interfaces and tallies. */
 #include <inttypes.h>
+#include <string.h>
+
 #include <osmocom/core/utils.h>
 
 #include "daemon/daemon.h"
@@ -138,6 +140,60 @@ static void nrf(struct daemon_text *out, const struct gate *gate)
 	one(out, "nrf_registered", "gauge", "1 while the NRF knows us and takes our heartbeats", state.registered);
 }
 
+/* How many connections of an interface are in which state: the words are the interfaces' own. */
+#define STATES 8
+struct states {
+	const char *name[STATES];
+	unsigned n[STATES];
+};
+
+static void count_state(struct states *states, const char *name)
+{
+	for (unsigned i = 0; i < STATES; i++) {
+		if (!states->name[i])
+			states->name[i] = name;
+		if (!strcmp(states->name[i], name)) {
+			states->n[i]++;
+			return;
+		}
+	}
+}
+
+static void count_gsup(const struct gsup_peer_state *peer, void *states)
+{
+	count_state(states, peer->state);
+}
+
+static void count_s13(const struct s13_peer_state *peer, void *states)
+{
+	count_state(states, peer->state);
+}
+
+static void count_n5g(const struct n5g_connection_state *connection, void *states)
+{
+	count_state(states, connection->leaving ? "leaving" : "open");
+}
+
+static void print_states(struct daemon_text *out, enum weir_interface interface, const struct states *states)
+{
+	for (unsigned i = 0; i < STATES && states->name[i]; i++)
+		daemon_text_add(out, "weir_gate_peer_connections{interface=\"%s\",state=\"%s\"} %u\n",
+				interface_name(interface), states->name[i], states->n[i]);
+}
+
+static void peer_states(struct daemon_text *out, const struct gate *gate)
+{
+	struct states gsup = {{NULL}, {0}}, s13 = {{NULL}, {0}}, n5g = {{NULL}, {0}};
+
+	gsup_each_peer(gate->gsup, count_gsup, &gsup);
+	s13_each_peer(gate->s13, count_s13, &s13);
+	n5g_each_connection(gate->n5g, count_n5g, &n5g);
+	head(out, "peer_connections", "gauge", "connections of peers by state");
+	print_states(out, WEIR_IF_GSUP, &gsup);
+	print_states(out, WEIR_IF_S13, &s13);
+	print_states(out, WEIR_IF_N5G, &n5g);
+}
+
 /* An alarm on it is a rule of whoever watches: so many days before. */
 static void certificates(struct daemon_text *out, const struct gate *gate)
 {
@@ -158,6 +214,7 @@ void gate_metrics(struct daemon_text *out, void *data)
 	histograms(out, &gate->check);
 	interfaces(out, gate);
 	nrf(out, gate);
+	peer_states(out, gate);
 	certificates(out, gate);
 	store(out, gate);
 	notify(out, gate);

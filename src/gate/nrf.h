@@ -74,6 +74,9 @@ void nrf_stop(struct nrf *nrf);
 
 /* --- to be shown */
 
+/* Nothing more is to be said: there is no NRF, or it was told goodbye, or does not listen. */
+bool nrf_done(const struct nrf *nrf);
+
 struct nrf_state {
 	const char *name; /* "off", "registering", "registered", "leaving", "stopped" */
 	bool on;          /* there is an NRF to be registered at */

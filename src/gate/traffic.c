@@ -183,6 +183,21 @@ static void flusher_cb(void *data)
 	traffic_flush(data);
 }
 
+static void securer_cb(void *data)
+{
+	struct traffic *t = data;
+	struct traffic_conn *c;
+
+	llist_for_each_entry(c, &t->conns, entry)
+		traffic_conn_secure_again(c);
+}
+
+void traffic_want_secure(struct traffic *t)
+{
+	if (t->started && !osmo_timer_pending(&t->securer))
+		osmo_timer_schedule(&t->securer, 0, 10000);
+}
+
 struct traffic *traffic_alloc(void *ctx, const struct traffic_hooks *hooks, struct weir_why *why)
 {
 	struct traffic *t = talloc_zero(ctx, struct traffic);
@@ -207,6 +222,9 @@ struct traffic *traffic_alloc(void *ctx, const struct traffic_hooks *hooks, stru
 		t->hooks = *hooks;
 	osmo_timer_setup(&t->ticker, ticker_cb, t);
 	osmo_timer_setup(&t->flusher, flusher_cb, t);
+	osmo_timer_setup(&t->securer, securer_cb, t);
+	for (unsigned i = 0; i < TRAFFIC_HOSTS; i++)
+		INIT_LLIST_HEAD(&t->hosts[i]);
 	osmo_fd_setup(&t->ofd, t->epoll, OSMO_FD_READ, set_readable, t, 0);
 	return t;
 }
@@ -238,6 +256,7 @@ void traffic_free(struct traffic *t)
 		traffic_close(llist_first_entry(&t->conns, struct traffic_conn, entry), TRAFFIC_END_OURS);
 	clear_graves(t);
 	osmo_timer_del(&t->flusher);
+	osmo_timer_del(&t->securer);
 	close(t->epoll);
 	talloc_free(t);
 }

@@ -21,7 +21,8 @@
  * tick.
  * - The maximum is of accepted connections; those that we made (to the HLR) come on top.  Whoever has not said
  * who he is (traffic_known) gives way: above the maximum, or above TRAFFIC_STRANGERS of his address, the one of them
- * that has been here longest is closed for the new one.
+ * that has been here longest is closed for the new one.  Where all are known, the host that has most gives the one that
+ * was silent longest to a host that has fewer: so nobody can keep all connections for himself.
  * - closed() is called exactly once for every connection that accepted() or traffic_connect() took, and the pointer
  * must be forgotten there.  It may be called from within any traffic_ call on that connection.
  * - Time comes in as an argument (monotonic microseconds): tests move it by hand.
@@ -43,7 +44,9 @@
 #define TRAFFIC_FINISH_S  2
 #define TRAFFIC_CONNECT_S 3
 #define TRAFFIC_SECURE_S  5
-#define TRAFFIC_SECURING  64 /* TLS handshakes under way at a time; more are closed at once */
+#define TRAFFIC_SECURING  64 /* TLS handshakes under way at a time: the oldest of the host that has most gives way */
+#define TRAFFIC_SECURE_STEPS 400 /* steps of handshakes a second; one has two or three */
+#define TRAFFIC_SECURE_BURST 80
 /* Connections of one address that have not said who they are: more than the clients that come back at once from behind
  * one address, a proxy's or a pool's. */
 #define TRAFFIC_STRANGERS 128
@@ -70,6 +73,7 @@ const char *traffic_end_name(enum traffic_end end);
 /* What an interface gives for a kind of connection. */
 struct traffic_kind {
 	const char *name;
+	int log; /* category: what TLS has to say of a peer goes there */
 	uint32_t in_size, out_size; /* in_size bounds a message */
 	uint32_t sctp_ppid;         /* payload protocol identifier of what we send over SCTP */
 	/* Over SCTP: octets of the first message in the send buffer, which is sent as one user message.  Else not
@@ -85,7 +89,8 @@ struct traffic_kind {
 	/* Take whole messages from the front.  Returns octets taken, or a negative number to close (END_PROTOCOL). What
 	 * is left comes again, with more behind it; after traffic_pause only after traffic_resume. */
 	ssize_t (*consume)(struct traffic_conn *conn, const uint8_t *octets, size_t len);
-	/* The send buffer had been too full for traffic_reserve and is at most half full now.  May be NULL. */
+	/* The send buffer had been too full for traffic_reserve.  It has as much room as was asked for now, and is at
+	 * most half full.  May be NULL. */
 	void (*drained)(struct traffic_conn *conn);
 	/* About once a second.  May be NULL. */
 	void (*tick)(struct traffic_conn *conn);
@@ -110,7 +115,9 @@ struct traffic_conn {
 	size_t (*message)(const uint8_t *octets, size_t len); /* of the kind, also when that has let go */
 	struct tls_context *connect_tls;
 	const char *connect_name;
-	bool dead, finishing, shut, short_of_room, dirty, resumed;
+	bool dead, finishing, shut, dirty, resumed;
+	uint32_t room_wanted;      /* by traffic_reserve in vain; 0: nobody waits */
+	struct traffic_host *host; /* of a taken one */
 	bool taken, known; /* came from a listener; said who it is */
 	uint32_t events;
 	uint32_t in_start, in_end, in_size, out_start, out_end, out_size;
@@ -157,7 +164,7 @@ int traffic_listen(struct traffic *traffic, const struct traffic_kind *kind, voi
 		   const struct gate_place *place, struct tls_context *tls, struct traffic_listener **listener,
 		   struct weir_why *why);
 void traffic_unlisten(struct traffic_listener *listener); /* NULL is fine */
-/* For connections from now on. */
+/* For connections from now on: TLS with this context, or NULL: in clear. */
 void traffic_listener_tls(struct traffic_listener *listener, struct tls_context *tls);
 const struct gate_place *traffic_listener_place(const struct traffic_listener *listener); /* with the real port */
 
@@ -169,7 +176,7 @@ struct traffic_conn *traffic_connect(struct traffic *traffic, const struct traff
 /* Our addresses of this connection: one, with SCTP up to max of all its homes.  Returns how many. */
 unsigned traffic_local(const struct traffic_conn *conn, struct gate_address *out, unsigned max);
 
-/* TLS handshakes that failed, and that were refused because too many were under way at a time. */
+/* TLS handshakes that failed, and that had to give way because too many were under way at a time. */
 uint64_t traffic_tls_failed(const struct traffic *traffic);
 uint64_t traffic_tls_refused(const struct traffic *traffic);
 

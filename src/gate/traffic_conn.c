@@ -32,6 +32,12 @@ const char *traffic_end_name(enum traffic_end end)
 	return (unsigned)end < TRAFFIC_N_ENDS ? end_names[end] : "?";
 }
 
+static void conn_watch(struct traffic_conn *c, uint32_t want)
+{
+	if (!c->dead && want != c->events && traffic_watch(c->traffic, EPOLL_CTL_MOD, c->fd, want, c) == 0)
+		c->events = want;
+}
+
 static void conn_events(struct traffic_conn *c)
 {
 	uint32_t want = 0;
@@ -42,15 +48,12 @@ static void conn_events(struct traffic_conn *c)
 		want |= EPOLLOUT;
 	if (!c->connecting && !c->securing && !c->paused)
 		want |= EPOLLIN;
-	if (c->dead || want == c->events)
-		return;
-	if (traffic_watch(c->traffic, EPOLL_CTL_MOD, c->fd, want, c) == 0)
-		c->events = want;
+	conn_watch(c, want);
 }
 
 static void conn_secured(struct traffic_conn *c)
 {
-	c->traffic->n_securing -= c->securing;
+	c->traffic->n_securing -= c->securing && c->host;
 	c->securing = false;
 }
 
@@ -71,7 +74,7 @@ void traffic_conn_bury(struct traffic_conn *c)
 	close(c->fd); /* leaves the epoll set with it */
 	c->fd = -1;
 	t->n_conns--;
-	t->n_taken -= c->taken;
+	traffic_host_leave(c);
 	llist_del(&c->entry);
 	llist_del(&c->work);
 	c->dirty = c->resumed = false;
@@ -135,7 +138,7 @@ uint8_t *traffic_reserve(struct traffic_conn *c, size_t len)
 	if (c->dead || c->finishing)
 		return NULL;
 	if (traffic_room(c) < len) {
-		c->short_of_room = true;
+		c->room_wanted = len < c->out_size ? (uint32_t)len : c->out_size;
 		return NULL;
 	}
 	if (c->out_size - c->out_end < len) {
@@ -165,11 +168,6 @@ bool traffic_send(struct traffic_conn *c, const void *octets, size_t len)
 	return true;
 }
 
-void traffic_known(struct traffic_conn *c)
-{
-	c->known = true;
-}
-
 void traffic_pause(struct traffic_conn *c)
 {
 	if (c->finishing)
@@ -190,6 +188,19 @@ void traffic_resume(struct traffic_conn *c)
 	llist_del(&c->work);
 	llist_add_tail(&c->work, &c->traffic->resumed);
 	traffic_want_flush(c->traffic);
+}
+
+/* Somebody wants room, and there is so much now: at least half of the buffer, so that nobody is called for each octet.
+ * Called only where a send made progress or there is nothing to send: else the two would call each other for ever. */
+static void conn_drained(struct traffic_conn *c)
+{
+	size_t room = traffic_room(c);
+
+	if (!c->room_wanted || room < c->room_wanted || room < c->out_size / 2)
+		return;
+	c->room_wanted = 0;
+	if (c->kind && c->kind->drained)
+		c->kind->drained(c);
 }
 
 /* False: the connection has gone. */
@@ -229,6 +240,8 @@ static bool conn_write_all(struct traffic_conn *c)
 
 void traffic_conn_send(struct traffic_conn *c)
 {
+	uint64_t before = c->octets_out;
+
 	if (c->connecting || c->securing)
 		return;
 	if (c->out_end != c->out_start && !conn_write_all(c))
@@ -239,11 +252,8 @@ void traffic_conn_send(struct traffic_conn *c)
 			tls_bye(c->tls); /* as far as the socket takes it: the end of TCP follows either way */
 		shutdown(c->fd, SHUT_WR);
 	}
-	if (c->short_of_room && c->out_end - c->out_start <= c->out_size / 2) {
-		c->short_of_room = false;
-		if (c->kind && c->kind->drained)
-			c->kind->drained(c);
-	}
+	if (c->octets_out != before || !c->out_end)
+		conn_drained(c);
 }
 
 static void conn_consume_once(struct traffic_conn *c)
@@ -285,8 +295,11 @@ static void conn_ended(struct traffic_conn *c, enum traffic_end end)
 
 static void conn_read_once(struct traffic_conn *c)
 {
-	ssize_t n = traffic_io_read(c, c->in + c->in_end, c->in_size - c->in_end);
+	ssize_t n;
 
+	if (c->in_end == c->in_size)
+		return; /* resumed in this turn: what is there is taken at its end */
+	n = traffic_io_read(c, c->in + c->in_end, c->in_size - c->in_end);
 	if (n == -EAGAIN)
 		return;
 	if (n <= 0) {
@@ -338,14 +351,31 @@ static void conn_ready(struct traffic_conn *c)
 	conn_read_pending(c);
 }
 
-/* A step may cost a signature, which is a thousand answers' time: the set reports the others again in the next turn. */
+/* A step may cost a signature, which is a thousand answers' time: the set reports the others again in the next turn, or
+ * when there are steps again.  Our own connections, of which there are few, do not wait. */
+static bool conn_may_step(struct traffic_conn *c)
+{
+	struct traffic *t = c->traffic;
+
+	if (c->connecting)
+		return true;
+	if (t->secured_now >= SECURES_A_TURN)
+		return false;
+	if (rate_take(&t->secure_rate, TRAFFIC_SECURE_STEPS, TRAFFIC_SECURE_BURST, 1, t->now_us)) {
+		t->secured_now++;
+		return true;
+	}
+	conn_watch(c, 0);
+	traffic_want_secure(t);
+	return false;
+}
+
 static void conn_secure_step(struct traffic_conn *c)
 {
 	int rc;
 
-	if (c->traffic->secured_now >= SECURES_A_TURN)
+	if (!conn_may_step(c))
 		return;
-	c->traffic->secured_now++;
 	rc = traffic_io_secure(c);
 	if (rc == 0) {
 		conn_ready(c);
@@ -357,13 +387,19 @@ static void conn_secure_step(struct traffic_conn *c)
 	}
 }
 
+void traffic_conn_secure_again(struct traffic_conn *c)
+{
+	if (c->securing)
+		conn_events(c);
+}
+
 bool traffic_conn_secure(struct traffic_conn *c, struct tls_context *tls, const char *name)
 {
 	c->tls = tls_session_alloc(tls, c->fd, name);
 	if (!c->tls)
 		return false;
 	c->securing = true;
-	c->traffic->n_securing++;
+	c->traffic->n_securing += c->host != NULL;
 	c->deadline_us = c->traffic->now_us + TRAFFIC_SECURE_S * 1000000ll;
 	return true;
 }
@@ -491,7 +527,9 @@ void traffic_conn_tick(struct traffic_conn *c)
 		traffic_close(c, c->connecting ? TRAFFIC_END_CONNECT : TRAFFIC_END_OURS);
 	} else if (c->stalled_us && now - c->stalled_us >= TRAFFIC_STALL_S * 1000000ll) {
 		traffic_close(c, TRAFFIC_END_STALLED);
-	} else if (c->kind && c->kind->tick && !c->securing) {
+	} else if (c->securing) {
+		conn_events(c);
+	} else if (c->kind && c->kind->tick) {
 		c->kind->tick(c);
 	}
 }

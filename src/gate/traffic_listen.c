@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* Listening and accepting; who makes place for whom when there are too many. */
+/* Listening and accepting.  Who makes place for whom is traffic_host.c's. */
 #define _GNU_SOURCE /* accept4 */
 #include "gate/traffic_inside.h"
 
@@ -41,48 +41,10 @@ static void listener_pause(struct traffic_listener *l, bool pause)
 		l->paused = pause;
 }
 
-static bool same_host(const struct gate_address *a, const struct gate_address *b)
+static void listener_forget(struct traffic_conn *c)
 {
-	struct gate_address at = *a;
-
-	at.port = b->port;
-	return address_equal(&at, b);
-}
-
-/* The connection that has been here longest without saying who it is, of one host (NULL: of any); and how many there
- * are. */
-static struct traffic_conn *oldest_stranger(struct traffic *t, const struct gate_address *host, unsigned *n)
-{
-	struct traffic_conn *c, *oldest = NULL;
-
-	*n = 0;
-	llist_for_each_entry(c, &t->conns, entry) {
-		if (!c->taken || c->known || (host && !same_host(&c->remote, host)))
-			continue;
-		(*n)++;
-		if (!oldest || c->since_us < oldest->since_us)
-			oldest = c;
-	}
-	return oldest;
-}
-
-/* The newest one counts already, and is itself the last that gives way. */
-static void make_place(struct traffic *t, struct traffic_conn *newest)
-{
-	struct traffic_conn *victim;
-	unsigned n;
-
-	victim = oldest_stranger(t, &newest->remote, &n);
-	if (n <= TRAFFIC_STRANGERS) {
-		if (t->n_taken <= t->max_conns)
-			return;
-		victim = oldest_stranger(t, NULL, &n);
-	}
-	if (victim == newest)
-		t->refused++;
-	else
-		t->crowded++;
-	traffic_close(victim, TRAFFIC_END_OURS);
+	c->kind = NULL;
+	traffic_conn_bury(c);
 }
 
 static struct traffic_conn *listener_conn(struct traffic_listener *l, int fd, const struct sockaddr_storage *sa)
@@ -98,35 +60,30 @@ static struct traffic_conn *listener_conn(struct traffic_listener *l, int fd, co
 	traffic_io_options(fd, l->kind, l->place.transport);
 	address_from_sockaddr(sa, &c->remote);
 	c->transport = l->place.transport;
-	c->taken = true;
-	t->n_taken++;
+	if (!traffic_host_join(c)) {
+		listener_forget(c);
+		return NULL;
+	}
 	return c;
-}
-
-static void listener_forget(struct traffic_conn *c)
-{
-	c->kind = NULL;
-	traffic_conn_bury(c);
 }
 
 /* A stranger pays for our handshake first: so only so many at a time. */
 static void listener_take(struct traffic_listener *l, int fd, const struct sockaddr_storage *sa)
 {
-	struct traffic *t = l->traffic;
 	struct traffic_conn *c = listener_conn(l, fd, sa);
 
 	if (!c)
 		return;
-	if (l->tls && t->n_securing >= TRAFFIC_SECURING) {
-		t->tls_refused++;
+	if (!l->kind->accepted(c, l->owner)) {
 		listener_forget(c);
-	} else if (!l->kind->accepted(c, l->owner)) {
-		listener_forget(c);
-	} else if (l->tls && !c->dead && !traffic_conn_secure(c, l->tls, NULL)) {
-		traffic_close(c, TRAFFIC_END_OURS);
-	} else if (!c->dead) {
-		make_place(t, c);
+		return;
 	}
+	if (l->tls && !c->dead)
+		traffic_host_make_place_to_secure(l->traffic);
+	if (l->tls && !c->dead && !traffic_conn_secure(c, l->tls, NULL))
+		traffic_close(c, TRAFFIC_END_OURS);
+	else if (!c->dead)
+		traffic_host_make_place(l->traffic, c);
 }
 
 void traffic_listener_event(struct traffic_listener *l)
@@ -224,6 +181,8 @@ void traffic_listener_tls(struct traffic_listener *l, struct tls_context *tls)
 	tls_context_get(tls);
 	tls_context_put(l->tls);
 	l->tls = tls;
+	if (l->place.transport != GATE_SCTP)
+		l->place.transport = tls ? GATE_TLS : GATE_TCP;
 }
 
 const struct gate_place *traffic_listener_place(const struct traffic_listener *l)

@@ -7,12 +7,15 @@
 
 #include "scratch.h"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <time.h>
 
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 
+#include "gate/config.h"
+#include "gate/door.h"
 #include "gate/tls.h"
 #include "gate/traffic.h"
 #include "hush.h"
@@ -22,6 +25,10 @@
 /* --- certificates: NAME.pem and NAME-key.pem in the scratch folder */
 
 static struct scratch scratch;
+
+/* The longest that is a name: TLS_NAME_TEXT with its end. */
+#define LABEL     "a23456789-b23456789-c23456789-d23456789-e23456789-f23456789-abc."
+#define LONG_NAME LABEL LABEL LABEL "a23456789-b23456789-c23456789-d23456789-e23456789-f23456789-abc"
 
 struct identity {
 	gnutls_x509_privkey_t key;
@@ -47,6 +54,32 @@ static void save(const char *path, const gnutls_datum_t *pem)
 	fclose(f);
 }
 
+/* An identifier with a length of two octets (X.690 8.1.3.5). */
+static size_t der_head(uint8_t *to, uint8_t tag, size_t len)
+{
+	const uint8_t head[] = {tag, 0x82, (uint8_t)(len >> 8), (uint8_t)len};
+
+	memcpy(to, head, sizeof(head));
+	return sizeof(head);
+}
+
+/* dns: names with commas between.  By hand: GnuTLS writes no control characters. */
+static void set_names(gnutls_x509_crt_t crt, const char *dns)
+{
+	uint8_t der[2048], names[2000];
+	size_t at = 0, n;
+
+	for (size_t len; *dns; dns += len + (dns[len] == ',')) {
+		len = strcspn(dns, ",");
+		at += der_head(names + at, 0x82, len); /* GeneralName, dNSName */
+		memcpy(names + at, dns, len);
+		at += len;
+	}
+	n = der_head(der, 0x30, at);
+	memcpy(der + n, names, at);
+	assert_int_equal(gnutls_x509_crt_set_extension_by_oid(crt, GNUTLS_X509EXT_OID_SAN, der, n + at, 0), 0);
+}
+
 static void make(const char *name, const char *dns, const struct identity *issuer, struct identity *out)
 {
 	gnutls_datum_t pem;
@@ -63,7 +96,7 @@ static void make(const char *name, const char *dns, const struct identity *issue
 	gnutls_x509_crt_set_expiration_time(self.crt, time(NULL) + 86400);
 	gnutls_x509_crt_set_dn_by_oid(self.crt, GNUTLS_OID_X520_COMMON_NAME, 0, name, strlen(name));
 	if (dns)
-		gnutls_x509_crt_set_subject_alt_name(self.crt, GNUTLS_SAN_DNSNAME, dns, strlen(dns), GNUTLS_FSAN_SET);
+		set_names(self.crt, dns);
 	gnutls_x509_crt_set_basic_constraints(self.crt, issuer == NULL, -1);
 	assert_int_equal(gnutls_x509_crt_set_key(self.crt, self.key), 0);
 	if (!issuer)
@@ -100,6 +133,14 @@ static int make_all(void **state)
 	make("plain-name", NULL, &ca, &one);
 	forget(&one);
 	make("stranger", "mme.example.org", &other, &one);
+	forget(&one);
+	make("many",
+	     "Pool.Example.ORG,a\nb.example.org,\x1b[2J.example.org,mme.example.org,\xfcml.example.org," LONG_NAME, &ca,
+	     &one);
+	forget(&one);
+	make("unusable", "a\nb.example.org," LONG_NAME "x", &ca, &one);
+	forget(&one);
+	make("ba\td", NULL, &ca, &one);
 	forget(&one);
 	forget(&ca);
 	forget(&other);
@@ -315,14 +356,34 @@ static void settle(struct stage *stage)
 	}
 }
 
-static int raw_socket(const struct stage *stage)
+/* From an address of our own: 127.0.0.N. */
+static int raw_socket_from(const struct stage *stage, unsigned n)
 {
+	struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + n)};
 	struct sockaddr_storage sa;
 	socklen_t len = address_to_sockaddr(where(stage), &sa);
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
+	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&sa, len), 0);
 	return fd;
+}
+
+static int raw_socket(const struct stage *stage)
+{
+	return raw_socket_from(stage, 1);
+}
+
+/* These names in this order, NULL at the end. */
+static void assert_names(const char *const *name)
+{
+	unsigned n;
+
+	for (n = 0; name[n]; n++) {
+		assert_non_null(tls_peer_name(server.conn->tls, n));
+		assert_string_equal(tls_peer_name(server.conn->tls, n), name[n]);
+	}
+	assert_null(tls_peer_name(server.conn->tls, n));
 }
 
 /* --- rows */
@@ -340,7 +401,7 @@ static void octets_come_back_whole_and_in_order(void **state)
 	assert_int_equal(client.got, client.wanted);
 	assert_false(client.wrong);
 	assert_true(tls_peer_shown(server.conn->tls));
-	assert_string_equal(tls_peer_name(server.conn->tls), "mme.example.org");
+	assert_names((const char *const[]){"mme.example.org", NULL});
 	assert_true(tls_peer_is(server.conn->tls, "MME.example.org"));
 	assert_false(tls_peer_is(server.conn->tls, "mme2.example.org"));
 	assert_non_null(strstr(tls_describe(server.conn->tls), "TLS1.3"));
@@ -396,15 +457,30 @@ static void whoever_goes_is_told_goodbye(void **state)
 	close(fd);
 }
 
-static void a_common_name_is_a_name(void **state)
-{
-	struct stage *stage = *state;
+static const struct {
+	const char *client, *name[4];
+} named[] = {
+	{"plain-name", {"plain-name"}},
+	{"many", {"pool.example.org", "mme.example.org", LONG_NAME}},
+	{"unusable", {NULL}}, /* it has dNSNames: its common name is none */
+	{"ba\td", {NULL}},
+};
 
-	serve(stage, context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL));
-	ask(stage, context(TLS_CLIENT, "plain-name", "ca", TLS_PEER_MUST, NULL), "eir.example.org");
-	settle(stage);
-	assert_int_equal(server.secured, 1);
-	assert_string_equal(tls_peer_name(server.conn->tls), "plain-name");
+/* All that can be printed, in small letters. */
+static void a_certificate_has_these_names(void **state)
+{
+	for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
+		struct stage *stage;
+		stage_start(state);
+		stage = *state;
+		serve(stage, context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL));
+		ask(stage, context(TLS_CLIENT, named[i].client, "ca", TLS_PEER_MUST, NULL), "eir.example.org");
+		settle(stage);
+		assert_int_equal(server.secured, 1);
+		assert_names(named[i].name);
+		stage_end(state);
+	}
+	stage_start(state);
 }
 
 static const struct refusal {
@@ -516,6 +592,169 @@ static void so_many_handshakes_at_a_time(void **state)
 		close(fd[i]);
 }
 
+/* Handshakes that nobody goes on with, of two other hosts, are no reason to turn away one who does. */
+static void silent_handshakes_give_way(void **state)
+{
+	struct stage *stage = *state;
+	struct tls_context *tls = context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL);
+	struct gate_place place = {.transport = GATE_TLS, .n = 1};
+	static struct traffic_kind any;
+	int fd[2 * TRAFFIC_SECURING];
+
+	any = server_kind;
+	any.accepted = take_any;
+	assert_int_equal(address_from_text("127.0.0.1", 0, &place.address[0]), 0);
+	assert_int_equal(traffic_listen(stage->traffic, &any, NULL, &place, tls, &stage->listener, NULL), 0);
+	tls_context_put(tls);
+	for (unsigned i = 0; i < 2 * TRAFFIC_SECURING; i++) {
+		fd[i] = raw_socket_from(stage, 2 + i % 2);
+		traffic_turn(stage->traffic, stage->now_us);
+	}
+	assert_int_equal(traffic_count(stage->traffic), TRAFFIC_SECURING);
+	ask(stage, context(TLS_CLIENT, "client", "ca", TLS_PEER_MUST, NULL), "eir.example.org");
+	settle(stage);
+	assert_int_equal(client.connected, 1);
+	for (unsigned i = 0; i < 2 * TRAFFIC_SECURING; i++)
+		close(fd[i]);
+}
+
+/* A signature costs a thousand answers: so many a second, and the others wait for their turn. */
+static void handshakes_have_a_rate(void **state)
+{
+	struct stage *stage = *state;
+	unsigned secured = 0;
+
+	serve(stage, context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL));
+	for (unsigned i = 0; i < TRAFFIC_SECURE_BURST; i++) {
+		client = server = (struct end){0};
+		ask(stage, context(TLS_CLIENT, "client", "ca", TLS_PEER_MUST, NULL), "eir.example.org");
+		settle(stage);
+		secured += server.secured;
+	}
+	assert_in_range(secured, TRAFFIC_SECURE_BURST / 4, TRAFFIC_SECURE_BURST - 1);
+	assert_int_equal(server.secured, 0);
+	assert_int_equal(server.closed, 0); /* it waits */
+	for (unsigned i = 0; i < 20 && !server.secured; i++) {
+		stage->now_us += SECOND / 10;
+		traffic_tick(stage->traffic, stage->now_us);
+		settle(stage);
+	}
+	assert_true(server.secured > 0);
+}
+
+/* A reload may put TLS on a port that spoke in clear: the socket stays, it could not be opened twice. */
+static void a_port_goes_from_clear_to_tls_and_back(void **state)
+{
+	static const char *const here[] = {"127.0.0.1"};
+	static struct door_config config[3];
+	struct stage *stage = *state;
+	struct weir_why why;
+	struct door door;
+	uint16_t port;
+
+	memset(config, 0, sizeof(config));
+	door_init(&door, stage->traffic, &server_kind, NULL);
+	for (unsigned i = 0; i < 3; i++) {
+		config[i].tls = files("server", "ca");
+		assert_int_equal(config_add_listen(&config[i], i == 1 ? GATE_TLS : GATE_TCP, here, 1, 0, &why), 0);
+		assert_int_equal(config_add_listen(&config[i], i == 1 ? GATE_TCP : GATE_TLS, here, 1, 0, &why),
+				 -EEXIST);
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		client = server = (struct end){.wanted = 10};
+		assert_int_equal(door_prepare(&door, &config[i], &why), 0);
+		door_commit(&door);
+		if (i)
+			assert_int_equal(door_listening(&door, 0)->address[0].port, port);
+		port = door_listening(&door, 0)->address[0].port;
+		stage->listener = door.listener[0];
+		ask(stage, i == 1 ? context(TLS_CLIENT, "client", "ca", TLS_PEER_MUST, NULL) : NULL,
+		    i == 1 ? "eir.example.org" : NULL);
+		settle(stage);
+		assert_int_equal(client.got, 10);
+		assert_int_equal(server.secured, i == 1);
+	}
+	door_close(&door);
+}
+
+/* Both ends until one of them is done or fails. */
+static int shake(struct tls_session *a, struct tls_session *b, struct weir_why *why_a)
+{
+	struct weir_why why;
+	int rc = -EAGAIN;
+
+	for (unsigned i = 0; i < 100 && rc == -EAGAIN; i++) {
+		tls_handshake(b, &why);
+		rc = tls_handshake(a, why_a);
+	}
+	return rc;
+}
+
+static void the_peers_complaint_is_heard(void **state)
+{
+	struct tls_context *ours = context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL),
+			   *theirs = context(TLS_CLIENT, "client", "other-ca", TLS_PEER_MUST, NULL);
+	struct tls_session *server_end, *client_end;
+	struct weir_why why = {""};
+	int fd[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+	server_end = tls_session_alloc(ours, fd[0], NULL);
+	client_end = tls_session_alloc(theirs, fd[1], "eir.example.org");
+	assert_int_equal(shake(server_end, client_end, &why), -EPROTO);
+	assert_non_null(strstr(why.text, "the peer says: "));
+	assert_non_null(tls_complaint(server_end));
+	assert_null(tls_complaint(client_end));
+	tls_session_free(server_end);
+	tls_session_free(client_end);
+	tls_context_put(ours);
+	tls_context_put(theirs);
+	close(fd[0]);
+	close(fd[1]);
+}
+
+static void who_speaks_in_clear_is_known_by_it(void **state)
+{
+	static const char *const words[] = {"PRI * HTTP/2.0", "\1", "\24", "\30"};
+	struct tls_context *ours = context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL);
+	struct tls_session *end;
+	struct weir_why why = {""};
+	int fd[2];
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+		end = tls_session_alloc(ours, fd[0], NULL);
+		assert_int_equal(tls_handshake(end, &why), -EAGAIN);
+		assert_int_equal(write(fd[1], words[i], strlen(words[i])), strlen(words[i]));
+		assert_int_equal(tls_handshake(end, &why), words[i][0] == 20 ? -EAGAIN : -EPROTO);
+		if (words[i][0] != 20)
+			assert_non_null(strstr(why.text, "speaks in clear"));
+		tls_session_free(end);
+		close(fd[0]);
+		close(fd[1]);
+	}
+	tls_context_put(ours);
+}
+
+static void the_own_certificate_is_known(void **state)
+{
+	struct tls_context *c = context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL);
+
+	(void)state;
+	assert_true(tls_context_carries(c, "eir.example.org"));
+	assert_true(tls_context_carries(c, "EIR.example.org"));
+	assert_false(tls_context_carries(c, "server")); /* its common name, which a dNSName overrules */
+	assert_in_range(tls_context_expires_s(c), time(NULL) + 80000, time(NULL) + 90000);
+	assert_in_range(tls_context_begins_s(c), time(NULL) - 4000, time(NULL) - 3000);
+	tls_context_put(c);
+	c = context(TLS_CLIENT, NULL, "ca", TLS_PEER_MUST, NULL);
+	assert_false(tls_context_carries(c, "eir.example.org"));
+	assert_int_equal(tls_context_expires_s(c), 0);
+	tls_context_put(c);
+}
+
 static void files_are_refused_in_words(void **state)
 {
 	struct weir_why why;
@@ -527,13 +766,13 @@ static void files_are_refused_in_words(void **state)
 	f = files("server", "ca");
 	snprintf(f.private_key, sizeof(f.private_key), "%s", file_of("client", "-key"));
 	assert_null(tls_context_alloc(TLS_SERVER, &f, TLS_PEER_MUST, NULL, &why));
-	assert_non_null(strstr(why.text, "TLS certificate"));
+	assert_non_null(strstr(why.text, "is not that of"));
 	f = files(NULL, "ca");
 	assert_null(tls_context_alloc(TLS_SERVER, &f, TLS_PEER_MUST, NULL, &why));
 	assert_non_null(strstr(why.text, "tls certificate FILE"));
 	f = files("server", "server-key");
 	assert_null(tls_context_alloc(TLS_SERVER, &f, TLS_PEER_MUST, NULL, &why));
-	assert_non_null(strstr(why.text, "TLS authorities"));
+	assert_non_null(strstr(why.text, "no certificate in "));
 	f = files("server", NULL);
 	struct tls_context *c = tls_context_alloc(TLS_SERVER, &f, TLS_PEER_MAY, NULL, &why);
 	assert_non_null(c);
@@ -549,12 +788,18 @@ int main(void)
 		ROW(octets_come_back_whole_and_in_order),
 		ROW(an_end_is_told_after_the_last_octet),
 		ROW(whoever_goes_is_told_goodbye),
-		ROW(a_common_name_is_a_name),
+		cmocka_unit_test_setup_teardown(a_certificate_has_these_names, NULL, stage_end),
 		cmocka_unit_test_setup_teardown(who_is_let_in, NULL, stage_end),
 		ROW(octets_that_are_no_tls_end_it),
 		ROW(silence_has_a_deadline),
 		ROW(so_many_handshakes_at_a_time),
+		ROW(silent_handshakes_give_way),
+		ROW(handshakes_have_a_rate),
+		ROW(a_port_goes_from_clear_to_tls_and_back),
 		cmocka_unit_test(files_are_refused_in_words),
+		cmocka_unit_test(the_peers_complaint_is_heard),
+		cmocka_unit_test(who_speaks_in_clear_is_known_by_it),
+		cmocka_unit_test(the_own_certificate_is_known),
 	};
 
 	return cmocka_run_group_tests(tests, make_all, remove_all);

@@ -28,6 +28,7 @@ struct seen {
 	unsigned consumed, connected, drained, closed;
 	enum traffic_end end;
 	bool hold;    /* take nothing */
+	size_t want;  /* room that must be there before an octet is taken */
 	int brisk_fd; /* the other end: empty it and write to it from within consume */
 };
 
@@ -68,6 +69,10 @@ static ssize_t on_consume(struct traffic_conn *conn, const uint8_t *octets, size
 		return -EPROTO;
 	if (seen->hold)
 		return 0;
+	if (seen->want && !traffic_reserve(conn, seen->want)) {
+		traffic_pause(conn);
+		return 0;
+	}
 	if (!traffic_send(conn, octets, len)) {
 		traffic_pause(conn);
 		return 0;
@@ -253,6 +258,57 @@ static void a_paused_connection_does_not_keep_the_loop_busy(void **state)
 	assert_int_equal(got(stage->fd, buf, sizeof(buf)), 2);
 }
 
+/* Fills the socket and so much of the send buffer, while the other side does not read. */
+static void leave_unsent(struct stage *stage, size_t unsent)
+{
+	int small = 1;
+	char octets[512] = {0};
+
+	setsockopt(stage->seen.conn->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	while (kind.out_size - traffic_room(stage->seen.conn) < unsent) {
+		assert_true(traffic_send(stage->seen.conn, octets, sizeof(octets)));
+		traffic_flush(stage->traffic);
+	}
+}
+
+/* With half of the buffer free and more than that wanted, the loop went round and round for ever. */
+static void whoever_wants_more_than_half_is_called_when_there_is_so_much(void **state)
+{
+	struct stage *stage = *state;
+	char buf[256];
+	size_t room;
+
+	leave_unsent(stage, 7000);
+	stage->seen.want = 6000;
+	send(stage->fd, "ab", 2, 0);
+	turns(stage);
+	alarm(10); /* a turn that does not come back ends the test */
+	while (!stage->seen.drained) {
+		room = traffic_room(stage->seen.conn);
+		assert_true(got(stage->fd, buf, sizeof(buf)) > 0);
+		turns(stage);
+	}
+	alarm(0);
+	assert_true(room < 6000);
+	assert_true(stage->seen.consumed >= 2);
+	stage->seen.want = 0;
+	while (got(stage->fd, buf, sizeof(buf)) > 0)
+		turns(stage);
+	assert_int_equal(traffic_room(stage->seen.conn), kind.out_size);
+}
+
+static void whoever_waits_for_room_and_gets_none_is_closed(void **state)
+{
+	struct stage *stage = *state;
+
+	leave_unsent(stage, 7000);
+	stage->seen.want = 6000;
+	send(stage->fd, "ab", 2, 0);
+	turns(stage);
+	tick_after(stage, TRAFFIC_STALL_S * SECOND);
+	assert_int_equal(stage->seen.end, TRAFFIC_END_STALLED);
+}
+
 static void what_was_answered_before_a_violation_still_leaves(void **state)
 {
 	struct stage *stage = *state;
@@ -344,8 +400,8 @@ static void a_connect_has_a_deadline(void **state)
 	const struct gate_place any = loopback(0);
 
 	assert_int_equal(traffic_listen(stage->traffic, &kind, NULL, &any, NULL, &listener, NULL), 0);
-	seen.conn = traffic_connect(stage->traffic, &kind, &seen, &traffic_listener_place(listener)->address[0],
-				    NULL, NULL);
+	seen.conn = traffic_connect(stage->traffic, &kind, &seen, &traffic_listener_place(listener)->address[0], NULL,
+				    NULL);
 	tick_after(stage,
 		   TRAFFIC_CONNECT_S * SECOND - 1); /* no turn in between: it does not know that it is connected */
 	assert_int_equal(seen.closed, 0);
@@ -414,6 +470,56 @@ static void above_the_maximum_new_ones_are_closed_and_old_ones_stay(void **state
 	close(fd);
 }
 
+/* A connection of this host of ours, known at once. */
+static int known_from(struct stage *stage, const struct traffic_listener *listener, const char *host)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = address_to_sockaddr(&traffic_listener_place(listener)->address[0], &sa);
+	struct sockaddr_storage from;
+	struct gate_address address;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	unsigned before = n_accepted;
+
+	assert_int_equal(address_from_text(host, 0, &address), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&from, address_to_sockaddr(&address, &from)), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&sa, len), 0);
+	turns(stage);
+	if (n_accepted > before && accepted_seen[before].conn)
+		traffic_known(accepted_seen[before].conn);
+	stage->now_us += 1000;
+	return fd;
+}
+
+/* Who has said who he is need not give way to a stranger, but to another host that has less. */
+static void one_host_cannot_keep_all_connections(void **state)
+{
+	struct stage *stage = *state;
+	struct traffic_listener *listener;
+	const struct gate_place any = loopback(0);
+	int fd[6];
+
+	traffic_limit(stage->traffic, 3);
+	assert_int_equal(traffic_listen(stage->traffic, &kind, NULL, &any, NULL, &listener, NULL), 0);
+	for (unsigned i = 0; i < 3; i++)
+		fd[i] = known_from(stage, listener, "127.0.0.1");
+	fd[3] = known_from(stage, listener, "127.0.0.1"); /* no more of the same */
+	assert_int_equal(accepted_seen[3].closed, 1);
+	assert_int_equal(traffic_refused(stage->traffic), 1);
+	send(fd[0], "a", 1, 0);
+	turns(stage);
+	fd[4] = known_from(stage, listener, "127.0.0.2");
+	assert_int_equal(accepted_seen[4].closed, 0);
+	assert_int_equal(accepted_seen[0].closed, 0); /* was heard since */
+	assert_int_equal(accepted_seen[1].closed, 1);
+	assert_int_equal(traffic_crowded(stage->traffic), 1);
+	fd[5] = known_from(stage, listener, "127.0.0.3"); /* 2, 1 and this one */
+	assert_int_equal(accepted_seen[5].closed, 0);
+	assert_int_equal(accepted_seen[2].closed, 1);
+	assert_int_equal(accepted_seen[0].closed + accepted_seen[4].closed, 0);
+	for (unsigned i = 0; i < 6; i++)
+		close(fd[i]);
+}
+
 /* --- in the loop */
 
 static unsigned timer_fired;
@@ -470,6 +576,8 @@ int main(void)
 		T(a_full_send_buffer_stops_reading_until_it_is_half_empty),
 		T(a_writer_without_progress_is_closed),
 		T(a_paused_connection_does_not_keep_the_loop_busy),
+		T(whoever_wants_more_than_half_is_called_when_there_is_so_much),
+		T(whoever_waits_for_room_and_gets_none_is_closed),
 		T(what_was_answered_before_a_violation_still_leaves),
 		T(a_finished_connection_says_all_and_waits_for_the_other_side),
 		T(closing_another_ready_connection_in_a_turn_is_safe),
@@ -477,6 +585,7 @@ int main(void)
 		T(a_connect_has_a_deadline),
 		T(out_of_descriptors_pauses_accepting_until_the_next_tick),
 		T(above_the_maximum_new_ones_are_closed_and_old_ones_stay),
+		T(one_host_cannot_keep_all_connections),
 		T(brisk_traffic_does_not_starve_the_rest_of_the_loop),
 		T(what_is_written_outside_of_a_turn_leaves_with_the_loop),
 	};
