@@ -814,10 +814,8 @@ int main(void)
 	unsigned n = 0;
 
 	hush();
-	for (unsigned i = 0; i < N_ROWS(timer_rows); i++)
-		all[n++] = ROW_TEST(timer_rows[i].name, test_timer, &timer_rows[i]);
-	for (unsigned i = 0; i < N_ROWS(status_rows); i++)
-		all[n++] = ROW_TEST(status_rows[i].name, test_status, &status_rows[i]);
+	ADD_ROWS(all, n, timer_rows, test_timer);
+	ADD_ROWS(all, n, status_rows, test_status);
 	memcpy(all + n, whole, sizeof(whole));
 	return cmocka_run_group_tests_name("nrf", all, NULL, NULL);
 }
