@@ -24,6 +24,8 @@
 
 #define TLS_PATH_TEXT 256
 #define TLS_NAME_TEXT 256
+#define TLS_HANDSHAKE 0x16 /* the first octet of who begins with TLS (RFC 8446 5.1): not to be met on a port in clear  \
+			    */
 
 struct tls_files {
 	char certificate[TLS_PATH_TEXT]; /* PEM, the chain; "" is none (a client may do without) */
@@ -31,7 +33,10 @@ struct tls_files {
 	char ca[TLS_PATH_TEXT];          /* PEM, who may have signed the peer's; "": nobody's is asked for */
 };
 
-enum tls_role { TLS_SERVER, TLS_CLIENT };
+enum tls_role {
+	TLS_SERVER,
+	TLS_CLIENT
+};
 
 enum tls_demand {
 	TLS_PEER_MUST = 0, /* no handshake without a certificate that the authorities signed */
