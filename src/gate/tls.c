@@ -43,7 +43,10 @@ struct tls_session {
 	int fd;
 	const char *complaint; /* the fatal alert of the peer */
 	unsigned verified;     /* flags of a verification that failed */
-	char server[TLS_NAME_TEXT], peer_name[TLS_NAME_TEXT], text[96];
+	unsigned n_names;      /* of the peer */
+	char *names;           /* each with its end, one behind the other */
+	size_t names_len;
+	char server[TLS_NAME_TEXT], text[96];
 };
 
 /* --- contexts */
@@ -306,34 +309,54 @@ void tls_session_free(struct tls_session *s)
 		gnutls_x509_crt_deinit(s->peer);
 	if (s->session)
 		gnutls_deinit(s->session);
+	free(s->names);
 	tls_context_put(s->context);
 	free(s);
 }
 
-/* A name with a NUL in it is cut by whoever prints it: it is none. */
-static bool take_name(struct tls_session *s, int rc, size_t len)
+/* A name with a NUL in it is cut by whoever prints it, one with other control characters is the terminal's: none. */
+static bool can_be_printed(const char *name, size_t len)
 {
-	if (rc >= 0 && len && len < TLS_NAME_TEXT && !memchr(s->peer_name, '\0', len)) {
-		s->peer_name[len] = '\0';
-		return true;
+	for (size_t i = 0; i < len; i++) {
+		if (name[i] < ' ' || name[i] > '~')
+			return false;
 	}
-	s->peer_name[0] = '\0';
-	return false;
+	return len && len < TLS_NAME_TEXT;
 }
 
-static void learn_name(struct tls_session *s)
+static void keep_name(struct tls_session *s, const char *name, size_t len)
 {
-	for (unsigned i = 0; i < 64; i++) {
-		size_t len = TLS_NAME_TEXT - 1;
-		int type = gnutls_x509_crt_get_subject_alt_name(s->peer, i, s->peer_name, &len, NULL);
+	char *names = can_be_printed(name, len) ? realloc(s->names, s->names_len + len + 1) : NULL;
+
+	if (!names)
+		return;
+	s->names = names;
+	for (size_t i = 0; i < len; i++)
+		names[s->names_len++] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] - 'A' + 'a' : name[i]);
+	names[s->names_len++] = '\0';
+	s->n_names++;
+}
+
+/* The common name says nothing beside a dNSName, however useless that is (RFC 6125 6.4.4). */
+static void learn_names(struct tls_session *s)
+{
+	char name[TLS_NAME_TEXT];
+	bool alone = true;
+	size_t len;
+
+	for (unsigned i = 0; i < TLS_NAMES; i++) {
+		len = sizeof(name);
+		int type = gnutls_x509_crt_get_subject_alt_name(s->peer, i, name, &len, NULL);
 		if (type == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
 			break;
-		if (type == GNUTLS_SAN_DNSNAME && take_name(s, 0, len))
-			return;
+		if (type != GNUTLS_SAN_DNSNAME)
+			continue;
+		alone = false;
+		keep_name(s, name, len);
 	}
-	size_t len = TLS_NAME_TEXT - 1;
-	int rc = gnutls_x509_crt_get_dn_by_oid(s->peer, GNUTLS_OID_X520_COMMON_NAME, 0, 0, s->peer_name, &len);
-	take_name(s, rc, len);
+	len = sizeof(name);
+	if (alone && gnutls_x509_crt_get_dn_by_oid(s->peer, GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &len) == 0)
+		keep_name(s, name, len);
 }
 
 static void learn_peer(struct tls_session *s)
@@ -348,7 +371,7 @@ static void learn_peer(struct tls_session *s)
 		s->peer = NULL;
 		return;
 	}
-	learn_name(s);
+	learn_names(s);
 }
 
 static void say_failure(struct tls_session *s, int rc, struct weir_why *why)
@@ -503,9 +526,15 @@ bool tls_peer_is(const struct tls_session *s, const char *name)
 	return s->peer && gnutls_x509_crt_check_hostname(s->peer, name) != 0;
 }
 
-const char *tls_peer_name(const struct tls_session *s)
+const char *tls_peer_name(const struct tls_session *s, unsigned n)
 {
-	return s->peer_name;
+	const char *name = s->names;
+
+	if (n >= s->n_names)
+		return NULL;
+	while (n--)
+		name += strlen(name) + 1;
+	return name;
 }
 
 const char *tls_describe(const struct tls_session *s)

@@ -24,8 +24,9 @@
 
 #define TLS_PATH_TEXT 256
 #define TLS_NAME_TEXT 256
-#define TLS_HANDSHAKE 0x16 /* the first octet of who begins with TLS (RFC 8446 5.1): not to be met on a port in clear  \
-			    */
+#define TLS_NAMES     64
+/* The first octet of who begins with TLS (RFC 8446 5.1): not to be met on a port in clear. */
+#define TLS_HANDSHAKE 0x16
 
 struct tls_files {
 	char certificate[TLS_PATH_TEXT]; /* PEM, the chain; "" is none (a client may do without) */
@@ -81,7 +82,9 @@ int tls_bye(struct tls_session *session);
 /* Did the peer show a certificate (it was verified), and is this its name (RFC 6125: dNSName, else the common name)? */
 bool tls_peer_shown(const struct tls_session *session);
 bool tls_peer_is(const struct tls_session *session, const char *name);
-/* Its first dNSName, else its common name, else "". */
-const char *tls_peer_name(const struct tls_session *session);
+/* The n-th of the names in its certificate, NULL past the last: its dNSNames (the first TLS_NAMES), or its common name
+ * where it has none of those.  In small letters, as case does not matter in them (RFC 6125 6.4.1).  What is longer than
+ * TLS_NAME_TEXT or has characters that cannot be printed is no name: it would reach logs and terminals. */
+const char *tls_peer_name(const struct tls_session *session, unsigned n);
 /* "TLS1.3 ECDHE-..."; for show. */
 const char *tls_describe(const struct tls_session *session);

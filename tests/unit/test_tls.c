@@ -26,6 +26,10 @@
 
 static struct scratch scratch;
 
+/* The longest that is a name: TLS_NAME_TEXT with its end. */
+#define LABEL     "a23456789-b23456789-c23456789-d23456789-e23456789-f23456789-abc."
+#define LONG_NAME LABEL LABEL LABEL "a23456789-b23456789-c23456789-d23456789-e23456789-f23456789-abc"
+
 struct identity {
 	gnutls_x509_privkey_t key;
 	gnutls_x509_crt_t crt;
@@ -50,6 +54,32 @@ static void save(const char *path, const gnutls_datum_t *pem)
 	fclose(f);
 }
 
+/* An identifier with a length of two octets (X.690 8.1.3.5). */
+static size_t der_head(uint8_t *to, uint8_t tag, size_t len)
+{
+	const uint8_t head[] = {tag, 0x82, (uint8_t)(len >> 8), (uint8_t)len};
+
+	memcpy(to, head, sizeof(head));
+	return sizeof(head);
+}
+
+/* dns: names with commas between.  By hand: GnuTLS writes no control characters. */
+static void set_names(gnutls_x509_crt_t crt, const char *dns)
+{
+	uint8_t der[2048], names[2000];
+	size_t at = 0, n;
+
+	for (size_t len; *dns; dns += len + (dns[len] == ',')) {
+		len = strcspn(dns, ",");
+		at += der_head(names + at, 0x82, len); /* GeneralName, dNSName */
+		memcpy(names + at, dns, len);
+		at += len;
+	}
+	n = der_head(der, 0x30, at);
+	memcpy(der + n, names, at);
+	assert_int_equal(gnutls_x509_crt_set_extension_by_oid(crt, GNUTLS_X509EXT_OID_SAN, der, n + at, 0), 0);
+}
+
 static void make(const char *name, const char *dns, const struct identity *issuer, struct identity *out)
 {
 	gnutls_datum_t pem;
@@ -66,7 +96,7 @@ static void make(const char *name, const char *dns, const struct identity *issue
 	gnutls_x509_crt_set_expiration_time(self.crt, time(NULL) + 86400);
 	gnutls_x509_crt_set_dn_by_oid(self.crt, GNUTLS_OID_X520_COMMON_NAME, 0, name, strlen(name));
 	if (dns)
-		gnutls_x509_crt_set_subject_alt_name(self.crt, GNUTLS_SAN_DNSNAME, dns, strlen(dns), GNUTLS_FSAN_SET);
+		set_names(self.crt, dns);
 	gnutls_x509_crt_set_basic_constraints(self.crt, issuer == NULL, -1);
 	assert_int_equal(gnutls_x509_crt_set_key(self.crt, self.key), 0);
 	if (!issuer)
@@ -103,6 +133,14 @@ static int make_all(void **state)
 	make("plain-name", NULL, &ca, &one);
 	forget(&one);
 	make("stranger", "mme.example.org", &other, &one);
+	forget(&one);
+	make("many",
+	     "Pool.Example.ORG,a\nb.example.org,\x1b[2J.example.org,mme.example.org,\xfcml.example.org," LONG_NAME, &ca,
+	     &one);
+	forget(&one);
+	make("unusable", "a\nb.example.org," LONG_NAME "x", &ca, &one);
+	forget(&one);
+	make("ba\td", NULL, &ca, &one);
 	forget(&one);
 	forget(&ca);
 	forget(&other);
@@ -336,6 +374,18 @@ static int raw_socket(const struct stage *stage)
 	return raw_socket_from(stage, 1);
 }
 
+/* These names in this order, NULL at the end. */
+static void assert_names(const char *const *name)
+{
+	unsigned n;
+
+	for (n = 0; name[n]; n++) {
+		assert_non_null(tls_peer_name(server.conn->tls, n));
+		assert_string_equal(tls_peer_name(server.conn->tls, n), name[n]);
+	}
+	assert_null(tls_peer_name(server.conn->tls, n));
+}
+
 /* --- rows */
 
 static void octets_come_back_whole_and_in_order(void **state)
@@ -351,7 +401,7 @@ static void octets_come_back_whole_and_in_order(void **state)
 	assert_int_equal(client.got, client.wanted);
 	assert_false(client.wrong);
 	assert_true(tls_peer_shown(server.conn->tls));
-	assert_string_equal(tls_peer_name(server.conn->tls), "mme.example.org");
+	assert_names((const char *const[]){"mme.example.org", NULL});
 	assert_true(tls_peer_is(server.conn->tls, "MME.example.org"));
 	assert_false(tls_peer_is(server.conn->tls, "mme2.example.org"));
 	assert_non_null(strstr(tls_describe(server.conn->tls), "TLS1.3"));
@@ -407,15 +457,30 @@ static void whoever_goes_is_told_goodbye(void **state)
 	close(fd);
 }
 
-static void a_common_name_is_a_name(void **state)
-{
-	struct stage *stage = *state;
+static const struct {
+	const char *client, *name[4];
+} named[] = {
+	{"plain-name", {"plain-name"}},
+	{"many", {"pool.example.org", "mme.example.org", LONG_NAME}},
+	{"unusable", {NULL}}, /* it has dNSNames: its common name is none */
+	{"ba\td", {NULL}},
+};
 
-	serve(stage, context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL));
-	ask(stage, context(TLS_CLIENT, "plain-name", "ca", TLS_PEER_MUST, NULL), "eir.example.org");
-	settle(stage);
-	assert_int_equal(server.secured, 1);
-	assert_string_equal(tls_peer_name(server.conn->tls), "plain-name");
+/* All that can be printed, in small letters. */
+static void a_certificate_has_these_names(void **state)
+{
+	for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
+		struct stage *stage;
+		stage_start(state);
+		stage = *state;
+		serve(stage, context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL));
+		ask(stage, context(TLS_CLIENT, named[i].client, "ca", TLS_PEER_MUST, NULL), "eir.example.org");
+		settle(stage);
+		assert_int_equal(server.secured, 1);
+		assert_names(named[i].name);
+		stage_end(state);
+	}
+	stage_start(state);
 }
 
 static const struct refusal {
@@ -723,7 +788,7 @@ int main(void)
 		ROW(octets_come_back_whole_and_in_order),
 		ROW(an_end_is_told_after_the_last_octet),
 		ROW(whoever_goes_is_told_goodbye),
-		ROW(a_common_name_is_a_name),
+		cmocka_unit_test_setup_teardown(a_certificate_has_these_names, NULL, stage_end),
 		cmocka_unit_test_setup_teardown(who_is_let_in, NULL, stage_end),
 		ROW(octets_that_are_no_tls_end_it),
 		ROW(silence_has_a_deadline),
