@@ -458,6 +458,11 @@ void nrf_state(const struct nrf *nrf, struct nrf_state *state)
 		nrf_server_print(state->server, asked(nrf));
 }
 
+const struct tls_context *nrf_certificate(const struct nrf *nrf)
+{
+	return nrf->plan->tls;
+}
+
 #define ROW(field, text) COUNTER_ROW(struct nrf_counters, field, text)
 
 static const struct counter_row rows[] = {

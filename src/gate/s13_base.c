@@ -46,7 +46,9 @@ static void send_error(struct s13_session *s, const struct diameter_message *m, 
 void s13_base_bad_length(struct s13_session *s, const struct diameter_message *m)
 {
 	s->s13->counters.bad_length++;
-	s13_session_gripe(s, "sent a message of a length that cannot be");
+	s13_session_gripe(s, s->state == S13_WAIT_CER && m->version == TLS_HANDSHAKE
+				     ? "began with TLS on a port without it"
+				     : "sent a message of a length that cannot be");
 	/* to a stranger only where it begins like a CER: anything may knock here */
 	if (m->version == 1 && (m->flags & DIAMETER_REQUEST) &&
 	    (s->state != S13_WAIT_CER || is_request(m, DIAMETER_CAPABILITIES_EXCHANGE)))

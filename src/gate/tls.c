@@ -38,11 +38,13 @@ struct tls_session {
 	gnutls_x509_crt_t peer; /* NULL: none shown */
 	bool unsent;            /* a record that the socket did not take */
 	bool heard;             /* the peer's first octet is one of TLS */
+	uint8_t ahead[13];      /* what the last step of the handshake found */
+	unsigned n_ahead;
 	int fd;
-	const char *complaint;  /* the fatal alert of the peer */
-	unsigned verified;      /* flags of a verification that failed */
-	unsigned n_names;       /* of the peer */
-	char *names;            /* each with its end, one behind the other */
+	const char *complaint; /* the fatal alert of the peer */
+	unsigned verified;     /* flags of a verification that failed */
+	unsigned n_names;      /* of the peer */
+	char *names;           /* each with its end, one behind the other */
 	size_t names_len;
 	char server[TLS_NAME_TEXT], text[96];
 };
@@ -372,24 +374,17 @@ static void learn_peer(struct tls_session *s)
 	learn_names(s);
 }
 
-/* The alert that ended it, if one did. */
-static void hear_complaint(struct tls_session *s, int rc)
-{
-	if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED)
-		s->complaint = gnutls_alert_get_name(gnutls_alert_get(s->session)) ?: "no";
-}
-
 static void say_failure(struct tls_session *s, int rc, struct weir_why *why)
 {
 	gnutls_datum_t text = {NULL, 0};
 
 	if (s->verified && gnutls_certificate_verification_status_print(s->verified, GNUTLS_CRT_X509, &text, 0) >= 0 &&
 	    text.data)
-		why_set(why, -EPROTO, "TLS: %s", (const char *)text.data);
+		why_set(why, -EPROTO, "%s", (const char *)text.data);
 	else if (s->complaint)
-		why_set(why, -EPROTO, "TLS: the peer says: %s", s->complaint);
+		why_set(why, -EPROTO, "the peer says: %s", s->complaint);
 	else
-		why_set(why, -EPROTO, "TLS: %s", gnutls_strerror(rc));
+		why_set(why, -EPROTO, "%s", gnutls_strerror(rc));
 	gnutls_free(text.data);
 }
 
@@ -411,22 +406,46 @@ static int agree(const struct tls_session *s)
 	return GNUTLS_E_NO_APPLICATION_PROTOCOL;
 }
 
-/* Does the first octet begin a record of TLS (RFC 8446 5.1)?  It is left where it is. */
-static bool speaks_tls(struct tls_session *s)
+/* What waits to be read, left where it is.  False: the first octet of all is none of TLS (RFC 8446 5.1). */
+static bool look_ahead(struct tls_session *s)
 {
-	uint8_t first;
+	ssize_t n = recv(s->fd, s->ahead, sizeof(s->ahead), MSG_PEEK | MSG_DONTWAIT);
 
-	if (s->heard || recv(s->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) != 1)
-		return true;
-	s->heard = first >= 20 && first <= 23;
-	return s->heard;
+	s->n_ahead = n > 0 ? (unsigned)n : 0;
+	if (n > 0 && !s->heard)
+		s->heard = s->ahead[0] >= 20 && s->ahead[0] <= 23;
+	return n <= 0 || s->heard;
+}
+
+/* OpenSSL refuses our certificate in clear, when we await records that are encrypted: GnuTLS cannot decrypt it. */
+static void hear_clear_complaint(struct tls_session *s)
+{
+	static const uint8_t change[] = {20, 3, 3, 0, 1, 1}, alert[] = {21, 3, 3, 0, 2, 2};
+	const uint8_t *at = s->ahead;
+	unsigned n = s->n_ahead;
+
+	if (n >= sizeof(change) && !memcmp(at, change, sizeof(change))) {
+		at += sizeof(change);
+		n -= sizeof(change);
+	}
+	if (n > sizeof(alert) && !memcmp(at, alert, sizeof(alert)))
+		s->complaint = gnutls_alert_get_name(at[sizeof(alert)]) ?: "no";
+}
+
+/* The alert that ended it, if one did. */
+static void hear_complaint(struct tls_session *s, int rc)
+{
+	if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED)
+		s->complaint = gnutls_alert_get_name(gnutls_alert_get(s->session)) ?: "no";
+	else if (rc == GNUTLS_E_DECRYPTION_FAILED)
+		hear_clear_complaint(s);
 }
 
 int tls_handshake(struct tls_session *s, struct weir_why *why)
 {
 	int rc;
 
-	if (!speaks_tls(s))
+	if (!look_ahead(s))
 		return why_set(why, -EPROTO, "speaks in clear on a TLS port");
 	rc = gnutls_handshake(s->session);
 	if (rc == GNUTLS_E_SUCCESS)

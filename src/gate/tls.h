@@ -25,6 +25,8 @@
 #define TLS_PATH_TEXT 256
 #define TLS_NAME_TEXT 256
 #define TLS_NAMES     64
+/* The first octet of who begins with TLS (RFC 8446 5.1): not to be met on a port in clear. */
+#define TLS_HANDSHAKE 0x16
 
 struct tls_files {
 	char certificate[TLS_PATH_TEXT]; /* PEM, the chain; "" is none (a client may do without) */
@@ -32,7 +34,10 @@ struct tls_files {
 	char ca[TLS_PATH_TEXT];          /* PEM, who may have signed the peer's; "": nobody's is asked for */
 };
 
-enum tls_role { TLS_SERVER, TLS_CLIENT };
+enum tls_role {
+	TLS_SERVER,
+	TLS_CLIENT
+};
 
 enum tls_demand {
 	TLS_PEER_MUST = 0, /* no handshake without a certificate that the authorities signed */

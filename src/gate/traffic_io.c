@@ -119,7 +119,7 @@ int traffic_io_secure(struct traffic_conn *c)
 	int rc = tls_handshake(c->tls, &why);
 
 	if (rc == -EPROTO)
-		log_tls(c, "no TLS", why.text);
+		log_tls(c, "TLS failed", why.text);
 	return rc;
 }
 

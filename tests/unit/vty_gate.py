@@ -10,6 +10,7 @@ Runs in a network namespace of its own where it may make one; else on ports of i
 import os
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -463,6 +464,41 @@ def test_what_is_good_and_yet_cannot_be_meant_is_told():
     equal(check(s13 + peer + " rate x limit 200 reserve 200\n rate y reserve 7\n"), (0, ""))
     equal(check(f"n5g\n listen 127.0.0.1 {N5G}\n{peer}nrf\n server http 127.0.0.9 7777\n"), (0, ""))
     equal(check(f"n5g\n listen 10.0.0.1 {N5G}\n{peer}{nrf}"), (0, ""))
+
+
+def test_who_speaks_tls_in_the_wrong_place_is_told_apart():
+    pair = pki().make("port", ["eir.weir.test"])
+    config = (s13_tls(pair.certificate, pair.key).replace("5868", str(OTHER)) + f" listen 127.0.0.1 {S13}\n"
+              f"n5g\n listen 127.0.0.1 {N5G}\n peer * address 127.0.0.0/8\nlog stderr\n logging level s13 info\n")
+    with Gate(config) as gate:
+        for port, octets, said in ((S13, b"\x16\3\1\2\0" + b"\1" * 60, "began with TLS on a port without it"),
+                                   (N5G, b"\x16\3\1\2\0" + b"\1" * 60, "began with TLS on a port without it"),
+                                   (OTHER, b"\1\0\0\x14" + b"\0" * 16, "speaks in clear on a TLS port")):
+            before = gate.said().count(said)
+            peer = gate.connect(port)
+            peer.sendall(octets)
+            try:
+                while peer.recv(100):
+                    pass
+            except ConnectionResetError:
+                pass
+            peer.close()
+            for _ in range(100):
+                if gate.said().count(said) > before:
+                    break
+                time.sleep(0.05)
+            equal(gate.said().count(said), before + 1)
+        rejects = socket.create_connection(("127.0.0.1", OTHER), timeout=10)
+        trust = ssl.create_default_context(cafile=pki().ca("other-ca"))
+        try:
+            trust.wrap_socket(rejects, server_hostname="eir.weir.test")
+        except ssl.SSLError:
+            pass
+        for _ in range(100):
+            if "the peer says" in gate.said():
+                break
+            time.sleep(0.05)
+        assert re.search(r"DS13.* s13: 127.0.0.1:\d+: TLS failed: the peer says: ", gate.said()), gate.said()
 
 
 def test_what_the_nrf_needs():
