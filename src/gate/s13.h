@@ -65,9 +65,8 @@ struct s13_config;
 struct traffic;
 
 struct s13_counters {
-	uint64_t connected, ended, replaced, stranger, unknown_peer, uncertified, unidentified, violated, no_common,
-		insecure;
-	uint64_t hasty;
+	uint64_t connected, ended, replaced, stranger, unknown_peer, uncertified, unidentified, violated;
+	uint64_t no_common, insecure, hasty;
 	uint64_t requests, resent, faulty, undeliverable, looped, lent, foreign, foreign_shed, shed, crowded;
 	uint64_t unsupported, bad_length, unasked;
 	uint64_t watchdogs, suspected, silent, goodbyes, goodbyes_heard;
