@@ -67,22 +67,6 @@ static bool is_word(const char *text, size_t len, const char *word)
 	return len == strlen(word) && !memcmp(text, word, len);
 }
 
-/* Words that every node knows and that are for people at a terminal. */
-static bool is_for_terminal(const char *text)
-{
-	static const struct {
-		const char *word;
-		bool alone; /* only where nothing follows */
-	} words[] = {{"write", false}, {"show", false}, {"list", true}, {"help", true}, {"exit", true}, {"end", true}};
-	size_t len = strcspn(text, " \t");
-	bool alone = !text[len + strspn(text + len, " \t")];
-
-	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (is_word(text, len, words[i].word) && (alone || !words[i].alone))
-			return true;
-	return false;
-}
-
 /* Take one line without its end; true when it can be handed out. */
 static bool take_line(struct reader *reader, const char *line, size_t len)
 {
@@ -112,7 +96,7 @@ static bool take_line(struct reader *reader, const char *line, size_t len)
 	}
 	reader->past_first = true;
 	reader->text[used] = 0;
-	if (is_for_terminal(reader->text + indent)) {
+	if (hint_is_for_terminal(reader->text + indent)) {
 		refuse(reader, "\"%.60s\" is for the terminal, not for a configuration; leave the line out%s",
 		       reader->text + indent,
 		       is_word(reader->text + indent, used - indent, "exit") ||

@@ -245,8 +245,19 @@ def test_abbreviation():
 def test_unlike_anything():
     status, _, err = check(config="pond\n xyzzy 5\n")
     equal(status, 1)
-    contains(err, 'check.cfg:2: "xyzzy" is not known in node pond; right would be: ')
-    contains(err, "depth")
+    equal(err.partition(": ")[2], '"xyzzy" is not known in node pond; right would be: '
+          "depth, name, limit, slow-end, inlet\n")
+    for typed in ("lst", "discrad", "ext", "writ"):
+        err = check(config=f"pond\n {typed} 5\n")[2]
+        assert not re.search(r"\b(list|discard|exit|write|show|help)\b", err.partition("right")[2]), err
+
+
+def test_top_level_is_told_whole():
+    err = check(config="xyzzy 5\n")[2]
+    contains(err, '"xyzzy" is not known at the top level; right would be: ')
+    words = err.strip().partition("right would be: ")[2].split(", ")
+    assert {"admin", "ctrl", "line", "log", "pond", "stats"} <= set(words), err
+    assert not {"show", "write", "list", "exit", "end", "help", "discard"} & set(words), err
 
 
 def test_value_outside_its_range():

@@ -360,6 +360,15 @@ def test_what_is_wrong_is_told_with_file_and_line():
         contains(said, sentence)
 
 
+def test_every_node_is_told_to_who_misses_one():
+    said = check("s12\n")[1]
+    words = check("xyzzy\n")[1].strip().partition("right would be: ")[2].split(", ")
+    assert {"traffic", "gsup", "s13", "n5g", "nrf", "policy", "admin", "ctrl"} <= set(words), words
+    contains(said, '"s13" would be right')
+    said = check("traffic\n xyzzy\n")[1]
+    contains(said, "right would be: max-connections, capacity")
+
+
 def test_s13_needs_a_name_to_listen():
     for name in ("", " origin-host eir.weir.example\n", " origin-realm weir.example\n"):
         status, said = check(f"s13\n{name} listen 127.0.0.1 3868\n")
