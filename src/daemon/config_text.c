@@ -17,13 +17,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <osmocom/vty/command.h>
 #include <osmocom/vty/vty.h>
 
 #include "daemon/hint.h"
+#include "daemon/memory_vty.h"
 
 struct reader {
 	const struct config_source *source;
@@ -224,25 +224,6 @@ static void explain(struct reader *reader, int code)
 	reader->failed = true;
 }
 
-/* A VTY whose output goes to memory: a command that refuses says why there. */
-static struct vty *output_alloc(void)
-{
-	int fd = memfd_create("weir-config", MFD_CLOEXEC);
-	struct vty *vty;
-
-	if (fd < 0)
-		return NULL;
-	vty = vty_new();
-	if (!vty) {
-		close(fd);
-		return NULL;
-	}
-	vty->type = VTY_FILE;
-	vty->node = CONFIG_NODE;
-	vty->fd = fd;
-	return vty;
-}
-
 static void run(struct reader *reader, FILE *stream)
 {
 	int code = config_from_file(reader->vty, stream);
@@ -276,7 +257,7 @@ int config_read(const struct config_source *source, struct config_fault *fault)
 			refuse(&reader, "cannot be opened: %s; -c names the file", strerror(errno));
 	}
 	if (!reader.failed) {
-		reader.vty = output_alloc();
+		reader.vty = memory_vty_alloc(); /* a command that refuses says why there */
 		stream = fopencookie(&reader, "r", (cookie_io_functions_t){.read = stream_read});
 		if (reader.vty && stream)
 			run(&reader, stream);

@@ -39,6 +39,7 @@
 #include "daemon/config_text.h"
 #include "daemon/nodes.h"
 #include "daemon/options.h"
+#include "daemon/pending.h"
 
 #define STOP_MAX_S 10 /* an orderly end that takes longer is no longer one */
 #define TICK_S     1
@@ -50,6 +51,7 @@ struct daemon {
 	struct vty_app_info app_info;
 	struct nodes nodes;
 	struct node_ports ports; /* in force */
+	struct pending pending;
 	struct admin *admin;
 	struct ctrl_handle *ctrl;
 	bool telnet_open;
@@ -191,6 +193,7 @@ static int commit(struct daemon *daemon, struct weir_why *why)
 	if (daemon->serving)
 		admin_commit(daemon, admin);
 	daemon->ports = daemon->nodes.draft;
+	pending_settle(&daemon->pending);
 	return 0;
 }
 
@@ -199,6 +202,12 @@ static void abort_draft(struct daemon *daemon)
 	if (daemon->spec->config_abort)
 		daemon->spec->config_abort(daemon->spec->root);
 	daemon->nodes.draft = daemon->ports;
+	pending_settle(&daemon->pending);
+}
+
+static void drop_pending(void *data)
+{
+	abort_draft(data);
 }
 
 static struct node_ports default_ports(const struct daemon_spec *spec)
@@ -237,15 +246,20 @@ static int configure(struct daemon *daemon, struct config_fault *fault)
 	return rc;
 }
 
-/* A node was left at a terminal: what was changed there is published now. */
+/* A node was left at a terminal: what is pending is published now. */
 static int node_was_left(struct vty *vty)
 {
+	struct daemon *daemon = the_daemon;
 	struct weir_why why = {0};
 
 	if (vty->type == VTY_FILE || vty->node <= CONFIG_NODE)
 		return 0;
-	if (commit(the_daemon, &why))
-		vty_out(vty, "%% Not in force: %s%s", why.text, VTY_NEWLINE);
+	if (!pending_is(&daemon->pending))
+		pending_settle(&daemon->pending);
+	else if (commit(daemon, &why))
+		pending_refuse(&daemon->pending, vty, &why);
+	else
+		LOGDAEMON(daemon, LOGL_NOTICE, "configuration changed at the terminal\n");
 	return 0;
 }
 
@@ -413,6 +427,7 @@ static void start_vty(struct daemon *daemon)
 		.copyright = "Copyright (C) 2026 The Weir authors\r\nLicense AGPLv3+, no warranty\r\n",
 		.tall_ctx = daemon->ctx,
 		.go_parent_cb = node_was_left,
+		.config_is_consistent = pending_may_save,
 	};
 	vty_init(&daemon->app_info);
 	logging_vty_add_cmds();
@@ -422,6 +437,7 @@ static void start_vty(struct daemon *daemon)
 	nodes_init(&daemon->nodes);
 	if (daemon->spec->vty_init)
 		daemon->spec->vty_init(daemon->spec->root);
+	pending_init(&daemon->pending, drop_pending, daemon);
 	host_config_set(daemon->options.config_file);
 }
 
@@ -535,6 +551,7 @@ int daemon_main(const struct daemon_spec *spec, int argc, char **argv)
 	status = configure_and_serve(&daemon);
 	if (spec->fini)
 		spec->fini(spec->root);
+	pending_fini(&daemon.pending);
 	osmo_fd_unregister(&daemon.signals->ofd);
 	close(daemon.signals->ofd.fd);
 	return status;

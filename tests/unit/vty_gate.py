@@ -508,6 +508,37 @@ def test_a_port_that_is_taken_leaves_what_was():
         gate.connect(GSUP).close()
 
 
+def test_a_mistake_is_not_saved_and_does_not_stay_in_the_way():
+    text = f"gsup\n listen 127.0.0.1 {GSUP}\ns13\n origin-host a.b\n origin-realm b\n"
+    pending = ("not in force: s13: TLS needs 'tls certificate FILE' and 'tls key FILE'; "
+               "'discard' drops what is pending\n")
+    with Gate(text) as gate:
+        gate.ask("enable")
+        gate.ask("configure terminal")
+        gate.ask("s13")
+        gate.ask("listen tls 127.0.0.1 5868")
+        contains(gate.ask("end"), "% N" + pending[1:])
+        contains(gate.ask("write file"), "% Not saved: " + pending)
+        contains(gate.ask("show running-config"), "Current configuration:\n!\n! " + pending)
+        with open(gate.path) as kept:
+            equal(kept.read(), text)
+        gate.ask("configure terminal")
+        gate.ask("policy")
+        gate.ask("override black")
+        contains(gate.ask("exit"), "% N" + pending[1:])
+        gate.ask("s13")
+        equal(gate.ask("discard"), "")
+        gate.ask("exit")
+        gate.ask("policy")
+        gate.ask("override black")
+        equal(gate.ask("end"), "")
+        contains(gate.ask("show policy"), "override black")
+        contains(gate.ask("write file"), "Configuration saved to")
+        equal(gate.said().count("configuration changed at the terminal"), 1)
+        with open(gate.path) as saved:
+            equal(check(saved.read()), (0, ""))
+
+
 def test_a_reload_moves_the_listener_and_keeps_the_rest():
     with Gate(f"gsup\n listen 127.0.0.1 {GSUP}\n peer * address 127.0.0.0/8\n") as gate:
         peer = gate.connect(GSUP)
