@@ -44,6 +44,7 @@
 
 #include "core/why.h"
 #include "gate/address.h"
+#include "gate/check.h"
 #include "gate/counters.h"
 
 #define S13_CER_S       10
@@ -52,7 +53,6 @@
 #define S13_CLIENTS     1024
 #define S13_NEW_CLIENTS 50 /* behind agents, a second */
 
-struct check;
 struct peers;
 struct s13;
 struct s13_config;
@@ -82,6 +82,8 @@ void s13_policy_changed(struct s13 *s13);
 
 /* SIGTERM: no new connections; every session says goodbye, answers what still comes and ends. */
 void s13_stop(struct s13 *s13);
+
+const char *s13_words(char buf[static CHECK_WORDS_TEXT], const struct weir_verdict *verdict); /* check.h */
 
 struct counter_table s13_counter_table(const struct s13 *s13);
 const struct s13_counters *s13_counters(const struct s13 *s13);
