@@ -257,7 +257,7 @@ static enum n5g_answer judge_client(struct batch *b, struct item *item)
 	if (tokens_mode(s->n5g->tokens) != TOKEN_OFF && text && memchr(text->at, ',', text->len))
 		return N5G_AUTHORIZE_TWICE; /* joined by h2: a token has no comma */
 	if (tokens_mode(s->n5g->tokens) != TOKEN_OFF)
-		answer = token_authorize(s->n5g->tokens, text ? text->at : NULL, text ? text->len : 0,
+		answer = token_authorize(s->n5g->tokens, &s->asker, text ? text->at : NULL, text ? text->len : 0,
 					 traffic_wall_us(s->n5g->traffic), &token);
 	if (answer != TOKEN_NOT_ASKED && answer != TOKEN_GOOD) {
 		item->challenge = token_challenge(answer);

@@ -40,6 +40,7 @@ struct n5g_session {
 	const char *certified;      /* the one of its certificate's names that counts; NULL: not chosen yet, or none */
 	bool allowed;               /* that client, from there */
 	bool by_token;              /* its name is that of its last token */
+	struct token_asker asker;
 	unsigned told_load;
 	uint32_t told_s;
 	uint64_t shed;

@@ -98,6 +98,7 @@ static bool accepted(struct traffic_conn *conn, void *owner)
 	}
 	s->n5g = n5g;
 	s->conn = conn;
+	s->asker.from = conn->remote;
 	conn->data = s;
 	llist_add_tail(&s->entry, &n5g->sessions);
 	n5g->counters.connected++;

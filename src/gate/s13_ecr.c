@@ -63,15 +63,16 @@ static enum diameter_result check_route(struct s13 *s13, const struct s13_ecr *e
 	return DIAMETER_OK;
 }
 
-/* Somebody behind an agent.  NULL where too many new ones come, or there is no place. */
-static struct gate_client *meet(struct s13 *s13, const char *name)
+/* Somebody behind an agent.  NULL where too many new ones come with it, or there is no place. */
+static struct gate_client *meet(struct s13_session *s, const char *name)
 {
-	int64_t now_us = traffic_now_us(s13->traffic);
-	struct gate_client *client = clients_find(s13->clients, name, now_us);
+	struct clients *clients = s->s13->clients;
+	int64_t now_us = traffic_now_us(s->s13->traffic);
+	struct gate_client *client = clients_find(clients, name, now_us);
 
-	if (client || !rate_take(&s13->fresh, S13_NEW_CLIENTS, S13_NEW_CLIENTS, 1, now_us))
+	if (client || !rate_take(&s->fresh, S13_NEW_CLIENTS, S13_NEW_CLIENTS, 1, now_us))
 		return client;
-	return clients_add(s13->clients, name, now_us);
+	return clients_add(clients, name, now_us);
 }
 
 /* Who asks.  A peer that asks for itself, which is nearly always, costs one comparison. */
@@ -90,11 +91,21 @@ static enum diameter_result find_client(struct s13_session *s, const struct s13_
 		return DIAMETER_AUTHORIZATION_REJECTED;
 	}
 	diameter_identity(&ecr->view, &ecr->origin_host, name);
-	*client = meet(s->s13, name);
+	*client = meet(s, name);
 	if (*client)
 		return DIAMETER_OK;
 	s->s13->counters.crowded++;
 	return DIAMETER_TOO_BUSY;
+}
+
+/* Is there a foreign check left, for who asks and for who brings it?  Names behind an agent are easily invented. */
+static bool take_foreign(struct s13_session *s, struct gate_client *client)
+{
+	uint32_t limit = s->s13->config->foreign_limit;
+	int64_t now_us = traffic_now_us(s->s13->traffic);
+
+	return rate_take(&s->client->foreign, limit, limit, 1, now_us) &&
+	       (client == s->client || rate_take(&client->foreign, limit, limit, 1, now_us));
 }
 
 /* Not of a realm of ours: the client by its own word, or the peer that speaks for itself. */
@@ -109,17 +120,28 @@ static enum diameter_result check_foreign(struct s13_session *s, const struct s1
 		s->s13->counters.foreign_shed++;
 		return DIAMETER_AUTHORIZATION_REJECTED;
 	}
-	if (rate_take(&client->foreign, config->foreign_limit, config->foreign_limit, 1,
-		      traffic_now_us(s->s13->traffic)))
+	if (take_foreign(s, client))
 		return DIAMETER_OK;
 	s->s13->counters.foreign_shed++;
 	return DIAMETER_TOO_BUSY;
 }
 
-static enum diameter_result check_rate(struct s13 *s13, const struct s13_ecr *ecr, struct gate_client *client)
+/* What an agent brings counts for it too, as far as it has a limit; its reservation is for what it asks itself. */
+static bool agent_admits(struct s13_session *s, struct gate_client *client)
 {
+	const struct rate_terms terms = {.limit = s->client->terms.limit};
+
+	return client == s->client || !terms.limit ||
+	       rate_admit(&s->client->rate, &terms, NULL, 0, 0, traffic_now_us(s->s13->traffic)) == RATE_ADMIT;
+}
+
+static enum diameter_result check_rate(struct s13_session *s, const struct s13_ecr *ecr, struct gate_client *client)
+{
+	struct s13 *s13 = s->s13;
 	unsigned priority = ecr->priority == S13_PRIORITY_NONE ? RATE_DEFAULT_PRIORITY : 2u * ecr->priority;
 
+	if (!agent_admits(s, client))
+		return DIAMETER_TOO_BUSY;
 	if (rate_admit(&client->rate, &client->terms, &s13->check->rate, s13->check->capacity, priority,
 		       traffic_now_us(s13->traffic)) == RATE_ADMIT)
 		return DIAMETER_OK;
@@ -134,7 +156,7 @@ static enum diameter_result admit(struct s13_session *s, const struct s13_ecr *e
 	if (result == DIAMETER_OK)
 		result = check_foreign(s, ecr, *client);
 	if (result == DIAMETER_OK)
-		result = check_rate(s->s13, ecr, *client);
+		result = check_rate(s, ecr, *client);
 	if (result == DIAMETER_OK)
 		return result;
 	check_shed(s->s13->check, WEIR_IF_S13, 1);
