@@ -43,6 +43,7 @@
 
 #include "core/why.h"
 #include "gate/address.h"
+#include "gate/check.h"
 #include "gate/counters.h"
 #include "gate/h2.h"
 #include "wire/n5g.h"
@@ -54,7 +55,6 @@
 #define N5G_CLIENTS       4096  /* names that are told apart, those that left included */
 #define N5G_BODY_MAX      16384 /* octets of a body behind GET that are ignored; more is 413 */
 
-struct check;
 struct n5g;
 struct n5g_config;
 struct peers;
@@ -90,6 +90,8 @@ void n5g_policy_changed(struct n5g *n5g);
 
 /* SIGTERM: no new connections; those that stand end by themselves when they were answered, in H2_GOODBYE_S at most. */
 void n5g_stop(struct n5g *n5g);
+
+const char *n5g_words(char buf[static CHECK_WORDS_TEXT], const struct weir_verdict *verdict); /* check.h */
 
 struct counter_table n5g_counter_table(const struct n5g *n5g);
 const struct n5g_counters *n5g_counters(const struct n5g *n5g);

@@ -47,6 +47,7 @@
 
 #include "core/why.h"
 #include "gate/address.h"
+#include "gate/check.h"
 #include "gate/counters.h"
 
 #define S13_CER_S       10
@@ -58,7 +59,6 @@
 #define S13_CERS        10 /* of a client, a second */
 #define S13_CERS_BURST  20 /* more than may be open */
 
-struct check;
 struct peers;
 struct s13;
 struct s13_config;
@@ -89,6 +89,8 @@ void s13_policy_changed(struct s13 *s13);
 
 /* SIGTERM: no new connections; every session says goodbye, answers what still comes and ends. */
 void s13_stop(struct s13 *s13);
+
+const char *s13_words(char buf[static CHECK_WORDS_TEXT], const struct weir_verdict *verdict); /* check.h */
 
 struct counter_table s13_counter_table(const struct s13 *s13);
 const struct s13_counters *s13_counters(const struct s13 *s13);
