@@ -60,6 +60,8 @@ struct daemon_spec {
 int daemon_main(const struct daemon_spec *spec, int argc, char **argv);
 
 const char *daemon_state_dir(void);
+/* Was -t given?  What there is to say about a good configuration then goes to stderr, not into a log. */
+bool daemon_only_checks(void);
 /* Leave the loop after this turn. */
 void daemon_quit(void);
 

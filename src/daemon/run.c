@@ -81,6 +81,11 @@ long long daemon_mono_us(void)
 	return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
 }
 
+bool daemon_only_checks(void)
+{
+	return the_daemon && the_daemon->options.check_only;
+}
+
 const char *daemon_state_dir(void)
 {
 	return the_daemon->options.state_dir;

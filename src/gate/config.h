@@ -122,10 +122,15 @@ struct weir_policy_draft config_policy_draft(const struct gate_config *config);
 /* May this peer connect?  By address alone (before it said its name), and by both. */
 bool config_covers_address(const struct door_config *config, const struct gate_address *address);
 bool config_allows_peer(const struct door_config *config, const char *name, const struct gate_address *address);
-/* realm NULL: it is not asked for.  Names and realms of Diameter are compared without regard to case (RFC 6733 4.3.1);
- * those of GSUP and certificates' names come in as they are. */
+/* The same without regard to case, as Diameter (RFC 6733 4.3.1) and certificates (RFC 6125 6.4.1) compare names; those
+ * of GSUP are as they are.  realm NULL: it is not asked for. */
 bool config_allows_identity(const struct door_config *config, const char *name, const char *realm,
 			    const struct gate_address *address);
+/* Which of two names that the same peer has is the one for its rates and terms?  One that is allowed from there before
+ * one that is not; then the one whose rate rule, and then whose peer rule, comes first; then the alphabet: so whoever
+ * orders the names has no say.  Negative: a; 0 where they are equal. */
+int config_compare_names(const struct door_config *config, const struct gate_address *address, const char *a,
+			 const char *b);
 bool config_pattern_matches(const char *pattern, const char *name);
 /* All zero where no rule speaks of this name. */
 struct rate_terms config_rate_terms(const struct door_config *config, const char *name);
@@ -156,7 +161,7 @@ bool config_identity_matches(const char *pattern, const char *name); /* without 
 int config_set_hlr(struct gsup_config *config, const char *address, unsigned port, struct weir_why *why);
 
 /* The rule of a prefix or of a peer, made where it is not there; NULL with why where there is no more room.  A rule
- * that says nothing any more goes with config_tidy.  Names of S13 are kept in lower case. */
+ * that says nothing any more goes with config_tidy.  Names of S13 and N5g are kept in lower case. */
 struct weir_imsi_rule *config_imsi_rule(struct policy_config *config, const char *prefix, struct weir_why *why);
 int config_del_imsi_rule(struct policy_config *config, const char *prefix, struct weir_why *why);
 struct weir_peer_rule *config_peer_terms(struct policy_config *config, enum weir_interface interface,

@@ -130,6 +130,11 @@ int64_t door_certificate_ends_s(const struct door *door)
 	return door->tls ? tls_context_expires_s(door->tls) : 0;
 }
 
+const struct tls_context *door_certificate(const struct door *door)
+{
+	return door->tls;
+}
+
 const struct gate_place *door_listening(const struct door *door, unsigned n)
 {
 	return n < door->n_listeners ? traffic_listener_place(door->listener[n]) : NULL;

@@ -23,7 +23,8 @@
  * - Everything is bounded: streams, header fields and octets, bodies, the time until a request is complete and an
  *   answer is taken, and the rate of frames that are no requests (below).  A peer that reads slowly is not read.
  * - Where the peer's preface does not come within H2_PREFACE_S, or no octet within H2_SILENCE_S and no answer to two
- *   PINGs, the connection is closed.  traffic_known() is said when the peer's SETTINGS are in.
+ *   PINGs, the connection is closed.  traffic_known() is the interface's to say: that a peer speaks HTTP/2 does not
+ *   tell who it is.
  * - HTTP/1 is told "505" and closed (a server of cleartext with prior knowledge, TS 29.500 5.2.1, does not upgrade).
  *
  * Floods (rapid reset, CONTINUATION, PING, SETTINGS, empty DATA, WINDOW_UPDATE, PRIORITY, header errors).  Each

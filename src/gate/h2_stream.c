@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gate/traffic.h"
-
 #define FIELD_OVERHEAD 32 /* RFC 9113 6.5.2 */
 #define PATIENCE       4  /* so many times the bounds are read on to tell the peer 431; more is reset */
 
@@ -300,11 +298,8 @@ nghttp2_nv h2_nv(const struct h2_field *field)
 
 static void take_settings(struct h2_session *s, const nghttp2_frame *frame)
 {
-	if (s->settled || (frame->hd.flags & NGHTTP2_FLAG_ACK))
-		return;
-	s->settled = true;
-	if (s->conn)
-		traffic_known(s->conn);
+	if (!(frame->hd.flags & NGHTTP2_FLAG_ACK))
+		s->settled = true;
 }
 
 static void take_end(struct h2_session *s, const nghttp2_frame *frame)

@@ -67,7 +67,9 @@ struct n5g *n5g_alloc(void *ctx, struct check *check, struct traffic *traffic, s
 	if (!n5g)
 		return NULL;
 	n5g->tokens = tokens_alloc(n5g);
-	if (!n5g->tokens) {
+	n5g->clients = clients_alloc(n5g, WEIR_IF_N5G, N5G_CLIENTS, check, peers);
+	if (!n5g->tokens || !n5g->clients) {
+		tokens_free(n5g->tokens);
 		talloc_free(n5g);
 		return NULL;
 	}
@@ -82,9 +84,6 @@ struct n5g *n5g_alloc(void *ctx, struct check *check, struct traffic *traffic, s
 		.requests = n5g_requests,
 	};
 	INIT_LLIST_HEAD(&n5g->sessions);
-	INIT_LLIST_HEAD(&n5g->idle);
-	for (unsigned i = 0; i < N5G_BUCKETS; i++)
-		INIT_LLIST_HEAD(&n5g->client[i]);
 	door_init(&n5g->door, traffic, &n5g_kind, n5g);
 	n5g->door.alpn = ALPN;
 	make_lengths(n5g);
@@ -110,7 +109,6 @@ void n5g_free(struct n5g *n5g)
 	door_close(&n5g->door);
 	while (!llist_empty(&n5g->sessions))
 		traffic_close(llist_first_entry(&n5g->sessions, struct n5g_session, entry)->conn, TRAFFIC_END_OURS);
-	n5g_clients_free(n5g);
 	tokens_free(n5g->tokens);
 	talloc_free(n5g);
 }
@@ -136,7 +134,7 @@ int n5g_prepare(struct n5g *n5g, const struct n5g_config *config, struct weir_wh
 	int rc = tokens_prepare(n5g->tokens, &config->token, config->instance_id, why);
 
 	n5g->next = config;
-	n5g->door.demand = demand_of(config);
+	n5g->door.demand = demand_of(config); /* of the context that is made now; abort takes it back */
 	if (!rc && !n5g->stopping)
 		rc = door_prepare(&n5g->door, &config->door, why);
 	if (rc)
@@ -148,6 +146,7 @@ void n5g_abort(struct n5g *n5g)
 {
 	tokens_abort(n5g->tokens);
 	door_abort(&n5g->door);
+	n5g->door.demand = demand_of(n5g->config);
 	n5g->next = NULL;
 }
 
@@ -162,14 +161,14 @@ void n5g_commit(struct n5g *n5g)
 	n5g->next = NULL;
 	n5g->terms.max_streams = n5g->config->max_streams;
 	make_fields(n5g, n5g->config);
-	n5g_clients_renew(n5g);
+	clients_refresh(n5g->clients, &n5g->config->door);
 	llist_for_each_entry_safe(s, next, &n5g->sessions, entry)
 		n5g_session_judge(s);
 }
 
 void n5g_policy_changed(struct n5g *n5g)
 {
-	n5g_clients_renew(n5g);
+	clients_refresh(n5g->clients, &n5g->config->door);
 }
 
 /* --- what is shown */
@@ -193,7 +192,7 @@ static const struct counter_row counter_rows[] = {
 	ROW(stranger, "connections from an address that no peer rule covers"),
 	ROW(forbidden, "checks of clients whose name is not allowed from their address"),
 	ROW(unnumbered, "clients that came while as many as can be told apart were connected"),
-	ROW(stamp_off, "requests whose sender's clock is too far off ours to be believed"),
+	ROW(stamp_off, "requests whose sender's clock or ours must be wrong"),
 	ROW(field_wrong, "3gpp-Sbi header fields that could not be read"),
 	ROW(oci, "answers that said how much less should be sent"),
 	ROW(lci, "answers that said what the load is"),

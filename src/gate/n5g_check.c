@@ -239,7 +239,7 @@ static enum n5g_answer judge_client(struct batch *b, struct item *item)
 	if (tokens_mode(s->n5g->tokens) != TOKEN_OFF && text && memchr(text->at, ',', text->len))
 		return N5G_AUTHORIZE_TWICE; /* joined by h2: a token has no comma */
 	if (tokens_mode(s->n5g->tokens) != TOKEN_OFF)
-		answer = token_authorize(s->n5g->tokens, text ? text->at : NULL, text ? text->len : 0,
+		answer = token_authorize(s->n5g->tokens, &s->asker, text ? text->at : NULL, text ? text->len : 0,
 					 traffic_wall_us(s->n5g->traffic), &token);
 	if (answer != TOKEN_NOT_ASKED && answer != TOKEN_GOOD) {
 		item->challenge = token_challenge(answer);
@@ -254,29 +254,31 @@ static enum n5g_answer judge_client(struct batch *b, struct item *item)
 		name = token.subject;
 	if (s->client && strcmp(s->client->name, name))
 		decide(b); /* those before it are another's */
-	if (n5g_session_meet(s, name))
+	if (n5g_session_meet(s, name)) {
+		item->retry_s = 1;
 		return N5G_CONGESTED;
+	}
 	return s->allowed ? N5G_WHITE : N5G_FORBIDDEN;
 }
 
-/* When the client sent it, by our monotonic clock: what its timestamp says where that can be believed, else when it
- * began to arrive. */
+/* When the client sent it, by our monotonic clock: what its timestamp says where that can be, else when it began to
+ * arrive. */
 static int64_t sent_us(struct n5g *n5g, const struct item *item)
 {
 	const struct h2_text *stamp = sent(item, SENDER_TIMESTAMP);
-	int64_t ms, off_us;
+	int64_t begun_us = item->request->begun_us, ms, sent_us;
 
 	if (!stamp || n5g->config->ignore_stamps)
-		return item->request->begun_us;
+		return begun_us;
 	if (sbi_timestamp_read(stamp->at, stamp->len, &ms)) {
 		n5g->counters.field_wrong++;
-		return item->request->begun_us;
+		return begun_us;
 	}
-	off_us = ms * 1000 - traffic_wall_us(n5g->traffic);
-	if (off_us >= -N5G_STAMP_S * 1000000ll && off_us <= N5G_STAMP_S * 1000000ll)
-		return traffic_now_us(n5g->traffic) + off_us;
+	sent_us = ms * 1000 - traffic_wall_us(n5g->traffic) + traffic_now_us(n5g->traffic);
+	if (sent_us >= begun_us - N5G_STAMP_LATE_S * 1000000ll && sent_us <= begun_us + N5G_STAMP_AHEAD_S * 1000000ll)
+		return sent_us < begun_us ? sent_us : begun_us;
 	n5g->counters.stamp_off++;
-	return item->request->begun_us;
+	return begun_us;
 }
 
 /* Late by its own clock although it came just now: either the way here is very slow, or a clock is wrong and the client
@@ -325,7 +327,7 @@ static unsigned priority_of(struct n5g_session *s, const struct item *item)
 
 static enum n5g_answer judge_rate(struct n5g_session *s, struct item *item)
 {
-	struct n5g_client *client = s->client;
+	struct gate_client *client = s->client;
 	struct check *check = s->n5g->check;
 	int64_t now_us = traffic_now_us(s->n5g->traffic);
 	enum rate_answer answer;
@@ -333,13 +335,13 @@ static enum n5g_answer judge_rate(struct n5g_session *s, struct item *item)
 	if (!check->capacity && !client->terms.limit)
 		return N5G_WHITE;
 	answer = rate_admit(&client->rate, &client->terms, &check->rate, check->capacity, priority_of(s, item), now_us);
-	n5g_load_count(s->n5g, answer == RATE_SHED_GATE);
 	if (answer == RATE_SHED_PEER) {
 		item->retry_s = rate_wait_s(&client->rate.limit, client->terms.limit, now_us);
 		return N5G_TOO_MANY;
 	}
 	if (answer == RATE_SHED_GATE) {
-		item->retry_s = rate_wait_s(&check->rate, check->capacity, now_us);
+		n5g_load_shed(s->n5g);
+		item->retry_s = rate_wait_s(&check->rate.bucket, check->capacity, now_us);
 		return N5G_CONGESTED;
 	}
 	return N5G_WHITE;

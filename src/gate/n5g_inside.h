@@ -5,7 +5,6 @@
  *
  * n5g.c          the interface: configuration, what is shown
  * n5g_session.c  one connection: accept, end, who is at the other end
- * n5g_client.c   names that ask, with their terms and buckets
  * n5g_check.c    requests: judge, decide, answer
  * n5g_load.c     what clients are told of load and overload */
 #pragma once
@@ -16,36 +15,32 @@
 #include <osmocom/core/linuxlist.h>
 
 #include "gate/check.h"
+#include "gate/clients.h"
 #include "gate/config.h"
 #include "gate/door.h"
 #include "gate/gripe.h"
 #include "gate/n5g.h"
 #include "gate/peers.h"
+#include "gate/tls.h"
 #include "gate/token.h"
 #include "gate/traffic.h"
 
-#define N5G_BUCKETS 256
-#define N5G_USUAL   (N5G_UNKNOWN + 1)
+#define N5G_USUAL (N5G_UNKNOWN + 1)
 
-/* A name that asks, for as long as it is connected and a while longer. */
-struct n5g_client {
-	struct llist_head bucket; /* n5g.client, by name */
-	struct llist_head idle;   /* n5g.idle, who left first in front; where users is 0 */
-	unsigned users;           /* connections */
-	struct check_peer peer;
-	struct rate_terms terms;
-	struct rate_peer rate;
-	char name[PEER_NAME_TEXT];
-};
+_Static_assert(CLIENT_NAME_TEXT >= TLS_NAME_TEXT && CLIENT_NAME_TEXT >= TOKEN_SUBJECT_TEXT &&
+		       CLIENT_NAME_TEXT >= GATE_ADDRESS_TEXT,
+	       "a client has its whole name");
 
 struct n5g_session {
 	struct llist_head entry;
 	struct n5g *n5g;
 	struct traffic_conn *conn;
 	struct h2_session *h2;
-	struct n5g_client *client; /* of the last request; NULL before the first */
-	bool allowed;              /* that client, from there */
-	bool by_token;             /* its name is that of its last token */
+	struct gate_client *client; /* of the last request; NULL before the first */
+	const char *certified;      /* the one of its certificate's names that counts; NULL: not chosen yet, or none */
+	bool allowed;               /* that client, from there */
+	bool by_token;              /* its name is that of its last token */
+	struct token_asker asker;
 	unsigned told_load;
 	uint32_t told_s;
 	uint64_t shed;
@@ -54,7 +49,7 @@ struct n5g_session {
 /* n5g_load.c: counted by the second of the wall clock. */
 struct n5g_load {
 	uint32_t second;
-	unsigned taken, shed;  /* in this second, by the gate's capacity */
+	uint64_t taken, shed;  /* by the gate's capacity, until this second began (core/rate.h) */
 	uint32_t oci_until_s;  /* answers carry it while this is not over */
 	uint32_t oci_s, lci_s; /* when the texts were made */
 	unsigned lci_load;
@@ -70,8 +65,8 @@ struct n5g {
 	struct door door;
 	struct tokens *tokens;
 	struct h2_terms terms;
-	struct llist_head sessions, client[N5G_BUCKETS], idle;
-	unsigned n_idle;
+	struct llist_head sessions;
+	struct clients *clients;
 	struct n5g_counters counters;
 	struct gripes strangers, refusals, faults, late;
 	struct n5g_load load;
@@ -83,18 +78,12 @@ struct n5g {
 
 /* n5g_session.c */
 extern const struct traffic_kind n5g_kind;
-/* The name that the connection itself gives. */
-const char *n5g_session_name(const struct n5g_session *session, char buf[static GATE_ADDRESS_TEXT]);
-/* From now on it asks under this name.  0, or -ENOMEM. */
+/* The name that the connection itself gives: of its certificate, or its address. */
+const char *n5g_session_name(struct n5g_session *session, char buf[static GATE_ADDRESS_TEXT]);
+/* From now on it asks under this name.  0, or -EBUSY where as many names as can be told apart are connected. */
 int n5g_session_meet(struct n5g_session *session, const char *name);
 /* Is it still allowed?  Says goodbye where not. */
 void n5g_session_judge(struct n5g_session *session);
-
-/* n5g_client.c */
-struct n5g_client *n5g_client_get(struct n5g *n5g, const char *name); /* NULL: no memory */
-void n5g_client_put(struct n5g *n5g, struct n5g_client *client);      /* NULL is fine */
-void n5g_clients_renew(struct n5g *n5g);                              /* terms and rates anew */
-void n5g_clients_free(struct n5g *n5g);
 
 /* n5g_check.c */
 extern const char *const n5g_wanted[];
@@ -102,6 +91,6 @@ void n5g_requests(struct h2_session *h2, struct h2_request *const *requests, uns
 
 /* n5g_load.c */
 void n5g_load_turn(struct n5g *n5g); /* before a batch: second and date */
-void n5g_load_count(struct n5g *n5g, bool shed);
+void n5g_load_shed(struct n5g *n5g); /* by the gate's capacity */
 /* Fields for an answer to this session, at most two.  Returns how many; they need to stay only until it is given. */
 unsigned n5g_load_fields(struct n5g_session *session, struct h2_field fields[static 2]);

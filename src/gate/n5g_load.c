@@ -5,11 +5,13 @@
  * made once a second, not for each answer. */
 #include "gate/n5g_inside.h"
 
-/* The share that was shed is the share that should not have been sent. */
+/* The share that was shed, on whatever interface, is the share that should not have been sent. */
 static void make_oci(struct n5g *n5g)
 {
+	const struct rate_gate *gate = &n5g->check->rate;
 	struct n5g_load *load = &n5g->load;
-	unsigned all = load->taken + load->shed, percent = all ? (unsigned)(100ull * load->shed / all) : 0;
+	uint64_t shed = gate->shed - load->shed, all = gate->taken - load->taken + shed;
+	unsigned percent = all ? (unsigned)(100 * shed / all) : 0;
 
 	load->oci_s = load->second;
 	load->oci_until_s = load->second + N5G_OCI_VALID_S;
@@ -19,25 +21,23 @@ static void make_oci(struct n5g *n5g)
 
 void n5g_load_turn(struct n5g *n5g)
 {
+	const struct rate_gate *gate = &n5g->check->rate;
 	struct n5g_load *load = &n5g->load;
-	uint32_t now = traffic_wall_s(n5g->traffic);
+	uint32_t now = traffic_wall_s(n5g->traffic), before = load->second;
 
-	if (now == load->second)
+	if (now == before)
 		return;
 	load->second = now;
-	if (load->shed)
+	if (gate->shed != load->shed && now - before < N5G_OCI_VALID_S) /* else it was long ago, for all we know */
 		make_oci(n5g);
-	load->taken = load->shed = 0;
+	load->taken = gate->taken;
+	load->shed = gate->shed;
 	sbi_date_print(load->date, sizeof(load->date), now);
 }
 
-void n5g_load_count(struct n5g *n5g, bool shed)
+void n5g_load_shed(struct n5g *n5g)
 {
-	struct n5g_load *load = &n5g->load;
-
-	load->taken += !shed;
-	load->shed += shed;
-	if (shed && load->second >= load->oci_until_s) /* the first one in a while: do not wait for the second's end */
+	if (n5g->load.second >= n5g->load.oci_until_s) /* the first in a while: do not wait for the second's end */
 		make_oci(n5g);
 }
 

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "core/chance.h"
 #include "gate/check.h"
 #include "gate/log.h"
 #include "gate/nrf_caller.h"
@@ -82,13 +83,10 @@ static const struct nrf_server *asked(const struct nrf *nrf)
 
 /* --- failures */
 
-/* xorshift64*: a fifth more or less, so that many of us do not come back to a restarted NRF in one moment. */
+/* A fifth more or less, so that many of us do not come back to a restarted NRF in one moment. */
 static int64_t scatter(struct nrf *nrf, int64_t us)
 {
-	nrf->chance ^= nrf->chance >> 12;
-	nrf->chance ^= nrf->chance << 25;
-	nrf->chance ^= nrf->chance >> 27;
-	return us - us / 5 + (int64_t)((nrf->chance * UINT64_C(0x2545f4914f6cdd1d) >> 32) % (uint64_t)(us * 2 / 5));
+	return us - us / 5 + chance_below(&nrf->chance, (uint32_t)(us * 2 / 5));
 }
 
 /* After so many failures in a row: the other NRFs first, then once around again after 1, 2, 4 ... s. */
@@ -426,7 +424,6 @@ struct nrf *nrf_alloc(void *ctx, const struct check *check, struct traffic *traf
 		talloc_free(nrf);
 		return NULL;
 	}
-	nrf->chance |= 1;
 	return nrf;
 }
 
@@ -459,6 +456,11 @@ void nrf_state(const struct nrf *nrf, struct nrf_state *state)
 	};
 	if (on)
 		nrf_server_print(state->server, asked(nrf));
+}
+
+const struct tls_context *nrf_certificate(const struct nrf *nrf)
+{
+	return nrf->plan->tls;
 }
 
 #define ROW(field, text) COUNTER_ROW(struct nrf_counters, field, text)

@@ -12,29 +12,21 @@
 #include <osmocom/core/talloc.h>
 #include <osmocom/core/utils.h>
 
+#include "core/chance.h"
 #include "daemon/daemon.h"
 #include "gate/s13_session.h"
 #include "gate/tls.h"
 
 static const struct s13_config no_config;
 
-/* xorshift64*: spreads watchdogs and begins ids; nothing secret depends on it. */
-uint32_t s13_chance(struct s13 *s13)
-{
-	s13->chance ^= s13->chance >> 12;
-	s13->chance ^= s13->chance << 25;
-	s13->chance ^= s13->chance >> 27;
-	return (uint32_t)((s13->chance * UINT64_C(0x2545f4914f6cdd1d)) >> 32);
-}
-
 static void seed(struct s13 *s13)
 {
 	uint32_t now_s = (uint32_t)(daemon_now_ms() / 1000);
 
-	if (getrandom(&s13->chance, sizeof(s13->chance), GRND_NONBLOCK) != sizeof(s13->chance) || !s13->chance)
+	if (getrandom(&s13->chance, sizeof(s13->chance), GRND_NONBLOCK) != sizeof(s13->chance))
 		s13->chance = now_s;
 	/* RFC 6733 3: the low 12 bits of the time, then chance; never the same again within four minutes */
-	s13->end_to_end = now_s << 20 | (s13_chance(s13) & 0xfffff);
+	s13->end_to_end = now_s << 20 | chance_below(&s13->chance, 1 << 20);
 	s13->us.state_id = now_s;
 }
 
@@ -44,7 +36,7 @@ struct s13 *s13_alloc(void *ctx, struct check *check, struct traffic *traffic, s
 
 	if (!s13)
 		return NULL;
-	s13->clients = s13_client_table_alloc(s13);
+	s13->clients = clients_alloc(s13, WEIR_IF_S13, S13_CLIENTS, check, peers);
 	if (!s13->clients) {
 		talloc_free(s13);
 		return NULL;
@@ -127,7 +119,7 @@ static void judge_session(struct s13_session *s, bool renamed)
 	}
 	s->agent = s13_is_agent(config, s->client->name);
 	s->home = serves_name(config, s->realm);
-	s13_session_rearm(s);
+	s13_session_draw_tw(s);
 	if (!config_allows_identity(&config->door, s->client->name, s->realm, &s->conn->remote))
 		s13_session_goodbye(s, DIAMETER_DO_NOT_WANT_TO_TALK_TO_YOU);
 	else if (renamed)
@@ -169,7 +161,7 @@ void s13_commit(struct s13 *s13)
 	s13->us.origin_host = config->origin_host;
 	s13->us.origin_realm = config->origin_realm;
 	s13_prepare_tail(&s13->tail, &s13->us);
-	s13_client_refresh(s13);
+	clients_refresh(s13->clients, &config->door);
 	if (s13->stopping)
 		return;
 	door_commit(&s13->door);
@@ -179,7 +171,7 @@ void s13_commit(struct s13 *s13)
 
 void s13_policy_changed(struct s13 *s13)
 {
-	s13_client_refresh(s13);
+	clients_refresh(s13->clients, &s13->config->door);
 }
 
 /* --- what is shown */
@@ -238,7 +230,7 @@ const struct gate_place *s13_listening(const struct s13 *s13, unsigned n)
 
 unsigned s13_clients(const struct s13 *s13)
 {
-	return s13->clients->n;
+	return clients_count(s13->clients);
 }
 
 static const char *const state_names[] = {

@@ -15,12 +15,12 @@
  * DPR of the peer gets its DPA, and the peer S13_CLOSE_S to close.  Silence for Tw (`watchdog`, 2 s more or less) gets
  * a DWR; silence for Tw after that makes the peer suspect, and once more Tw ends it (RFC 3539 3.4).
  *
- * Who asks.  A check counts for its client: the Origin-Host of the ECR.  It must be the peer itself, unless the peer is
- * one that the configuration calls an agent; else it is refused (5003) and counted: identities are not lent.  Clients
- * behind agents are known by name, S13_CLIENTS of them with the peers; who has been silent longest makes place, and
- * new ones are taken on at S13_NEW_CLIENTS a second.  A client's policy, limit and reservation are those of its name.
- * A check from a realm that is not ours, by the client or by the peer that speaks, is foreign: limited by itself, or
- * refused.
+ * Who asks.  A check counts for its client: the Origin-Host of the ECR.  It must be the peer itself, unless the peer
+ * is one that the configuration calls an agent; else it is refused (5003) and counted: identities are not lent.
+ * Clients behind agents are known by name, S13_CLIENTS of them with the peers; who was unused for longest makes place
+ * (gate/clients.h), and new ones are taken on at S13_NEW_CLIENTS a second.  A client's policy, limit and reservation
+ * are those of its name.  A check from a realm that is not ours, by the client or by the peer that speaks, is foreign:
+ * limited by itself, or refused.
  *
  * An ECR is judged in this order; the first that applies is the answer:
  *  what the reader says      5xxx, 3009 with Failed-AVP (wire/diameter.h)

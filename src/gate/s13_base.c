@@ -46,7 +46,9 @@ static void send_error(struct s13_session *s, const struct diameter_message *m, 
 void s13_base_bad_length(struct s13_session *s, const struct diameter_message *m)
 {
 	s->s13->counters.bad_length++;
-	s13_session_gripe(s, "sent a message of a length that cannot be");
+	s13_session_gripe(s, s->state == S13_WAIT_CER && m->version == TLS_HANDSHAKE
+				     ? "began with TLS on a port without it"
+				     : "sent a message of a length that cannot be");
 	/* to a stranger only where it begins like a CER: anything may knock here */
 	if (m->version == 1 && (m->flags & DIAMETER_REQUEST) &&
 	    (s->state != S13_WAIT_CER || is_request(m, DIAMETER_CAPABILITIES_EXCHANGE)))
@@ -124,7 +126,7 @@ static void limit_connections(const struct s13_session *newest)
 	s13_session_goodbye(oldest, DIAMETER_DO_NOT_WANT_TO_TALK_TO_YOU);
 }
 
-static void open_session(struct s13_session *s, const struct diameter_cer *cer, struct s13_client *client)
+static void open_session(struct s13_session *s, const struct diameter_cer *cer, struct gate_client *client)
 {
 	static const struct diameter_fault none = {.result = DIAMETER_SUCCESS};
 	struct s13 *s13 = s->s13;
@@ -135,14 +137,14 @@ static void open_session(struct s13_session *s, const struct diameter_cer *cer, 
 	s->home = s13_serves_realm(s13, &cer->view, &cer->origin_realm);
 	s->agent = s13_is_agent(s13->config, client->name);
 	s->client = client;
-	s13_client_join(s13, client);
+	clients_join(client);
 	s->state = S13_OPEN;
 	llist_del(&s->entry); /* behind those that were open before it */
 	llist_add_tail(&s->entry, &s13->sessions);
 	s13->counters.connected++;
 	traffic_known(s->conn);
 	send_cea(s, &cer->view.message, &none);
-	s13_session_rearm(s);
+	s13_session_draw_tw(s);
 	LOGSESSION(s, LOGL_NOTICE, "connected, realm %s%s%s\n", s->realm, s->agent ? ", an agent" : "",
 		   s->home ? "" : ", foreign");
 	limit_connections(s);
@@ -154,7 +156,7 @@ static int judge_cer(struct s13_session *s, const struct diameter_cer *cer)
 	const struct diameter_message *m = &cer->view.message;
 	char name[DIAMETER_IDENTITY_TEXT], realm[DIAMETER_IDENTITY_TEXT];
 	struct s13 *s13 = s->s13;
-	struct s13_client *client;
+	struct gate_client *client;
 
 	diameter_identity(&cer->view, &cer->origin_host, name);
 	diameter_identity(&cer->view, &cer->origin_realm, realm);
@@ -171,7 +173,7 @@ static int judge_cer(struct s13_session *s, const struct diameter_cer *cer)
 	if (!diameter_cer_without_security(cer))
 		return turn_away_for(s, m, DIAMETER_NO_COMMON_SECURITY, &s13->counters.insecure,
 				     "refused: it wants security inside of the connection");
-	client = s13_client_get(s13, name, false);
+	client = clients_get(s13->clients, name, traffic_now_us(s13->traffic));
 	if (!client)
 		return turn_away_for(s, m, DIAMETER_TOO_BUSY, &s13->counters.crowded,
 				     "refused: as many peers as can be told apart are connected");

@@ -16,8 +16,9 @@
 
 struct round {
 	unsigned n;
-	size_t len, need;                 /* octets of the n requests; of the answers at most */
-	struct s13_client *client[ROUND]; /* who asks; NULL: the answer is the fault in ecr.view */
+	size_t len, need;                  /* octets of the n requests; of the answers at most */
+	size_t wanted;                     /* for the answer of the one behind them; 0: there was room */
+	struct gate_client *client[ROUND]; /* who asks; NULL: the answer is the fault in ecr.view */
 	bool decided[ROUND];
 	uint32_t room[ROUND]; /* for its answer, whatever it will be */
 	struct s13_ecr ecr[ROUND];
@@ -61,8 +62,20 @@ static enum diameter_result check_route(struct s13 *s13, const struct s13_ecr *e
 	return DIAMETER_OK;
 }
 
+/* Somebody behind an agent.  NULL where too many new ones come with it, or there is no place. */
+static struct gate_client *meet(struct s13_session *s, const char *name)
+{
+	struct clients *clients = s->s13->clients;
+	int64_t now_us = traffic_now_us(s->s13->traffic);
+	struct gate_client *client = clients_find(clients, name, now_us);
+
+	if (client || !rate_take(&s->fresh, S13_NEW_CLIENTS, S13_NEW_CLIENTS, 1, now_us))
+		return client;
+	return clients_add(clients, name, now_us);
+}
+
 /* Who asks.  A peer that asks for itself, which is nearly always, costs one comparison. */
-static enum diameter_result find_client(struct s13_session *s, const struct s13_ecr *ecr, struct s13_client **client)
+static enum diameter_result find_client(struct s13_session *s, const struct s13_ecr *ecr, struct gate_client **client)
 {
 	const uint8_t *host = diameter_value(&ecr->view, &ecr->origin_host);
 	char name[DIAMETER_IDENTITY_TEXT];
@@ -77,15 +90,25 @@ static enum diameter_result find_client(struct s13_session *s, const struct s13_
 		return DIAMETER_AUTHORIZATION_REJECTED;
 	}
 	diameter_identity(&ecr->view, &ecr->origin_host, name);
-	*client = s13_client_get(s->s13, name, true);
+	*client = meet(s, name);
 	if (*client)
 		return DIAMETER_OK;
 	s->s13->counters.crowded++;
 	return DIAMETER_TOO_BUSY;
 }
 
+/* Is there a foreign check left, for who asks and for who brings it?  Names behind an agent are easily invented. */
+static bool take_foreign(struct s13_session *s, struct gate_client *client)
+{
+	uint32_t limit = s->s13->config->foreign_limit;
+	int64_t now_us = traffic_now_us(s->s13->traffic);
+
+	return rate_take(&s->client->foreign, limit, limit, 1, now_us) &&
+	       (client == s->client || rate_take(&client->foreign, limit, limit, 1, now_us));
+}
+
 /* Not of a realm of ours: the client by its own word, or the peer that speaks for itself. */
-static enum diameter_result check_foreign(struct s13_session *s, const struct s13_ecr *ecr, struct s13_client *client)
+static enum diameter_result check_foreign(struct s13_session *s, const struct s13_ecr *ecr, struct gate_client *client)
 {
 	const struct s13_config *config = s->s13->config;
 
@@ -96,17 +119,28 @@ static enum diameter_result check_foreign(struct s13_session *s, const struct s1
 		s->s13->counters.foreign_shed++;
 		return DIAMETER_AUTHORIZATION_REJECTED;
 	}
-	if (rate_take(&client->foreign, config->foreign_limit, config->foreign_limit, 1,
-		      traffic_now_us(s->s13->traffic)))
+	if (take_foreign(s, client))
 		return DIAMETER_OK;
 	s->s13->counters.foreign_shed++;
 	return DIAMETER_TOO_BUSY;
 }
 
-static enum diameter_result check_rate(struct s13 *s13, const struct s13_ecr *ecr, struct s13_client *client)
+/* What an agent brings counts for it too, as far as it has a limit; its reservation is for what it asks itself. */
+static bool agent_admits(struct s13_session *s, struct gate_client *client)
 {
+	const struct rate_terms terms = {.limit = s->client->terms.limit};
+
+	return client == s->client || !terms.limit ||
+	       rate_admit(&s->client->rate, &terms, NULL, 0, 0, traffic_now_us(s->s13->traffic)) == RATE_ADMIT;
+}
+
+static enum diameter_result check_rate(struct s13_session *s, const struct s13_ecr *ecr, struct gate_client *client)
+{
+	struct s13 *s13 = s->s13;
 	unsigned priority = ecr->priority == S13_PRIORITY_NONE ? RATE_DEFAULT_PRIORITY : 2u * ecr->priority;
 
+	if (!agent_admits(s, client))
+		return DIAMETER_TOO_BUSY;
 	if (rate_admit(&client->rate, &client->terms, &s13->check->rate, s13->check->capacity, priority,
 		       traffic_now_us(s13->traffic)) == RATE_ADMIT)
 		return DIAMETER_OK;
@@ -114,14 +148,14 @@ static enum diameter_result check_rate(struct s13 *s13, const struct s13_ecr *ec
 }
 
 /* May this be decided?  Else why not. */
-static enum diameter_result admit(struct s13_session *s, const struct s13_ecr *ecr, struct s13_client **client)
+static enum diameter_result admit(struct s13_session *s, const struct s13_ecr *ecr, struct gate_client **client)
 {
 	enum diameter_result result = find_client(s, ecr, client);
 
 	if (result == DIAMETER_OK)
 		result = check_foreign(s, ecr, *client);
 	if (result == DIAMETER_OK)
-		result = check_rate(s->s13, ecr, *client);
+		result = check_rate(s, ecr, *client);
 	if (result == DIAMETER_OK)
 		return result;
 	check_shed(s->s13->check, WEIR_IF_S13, 1);
@@ -132,7 +166,7 @@ static enum diameter_result admit(struct s13_session *s, const struct s13_ecr *e
 	return result;
 }
 
-static void judge(struct s13_session *s, struct s13_ecr *ecr, struct s13_client **client)
+static void judge(struct s13_session *s, struct s13_ecr *ecr, struct gate_client **client)
 {
 	enum diameter_result result;
 
@@ -170,8 +204,10 @@ static bool collect_one(struct s13_session *s, struct round *r, const struct dia
 
 	s13_read_ecr(m, ecr);
 	room = room_for(s->s13, ecr);
-	if (traffic_room(s->conn) < r->need + room)
+	if (traffic_room(s->conn) < r->need + room) {
+		r->wanted = room;
 		return false;
+	}
 	judge(s, ecr, &r->client[r->n]);
 	r->decided[r->n] = false;
 	r->room[r->n] = (uint32_t)room;
@@ -186,7 +222,7 @@ static void collect(struct s13_session *s, struct round *r, const uint8_t *octet
 	struct diameter_message m;
 
 	r->n = 0;
-	r->len = r->need = 0;
+	r->len = r->need = r->wanted = 0;
 	while (r->n < ROUND && diameter_next(octets + r->len, len - r->len, &m) == DIAMETER_WHOLE && s13_is_check(&m)) {
 		if (!collect_one(s, r, &m))
 			return;
@@ -196,7 +232,7 @@ static void collect(struct s13_session *s, struct round *r, const uint8_t *octet
 /* All of one client, from the first of them on. */
 static void decide_client(struct s13 *s13, struct round *r, unsigned first)
 {
-	struct s13_client *client = r->client[first];
+	struct gate_client *client = r->client[first];
 	struct weir_query query[ROUND];
 	struct weir_verdict verdict[ROUND];
 	uint8_t place[ROUND];
@@ -285,8 +321,7 @@ ssize_t s13_checks(struct s13_session *s, const uint8_t *octets, size_t len)
 
 	collect(s, &r, octets, len);
 	if (!r.n) {
-		traffic_reserve(s->conn, traffic_room(s->conn) + 1); /* drained() will call */
-		traffic_pause(s->conn);
+		s13_session_await_room(s, r.wanted);
 		return 0;
 	}
 	decide(s->s13, &r);

@@ -6,8 +6,7 @@
  * s13.c          the interface: configuration, stop, what is shown
  * s13_session.c  one connection: framing, life and end, watchdog
  * s13_base.c     the base protocol: capabilities, watchdog, disconnection, what nobody knows
- * s13_ecr.c      checks: read, judge, decide, answer
- * s13_client.c   who asks: names, their terms and limits */
+ * s13_ecr.c      checks: read, judge, decide, answer */
 #pragma once
 
 #include <stdbool.h>
@@ -16,6 +15,7 @@
 #include <osmocom/core/linuxlist.h>
 
 #include "gate/check.h"
+#include "gate/clients.h"
 #include "gate/config.h"
 #include "gate/door.h"
 #include "gate/gripe.h"
@@ -38,26 +38,7 @@ enum s13_watchdog {
 	S13_SUSPECT,
 };
 
-/* Who asks: a peer, or somebody behind an agent. */
-struct s13_client {
-	char name[DIAMETER_IDENTITY_TEXT]; /* "": free place */
-	uint16_t next;                     /* of its bucket: place and 1; 0 is the last */
-	unsigned sessions;                 /* of its own */
-	int64_t used_us;
-	struct check_peer peer;
-	struct rate_terms terms;
-	struct rate_peer rate;
-	struct rate foreign;
-};
-
-#define S13_BUCKETS 1024
-
-struct s13_client_table {
-	uint16_t bucket[S13_BUCKETS]; /* place and 1 */
-	unsigned n;
-	struct rate fresh;
-	struct s13_client place[S13_CLIENTS];
-};
+_Static_assert(CLIENT_NAME_TEXT >= DIAMETER_IDENTITY_TEXT, "a client has a whole DiameterIdentity for a name");
 
 struct s13_session {
 	struct llist_head entry; /* among the open ones, the longest open first */
@@ -68,11 +49,12 @@ struct s13_session {
 	bool agent, home, ending; /* home: its realm is one of ours */
 	bool said_goodbye;
 	int64_t deadline_us; /* waiting for a CER, closing */
-	int64_t watched_us;  /* since when the watchdog waits */
-	int64_t tw_us;       /* for how long */
+	int64_t watched_us;  /* when it was asked, or suspected, last; 0: never */
+	int64_t tw_us;       /* how long the watchdog waits */
 	uint32_t hop_by_hop; /* of our last request */
 	uint64_t checks, refused, shed;
-	struct s13_client *client; /* NULL before the CER */
+	struct rate fresh; /* new clients that come with this agent */
+	struct gate_client *client; /* NULL before the CER */
 	uint16_t host_len;
 	char host[DIAMETER_IDENTITY_TEXT]; /* as the peer spells itself */
 	char realm[DIAMETER_IDENTITY_TEXT];
@@ -89,7 +71,7 @@ struct s13 {
 	struct gripes strangers, quarrels;
 	struct diameter_us us; /* its names are those of config */
 	struct s13_tail tail;
-	struct s13_client_table *clients;
+	struct clients *clients;
 	uint64_t chance;
 	uint32_t end_to_end;
 	bool stopping;
@@ -105,15 +87,18 @@ struct s13 {
 /* s13.c */
 bool s13_serves_realm(const struct s13 *s13, const struct diameter_view *view, const struct diameter_field *realm);
 bool s13_is_agent(const struct s13_config *config, const char *name);
-uint32_t s13_chance(struct s13 *s13);
 
 /* s13_session.c */
 extern const struct traffic_kind s13_kind;
 void s13_session_end(struct s13_session *session, enum traffic_end end);
 /* Say DPR, and end when it is answered or S13_GOODBYE_S is over. */
 void s13_session_goodbye(struct s13_session *session, enum diameter_cause cause);
-void s13_session_rearm(struct s13_session *session); /* the watchdog, after the configuration changed */
-/* Log it once an address and minute. */
+/* How long the watchdog waits, by the configuration in force and chance.  Not since when: a new configuration is no word
+ * of the peer. */
+void s13_session_draw_tw(struct s13_session *session);
+/* There is less room than wanted for the next answer: read on when there is as much. */
+void s13_session_await_room(struct s13_session *session, size_t wanted);
+/* Log it once a minute: of a peer, or of the address of one who is none yet. */
 void s13_session_gripe(struct s13_session *session, const char *what);
 /* Our own requests carry ids that no two of a connection share. */
 void s13_session_ids(struct s13_session *session, uint32_t *hop_by_hop, uint32_t *end_to_end);
@@ -127,13 +112,3 @@ void s13_base_bad_length(struct s13_session *session, const struct diameter_mess
 bool s13_is_check(const struct diameter_message *message);
 /* The checks at the front of a buffer.  Octets taken, 0 where there is no room for the answer of the first; -EPROTO. */
 ssize_t s13_checks(struct s13_session *session, const uint8_t *octets, size_t len);
-
-/* s13_client.c */
-struct s13_client_table *s13_client_table_alloc(void *ctx);
-/* The client of this name (lower case), made if need be; NULL where there is no place.  hasty: only so many a second
- * may be made. */
-struct s13_client *s13_client_get(struct s13 *s13, const char *name, bool hasty);
-/* Settings or policy have changed. */
-void s13_client_refresh(struct s13 *s13);
-void s13_client_join(struct s13 *s13, struct s13_client *client); /* a session of its own begins */
-void s13_client_leave(struct s13 *s13, struct s13_client *client);

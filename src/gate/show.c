@@ -238,7 +238,7 @@ DEFUN(explain, explain_cmd, "explain imei IMEI .OPTIONS",
 		OUT("%% '%.20s' needs a value behind it", argv[i]);
 		return CMD_WARNING;
 	}
-	if (q.query.interface == WEIR_IF_S13)
+	if (q.query.interface != WEIR_IF_GSUP)
 		config_lower(q.peer);
 	q.query.terms = policy_terms(the_gate->check.policy, q.query.interface, q.peer);
 	if (!q.query.fault) /* also where an earlier step decides: who asks wants to see them */

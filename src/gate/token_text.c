@@ -197,8 +197,8 @@ static void subject_read(const json_t *claims, char out[static TOKEN_SUBJECT_TEX
 		if (*p <= ' ' || *p > '~')
 			return;
 	}
-	if (sub)
-		memcpy(out, sub, strlen(sub) + 1);
+	for (size_t i = 0; sub && sub[i]; i++)
+		out[i] = (char)(sub[i] >= 'A' && sub[i] <= 'Z' ? sub[i] - 'A' + 'a' : sub[i]);
 }
 
 static const char *claims_read(const json_t *json, const char *instance_id, struct token_claims *claims)

@@ -31,7 +31,7 @@ struct token_claims {
 	bool has_kid;
 	char kid[TOKEN_KID_TEXT];
 	char issuer[TOKEN_UUID_TEXT];     /* "": none */
-	char subject[TOKEN_SUBJECT_TEXT]; /* "": none, or none that can be printed */
+	char subject[TOKEN_SUBJECT_TEXT]; /* in small letters, as a UUID has no case; "": none that can be printed */
 	int64_t exp_s, nbf_s, iat_s;      /* nbf and iat: 0 is none */
 	bool for_us;                      /* aud has instance_id or our NF type */
 	bool has_scope;                   /* scope has our service */

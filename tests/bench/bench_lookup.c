@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/chance.h"
 #include "register/register.h"
 
 #define MAX_ROUNDS 99
@@ -73,10 +74,7 @@ static uint64_t random64(void)
 {
 	static uint64_t state = 20261124;
 
-	state ^= state >> 12;
-	state ^= state << 25;
-	state ^= state >> 27;
-	return state * UINT64_C(0x2545f4914f6cdd1d);
+	return chance_next(&state);
 }
 
 static void *get_memory(size_t bytes)

@@ -13,21 +13,20 @@
 
 #include <cmocka.h>
 
+#include "core/chance.h"
+
 #define N_ROWS(table) (sizeof(table) / sizeof((table)[0]))
 
 /* A test that is handed its row. */
 #define ROW_TEST(row_name, fn, row) ((struct CMUnitTest){(row_name), (fn), NULL, NULL, (void *)(uintptr_t)(row)})
 
-/* xorshift64*: the same numbers on every run. */
+/* The same numbers on every run. */
 static inline uint64_t rows_random(uint64_t *state)
 {
-	*state ^= *state >> 12;
-	*state ^= *state << 25;
-	*state ^= *state >> 27;
-	return *state * UINT64_C(0x2545f4914f6cdd1d);
+	return chance_next(state);
 }
 
 static inline unsigned rows_random_below(uint64_t *state, unsigned n)
 {
-	return (unsigned)((rows_random(state) >> 32) % n);
+	return chance_below(state, n);
 }

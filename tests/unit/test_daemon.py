@@ -179,6 +179,7 @@ def test_help_names_every_option():
     equal(done.returncode, 0)
     for option in "-c -C -S -t -d -e -s -T -X -V -h".split():
         contains(done.stdout, f"  {option}, --")
+    assert re.search(r"--config-file FILE +configuration \(default /\S+/weir/pond\.cfg\)\n", done.stdout), done.stdout
 
 
 def test_version():

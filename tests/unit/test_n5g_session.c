@@ -6,6 +6,7 @@
 
 #include <sys/socket.h>
 
+#include "gate/n5g_inside.h"
 #include "rows.h"
 #include "token_forge.h"
 
@@ -148,9 +149,14 @@ static const struct stamp_row stamp_rows[] = {
 	{"in time", "500", "Mon, 30 Nov 2026 00:53:20.000 GMT", 200, false, false},
 	{"just in time", "500", "Mon, 30 Nov 2026 00:53:19.501 GMT", 200, false, false},
 	{"just too late", "500", "Mon, 30 Nov 2026 00:53:19.500 GMT", 504, false, false},
-	{"an hour too late", "10000", "Sun, 29 Nov 2026 23:53:20.000 GMT", 504, false, false},
-	{"a sender whose clock is an hour ahead", "500", "Mon, 30 Nov 2026 01:53:20.000 GMT", 200, false, false},
+	{"as late as a request can be", "500", "Mon, 30 Nov 2026 00:53:10.000 GMT", 504, false, false},
+	{"that late and with more time", "10001", "Mon, 30 Nov 2026 00:53:10.000 GMT", 200, false, false},
+	{"a sender whose clock is behind", "500", "Mon, 30 Nov 2026 00:53:09.999 GMT", 200, false, true},
+	{"a sender whose clock is minutes behind", "500", "Mon, 30 Nov 2026 00:50:20.000 GMT", 200, false, true},
 	{"a sender whose clock is days behind", "500", "Fri, 27 Nov 2026 00:53:20.000 GMT", 200, false, true},
+	{"a sender whose clock is a little ahead", "500", "Mon, 30 Nov 2026 00:53:21.000 GMT", 200, false, false},
+	{"a sender whose clock is ahead", "500", "Mon, 30 Nov 2026 00:53:21.001 GMT", 200, false, true},
+	{"a sender whose clock is an hour ahead", "500", "Mon, 30 Nov 2026 01:53:20.000 GMT", 200, false, true},
 	{"a sender whose clock is years ahead", "500", "Mon, 30 Nov 2037 00:53:20.000 GMT", 200, false, true},
 	{"no stamp", "500", NULL, 200, false, false},
 	{"a stamp that cannot be read", "500", "yesterday", 200, true, false},
@@ -206,6 +212,34 @@ static void test_arrival(void **state)
 	assert_cause(&answer, 504, "TIMED_OUT_REQUEST");
 }
 
+/* No request was sent after it came: a clock that is ahead gives nobody more time, by little or by much. */
+static void test_ahead(void **state)
+{
+	static const char *const stamps[] = {"Mon, 30 Nov 2026 00:53:20.900 GMT", "Mon, 30 Nov 2026 00:54:20.000 GMT",
+					     "Mon, 30 Nov 2026 12:53:20.000 GMT"};
+	struct scene *scene = *state;
+	struct client *c = client_begin(scene);
+	struct octets *o = octets_new();
+
+	for (unsigned i = 0; i < N_ROWS(stamps); i++) {
+		const char *const more[] = {"3gpp-sbi-max-rsp-time", "1500", "3gpp-sbi-sender-timestamp", stamps[i],
+					    NULL};
+		struct octets *block = octets_new();
+		add_fields(block, "GET", check_path("00101"), more);
+		add_frame(o, HEADERS, END_HEADERS, 1 + 2 * (int32_t)i, block->at, block->len);
+	}
+	client_send(c, o->at, o->len);
+	scene_pass(scene, 1600);
+	for (unsigned i = 0; i < N_ROWS(stamps); i++) {
+		struct answer answer;
+		o->len = 0;
+		add_frame(o, DATA, END_STREAM, 1 + 2 * (int32_t)i, NULL, 0);
+		client_send(c, o->at, o->len);
+		answer = client_answer(c);
+		assert_cause(&answer, 504, "TIMED_OUT_REQUEST");
+	}
+}
+
 /* --- rates */
 
 static void test_limit_of_a_client(void **state)
@@ -233,6 +267,32 @@ static void test_limit_of_a_client(void **state)
 	assert_int_equal(client_get(a, check_path("00101"), NULL).status, 200);
 	assert_int_equal(checks(scene)->tally[WEIR_TALLY_SHED], 8);
 	assert_null(answer_field(&answer, "3gpp-sbi-oci")); /* the gate is not overloaded */
+}
+
+/* As many names as can be told apart are connected: told so, and served when one of them has gone. */
+static void test_a_name_too_many(void **state)
+{
+	struct scene *scene = *state;
+	struct client *c = client_begin(scene);
+	struct gate_client *others = NULL;
+	struct answer answer;
+	char name[32];
+
+	for (unsigned i = 0; i < N5G_CLIENTS; i++) {
+		snprintf(name, sizeof(name), "amf%u", i);
+		others = clients_get(scene->n5g->clients, name, scene->stage.now_us);
+		assert_non_null(others);
+		clients_join(others);
+	}
+	answer = client_get(c, check_path("00101"), NULL);
+	assert_cause(&answer, 503, "NF_CONGESTION");
+	assert_string_equal(answer_field(&answer, "retry-after"), "1");
+	assert_int_equal(checks(scene)->tally[WEIR_TALLY_SHED], 1);
+	assert_int_equal(counters(scene)->unnumbered, 1);
+	clients_leave(scene->n5g->clients, others, scene->stage.now_us);
+	scene_pass(scene, 1);
+	assert_int_equal(client_get(c, check_path("00101"), NULL).status, 200);
+	assert_int_equal(counters(scene)->unnumbered, 1); /* it has the number of the one that has gone */
 }
 
 static void test_capacity_and_priority(void **state)
@@ -305,6 +365,37 @@ static void test_oci(void **state)
 	scene_pass(scene, 5000);
 	answer = client_get(c, check_path("00101"), NULL);
 	assert_null(answer_field(&answer, "3gpp-sbi-oci"));
+}
+
+/* The share is that of the gate's capacity: what a client's own limit shed has no part in it, what was taken and shed
+ * on other interfaces has. */
+static void test_oci_is_of_the_whole_gate(void **state)
+{
+	struct scene *scene = *state;
+	struct rate_peer mme = {0};
+	struct client *c;
+	struct answer answer;
+
+	snprintf(scene->config->instance_id, sizeof(scene->config->instance_id), "%s", UUID);
+	scene_limit(scene, 10, 0, 20);
+	c = client_begin(scene);
+	assert_int_equal(client_get(c, check_path("00101"), NULL).status, 200);
+	assert_int_equal(client_get(c, check_path("00101"), NULL).status, 429);
+	for (unsigned i = 0; i < 3; i++)
+		rate_admit(&mme, &(struct rate_terms){0}, &scene->stage.check.rate, 20, 0, scene->stage.now_us);
+	assert_int_equal(mme.shed, 2);
+	scene_pass(scene, 1000);
+	answer = client_get(c, check_path("00101"), NULL);
+	assert_int_equal(answer.status, 200);
+	assert_string_equal(answer_field(&answer, "3gpp-sbi-oci"),
+			    "Timestamp: \"Mon, 30 Nov 2026 00:53:21 GMT\"; Period-of-Validity: 5s; "
+			    "Overload-Reduction-Metric: 50%; NF-Instance: " UUID);
+	scene_pass(scene, 1000);
+	for (unsigned i = 0; i < 4; i++)
+		rate_admit(&mme, &(struct rate_terms){0}, &scene->stage.check.rate, 20, 0, scene->stage.now_us);
+	scene_pass(scene, 60000);
+	answer = client_get(c, check_path("00101"), NULL);
+	assert_null(answer_field(&answer, "3gpp-sbi-oci")); /* a minute ago */
 }
 
 static void test_lci(void **state)
@@ -453,8 +544,10 @@ static void test_refused_configuration(void **state)
 	struct weir_why why;
 
 	snprintf(next.prefix, sizeof(next.prefix), "/eir");
+	next.certificate_required = true;
 	assert_int_equal(config_add_listen(&next.door, GATE_TCP, &loopback, 1, port, NULL), 0);
 	assert_true(n5g_prepare(scene->n5g, &next, &why) < 0);
+	assert_int_equal(n5g_door(scene->n5g)->demand, TLS_PEER_MAY);
 	assert_int_equal(client_get(c, check_path("00101"), NULL).status, 200);
 	assert_int_equal(client_get(client_begin(scene), check_path("00101"), NULL).status, 200);
 }
@@ -509,7 +602,7 @@ static void test_tokens(void **state)
 	struct client *c;
 
 	forge(one, sizeof(one), key, AMF "1", "n5g-eir-eic");
-	forge(two, sizeof(two), key, AMF "2", "namf-comm n5g-eir-eic");
+	forge(two, sizeof(two), key, "7C1AD3C4-9B7E-41EE-8D2F-3B6F7A9A0002", "namf-comm n5g-eir-eic"); /* AMF "2" */
 	forge(other, sizeof(other), key, AMF "1", "namf-comm");
 	forge(stranger, sizeof(stranger), key, NRF, "n5g-eir-eic");
 	require_tokens(scene, key);
@@ -595,6 +688,31 @@ static void test_a_crowd_at_once(void **state)
 		assert_int_equal(client_answer(crowd[i]).status, 200);
 }
 
+/* Whoever was not let in yet gives way, however well he speaks HTTP/2; whoever was stays. */
+static void test_who_was_not_let_in_gives_way(void **state)
+{
+	struct scene *scene = *state;
+	struct client *known = client_begin(scene), *refused, *asked;
+
+	assert_int_equal(client_get(known, check_path("00101"), NULL).status, 200);
+	remove_peers(scene->config); /* behind the gate's back: who stands is not judged again */
+	assert_int_equal(config_add_peer(&scene->config->door, "amf1", NULL, "127.0.0.0/8", NULL), 0);
+	refused = client_begin(scene);
+	assert_int_equal(client_get(refused, check_path("00101"), NULL).status, 403);
+	asked = client_begin(scene);
+	assert_int_equal(client_get(asked, PATH "?color=red", NULL).status, 400); /* no check: nobody was judged */
+	for (unsigned i = 0; i < TRAFFIC_STRANGERS - 2; i++)
+		client_begin(scene);
+	assert_int_equal(traffic_crowded(scene->stage.traffic), 0);
+	client_begin(scene);
+	assert_int_equal(traffic_crowded(scene->stage.traffic), 1);
+	assert_ended(refused);
+	client_begin(scene);
+	assert_int_equal(traffic_crowded(scene->stage.traffic), 2);
+	assert_ended(asked);
+	assert_int_equal(client_get(known, check_path("00101"), NULL).status, 200);
+}
+
 static void test_many_clients_come_and_go(void **state)
 {
 	struct scene *scene = *state;
@@ -621,10 +739,13 @@ int main(void)
 		STAGED(test_no_checks),
 		STAGED(test_uri_too_long),
 		STAGED(test_arrival),
+		STAGED(test_ahead),
 		STAGED(test_limit_of_a_client),
+		STAGED(test_a_name_too_many),
 		STAGED(test_capacity_and_priority),
 		STAGED(test_reservation),
 		STAGED(test_oci),
+		STAGED(test_oci_is_of_the_whole_gate),
 		STAGED(test_lci),
 		STAGED(test_stranger),
 		STAGED(test_name_not_allowed),
@@ -635,6 +756,7 @@ int main(void)
 		STAGED(test_tokens),
 		STAGED(test_tokens_in_one_read),
 		STAGED(test_a_crowd_at_once),
+		STAGED(test_who_was_not_let_in_gives_way),
 		STAGED(test_many_clients_come_and_go),
 	};
 	size_t n = N_ROWS(staged);

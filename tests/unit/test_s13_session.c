@@ -5,11 +5,15 @@
  * configurations, and what strangers and the confused send. */
 #include "s13_scene.h"
 
+#include "gate/s13_session.h"
 #include "rows.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <osmocom/core/logging.h>
+#include <osmocom/core/loggingrb.h>
 
 /* --- capabilities */
 
@@ -464,6 +468,46 @@ static void a_suspect_may_come_back(void **state)
 	assert_quiet(scene, fd);
 }
 
+static void configure_as_before(struct scene *scene)
+{
+	assert_int_equal(scene_configure(scene, scene_config(scene), NULL), 0);
+}
+
+/* A new configuration is no silence of the peer: who is quiet is asked as ever, and not later for it either. */
+static void the_quiet_are_asked_whatever_the_operator_does(void **state)
+{
+	struct scene *scene = *state;
+	int fd = scene_peer(scene, MME);
+
+	scene_pass(scene, 20000);
+	configure_as_before(scene);
+	scene_pass(scene, 13000);
+	put(scene, fd, answer_to(assert_request(scene, fd, 280)));
+	for (unsigned i = 0; i < 11; i++) {
+		configure_as_before(scene);
+		scene_pass(scene, 3000);
+	}
+	put(scene, fd, answer_to(assert_request(scene, fd, 280)));
+	assert_int_equal(counted(scene)->suspected, 0);
+}
+
+/* Neither is it an answer. */
+static void the_silent_are_closed_whatever_the_operator_does(void **state)
+{
+	struct scene *scene = *state;
+	int fd = scene_peer(scene, MME);
+
+	scene_pass(scene, 33000);
+	assert_request(scene, fd, 280);
+	for (unsigned i = 0; i < 66; i++) {
+		configure_as_before(scene);
+		scene_pass(scene, 1000);
+	}
+	assert_ended(scene, fd);
+	assert_int_equal(counted(scene)->watchdogs, 1);
+	assert_int_equal(counted(scene)->silent, 1);
+}
+
 /* freeDiameter once died of this: a DWA that says no, or nothing at all. */
 static void odd_watchdog_answers_do_no_harm(void **state)
 {
@@ -482,6 +526,100 @@ static void odd_watchdog_answers_do_no_harm(void **state)
 	assert_int_equal(counted(scene)->unasked, 1);
 	put(scene, fd, ecr(WHITE_IMSI));
 	assert_status(scene, fd, 0);
+}
+
+/* --- room */
+
+/* A peer at the end of a socket that takes little: what it does not read soon stays with us. */
+static int narrow_peer(struct scene *scene, struct traffic_conn **conn)
+{
+	int pair[2], small = 4608;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	assert_int_equal(setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+	stage_keep(scene, pair[0]);
+	*conn = traffic_adopt(scene->stage.traffic, &s13_kind, NULL, pair[1]);
+	assert_non_null(*conn);
+	assert_int_equal(address_from_text("127.0.0.1", 9, &(*conn)->remote), 0);
+	assert_true(s13_kind.accepted(*conn, scene->s13));
+	put(scene, pair[0], cer(MME, REALM));
+	assert_answer(scene, pair[0], 257, 0, 2001);
+	return pair[0];
+}
+
+/* As long as one may be. */
+static struct hand *stuffed(struct hand *h)
+{
+	uint8_t *nothing = calloc(1, DIAMETER_MAX);
+
+	hand_put(h, 9999, 0, 0, nothing, DIAMETER_MAX - h->len - 8);
+	assert_int_equal(h->len, DIAMETER_MAX);
+	free(nothing);
+	return h;
+}
+
+static struct hand *great_dwr(void)
+{
+	return stuffed(dwr());
+}
+
+static struct hand *great_faulty_ecr(void)
+{
+	return stuffed(ecr_of(MME, REALM, WHITE_IMSI, NULL));
+}
+
+static const struct room_row {
+	const char *name;
+	struct hand *(*great)(void);
+	uint32_t command, result;
+	uint8_t flags;
+	bool reads; /* in the end */
+} room_rows[] = {
+	{"room: a great DWR of one who never reads", great_dwr, 280, 2001, 0, false},
+	{"room: a great ECR of one who never reads", great_faulty_ecr, 324, 5005, 0x40, false},
+	{"room: a great DWR of one who reads late", great_dwr, 280, 2001, 0, true},
+	{"room: a great ECR of one who reads late", great_faulty_ecr, 324, 5005, 0x40, true},
+};
+
+#define HALF 32768 /* of the send buffer */
+#define DWA  128   /* is less */
+
+/* Its answers fill our buffer nearly by half: with what is free there is no telling yet whether the answer to a great
+ * request will fit.  Nobody spins over that, which the alarm is for. */
+static void room(void **state)
+{
+	const struct room_row *row = *state;
+	struct hand *all, *great, *small;
+	struct traffic_conn *conn;
+	struct scene *scene;
+	unsigned asked = 1;
+	void *stage;
+	int fd;
+
+	scene_start(&stage);
+	scene = stage;
+	fd = narrow_peer(scene, &conn);
+	for (; asked < 2000 && traffic_room(conn) >= HALF + 768; asked++)
+		put(scene, fd, dwr());
+	assert_in_range(traffic_room(conn), HALF + DWA, HALF + 767);
+	all = dwr(), great = row->great(), small = dwr();
+	hand_octets(all, great->octets, great->len);
+	hand_octets(all, small->octets, small->len);
+	hand_set_length(all, (uint32_t)small->len);
+	alarm(30);
+	put(scene, fd, all);
+	assert_true(conn->paused);
+	if (row->reads) {
+		while (asked--)
+			assert_answer(scene, fd, 280, 0, 2001);
+		assert_answer(scene, fd, row->command, row->flags, row->result);
+		assert_answer(scene, fd, 280, 0, 2001);
+	} else {
+		scene_pass(scene, (TRAFFIC_STALL_S + 2) * 1000);
+		assert_int_equal(traffic_count(scene->stage.traffic), 0);
+	}
+	alarm(0);
+	scene_end(&stage);
 }
 
 /* --- goodbyes */
@@ -561,6 +699,48 @@ static void goodbye_does_not_wait_for_ever(void **state)
 	assert_ended(scene, fd);
 	scene_pass(scene, 3000);
 	assert_int_equal(traffic_count(scene->stage.traffic), 0);
+}
+
+/* --- the log */
+
+/* From now on, what an operator sees. */
+static struct log_target *listen_to_log(void)
+{
+	struct log_target *log = log_target_create_rb(1000);
+
+	assert_non_null(log);
+	log_set_use_color(log, 0);
+	log_add_target(log);
+	return log;
+}
+
+/* Lines with this in them. */
+static unsigned logged(const struct log_target *log, const char *what)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < log_target_rb_used_size(log); i++)
+		n += strstr(log_target_rb_get(log, i), what) != NULL;
+	return n;
+}
+
+static void strangers_peers_and_what_they_do_do_not_hide_each_other(void **state)
+{
+	struct scene *scene = *state;
+	struct log_target *log = listen_to_log();
+	int a = scene_peer(scene, MME), b = scene_peer(scene, "mme2.example");
+
+	for (unsigned i = 0; i < 2; i++) {
+		put(scene, scene_connect(scene), dwr());
+		put(scene, scene_connect(scene), cer("hss.example", REALM));
+		put(scene, a, ecr_of("mme3.example", REALM, WHITE_IMSI, IMEI));
+		put(scene, b, ecr_of("mme3.example", REALM, WHITE_IMSI, IMEI));
+	}
+	assert_int_equal(counted(scene)->lent, 4);
+	assert_int_equal(logged(log, "spoke before it said who it is"), 1);
+	assert_int_equal(logged(log, "no peer rule allows this name"), 1);
+	assert_int_equal(logged(log, "asks in another's name"), 2);
+	log_target_destroy(log);
 }
 
 /* --- several connections */
@@ -741,12 +921,15 @@ int main(void)
 		TEST(the_silent_are_asked_and_closed),
 		TEST(whoever_answers_stays),
 		TEST(a_suspect_may_come_back),
+		TEST(the_quiet_are_asked_whatever_the_operator_does),
+		TEST(the_silent_are_closed_whatever_the_operator_does),
 		TEST(odd_watchdog_answers_do_no_harm),
 		TEST(a_peer_says_goodbye),
 		TEST(a_wrong_goodbye_is_none),
 		TEST(we_say_goodbye),
 		TEST(we_stop_while_a_peer_leaves),
 		TEST(goodbye_does_not_wait_for_ever),
+		TEST(strangers_peers_and_what_they_do_do_not_hide_each_other),
 		TEST(a_newer_connection_replaces_the_oldest),
 		TEST(the_oldest_is_who_is_open_longest),
 		TEST(as_many_as_are_allowed),
@@ -756,11 +939,13 @@ int main(void)
 		TEST(a_new_name_is_learnt_by_coming_again),
 		TEST(what_is_shown),
 	};
-	struct CMUnitTest tests[N_ROWS(single) + N_ROWS(refused_rows)];
+	struct CMUnitTest tests[N_ROWS(single) + N_ROWS(refused_rows) + N_ROWS(room_rows)];
 	size_t n = N_ROWS(single);
 
 	memcpy(tests, single, sizeof(single));
 	for (size_t i = 0; i < N_ROWS(refused_rows); i++)
 		tests[n++] = ROW_TEST(refused_rows[i].name, refused, &refused_rows[i]);
+	for (size_t i = 0; i < N_ROWS(room_rows); i++)
+		tests[n++] = ROW_TEST(room_rows[i].name, room, &room_rows[i]);
 	return cmocka_run_group_tests_name("s13 session", tests, NULL, NULL);
 }

@@ -26,6 +26,10 @@
 
 static struct scratch scratch;
 
+/* The longest that is a name: TLS_NAME_TEXT with its end. */
+#define LABEL     "a23456789-b23456789-c23456789-d23456789-e23456789-f23456789-abc."
+#define LONG_NAME LABEL LABEL LABEL "a23456789-b23456789-c23456789-d23456789-e23456789-f23456789-abc"
+
 struct identity {
 	gnutls_x509_privkey_t key;
 	gnutls_x509_crt_t crt;
@@ -50,6 +54,32 @@ static void save(const char *path, const gnutls_datum_t *pem)
 	fclose(f);
 }
 
+/* An identifier with a length of two octets (X.690 8.1.3.5). */
+static size_t der_head(uint8_t *to, uint8_t tag, size_t len)
+{
+	const uint8_t head[] = {tag, 0x82, (uint8_t)(len >> 8), (uint8_t)len};
+
+	memcpy(to, head, sizeof(head));
+	return sizeof(head);
+}
+
+/* dns: names with commas between.  By hand: GnuTLS writes no control characters. */
+static void set_names(gnutls_x509_crt_t crt, const char *dns)
+{
+	uint8_t der[2048], names[2000];
+	size_t at = 0, n;
+
+	for (size_t len; *dns; dns += len + (dns[len] == ',')) {
+		len = strcspn(dns, ",");
+		at += der_head(names + at, 0x82, len); /* GeneralName, dNSName */
+		memcpy(names + at, dns, len);
+		at += len;
+	}
+	n = der_head(der, 0x30, at);
+	memcpy(der + n, names, at);
+	assert_int_equal(gnutls_x509_crt_set_extension_by_oid(crt, GNUTLS_X509EXT_OID_SAN, der, n + at, 0), 0);
+}
+
 static void make(const char *name, const char *dns, const struct identity *issuer, struct identity *out)
 {
 	gnutls_datum_t pem;
@@ -66,7 +96,7 @@ static void make(const char *name, const char *dns, const struct identity *issue
 	gnutls_x509_crt_set_expiration_time(self.crt, time(NULL) + 86400);
 	gnutls_x509_crt_set_dn_by_oid(self.crt, GNUTLS_OID_X520_COMMON_NAME, 0, name, strlen(name));
 	if (dns)
-		gnutls_x509_crt_set_subject_alt_name(self.crt, GNUTLS_SAN_DNSNAME, dns, strlen(dns), GNUTLS_FSAN_SET);
+		set_names(self.crt, dns);
 	gnutls_x509_crt_set_basic_constraints(self.crt, issuer == NULL, -1);
 	assert_int_equal(gnutls_x509_crt_set_key(self.crt, self.key), 0);
 	if (!issuer)
@@ -103,6 +133,14 @@ static int make_all(void **state)
 	make("plain-name", NULL, &ca, &one);
 	forget(&one);
 	make("stranger", "mme.example.org", &other, &one);
+	forget(&one);
+	make("many",
+	     "Pool.Example.ORG,a\nb.example.org,\x1b[2J.example.org,mme.example.org,\xfcml.example.org," LONG_NAME, &ca,
+	     &one);
+	forget(&one);
+	make("unusable", "a\nb.example.org," LONG_NAME "x", &ca, &one);
+	forget(&one);
+	make("ba\td", NULL, &ca, &one);
 	forget(&one);
 	forget(&ca);
 	forget(&other);
@@ -336,6 +374,18 @@ static int raw_socket(const struct stage *stage)
 	return raw_socket_from(stage, 1);
 }
 
+/* These names in this order, NULL at the end. */
+static void assert_names(const char *const *name)
+{
+	unsigned n;
+
+	for (n = 0; name[n]; n++) {
+		assert_non_null(tls_peer_name(server.conn->tls, n));
+		assert_string_equal(tls_peer_name(server.conn->tls, n), name[n]);
+	}
+	assert_null(tls_peer_name(server.conn->tls, n));
+}
+
 /* --- rows */
 
 static void octets_come_back_whole_and_in_order(void **state)
@@ -351,7 +401,7 @@ static void octets_come_back_whole_and_in_order(void **state)
 	assert_int_equal(client.got, client.wanted);
 	assert_false(client.wrong);
 	assert_true(tls_peer_shown(server.conn->tls));
-	assert_string_equal(tls_peer_name(server.conn->tls), "mme.example.org");
+	assert_names((const char *const[]){"mme.example.org", NULL});
 	assert_true(tls_peer_is(server.conn->tls, "MME.example.org"));
 	assert_false(tls_peer_is(server.conn->tls, "mme2.example.org"));
 	assert_non_null(strstr(tls_describe(server.conn->tls), "TLS1.3"));
@@ -407,15 +457,30 @@ static void whoever_goes_is_told_goodbye(void **state)
 	close(fd);
 }
 
-static void a_common_name_is_a_name(void **state)
-{
-	struct stage *stage = *state;
+static const struct {
+	const char *client, *name[4];
+} named[] = {
+	{"plain-name", {"plain-name"}},
+	{"many", {"pool.example.org", "mme.example.org", LONG_NAME}},
+	{"unusable", {NULL}}, /* it has dNSNames: its common name is none */
+	{"ba\td", {NULL}},
+};
 
-	serve(stage, context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL));
-	ask(stage, context(TLS_CLIENT, "plain-name", "ca", TLS_PEER_MUST, NULL), "eir.example.org");
-	settle(stage);
-	assert_int_equal(server.secured, 1);
-	assert_string_equal(tls_peer_name(server.conn->tls), "plain-name");
+/* All that can be printed, in small letters. */
+static void a_certificate_has_these_names(void **state)
+{
+	for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
+		struct stage *stage;
+		stage_start(state);
+		stage = *state;
+		serve(stage, context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL));
+		ask(stage, context(TLS_CLIENT, named[i].client, "ca", TLS_PEER_MUST, NULL), "eir.example.org");
+		settle(stage);
+		assert_int_equal(server.secured, 1);
+		assert_names(named[i].name);
+		stage_end(state);
+	}
+	stage_start(state);
 }
 
 static const struct refusal {
@@ -612,6 +677,84 @@ static void a_port_goes_from_clear_to_tls_and_back(void **state)
 	door_close(&door);
 }
 
+/* Both ends until one of them is done or fails. */
+static int shake(struct tls_session *a, struct tls_session *b, struct weir_why *why_a)
+{
+	struct weir_why why;
+	int rc = -EAGAIN;
+
+	for (unsigned i = 0; i < 100 && rc == -EAGAIN; i++) {
+		tls_handshake(b, &why);
+		rc = tls_handshake(a, why_a);
+	}
+	return rc;
+}
+
+static void the_peers_complaint_is_heard(void **state)
+{
+	struct tls_context *ours = context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL),
+			   *theirs = context(TLS_CLIENT, "client", "other-ca", TLS_PEER_MUST, NULL);
+	struct tls_session *server_end, *client_end;
+	struct weir_why why = {""};
+	int fd[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+	server_end = tls_session_alloc(ours, fd[0], NULL);
+	client_end = tls_session_alloc(theirs, fd[1], "eir.example.org");
+	assert_int_equal(shake(server_end, client_end, &why), -EPROTO);
+	assert_non_null(strstr(why.text, "the peer says: "));
+	assert_non_null(tls_complaint(server_end));
+	assert_null(tls_complaint(client_end));
+	tls_session_free(server_end);
+	tls_session_free(client_end);
+	tls_context_put(ours);
+	tls_context_put(theirs);
+	close(fd[0]);
+	close(fd[1]);
+}
+
+static void who_speaks_in_clear_is_known_by_it(void **state)
+{
+	static const char *const words[] = {"PRI * HTTP/2.0", "\1", "\24", "\30"};
+	struct tls_context *ours = context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL);
+	struct tls_session *end;
+	struct weir_why why = {""};
+	int fd[2];
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+		end = tls_session_alloc(ours, fd[0], NULL);
+		assert_int_equal(tls_handshake(end, &why), -EAGAIN);
+		assert_int_equal(write(fd[1], words[i], strlen(words[i])), strlen(words[i]));
+		assert_int_equal(tls_handshake(end, &why), words[i][0] == 20 ? -EAGAIN : -EPROTO);
+		if (words[i][0] != 20)
+			assert_non_null(strstr(why.text, "speaks in clear"));
+		tls_session_free(end);
+		close(fd[0]);
+		close(fd[1]);
+	}
+	tls_context_put(ours);
+}
+
+static void the_own_certificate_is_known(void **state)
+{
+	struct tls_context *c = context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL);
+
+	(void)state;
+	assert_true(tls_context_carries(c, "eir.example.org"));
+	assert_true(tls_context_carries(c, "EIR.example.org"));
+	assert_false(tls_context_carries(c, "server")); /* its common name, which a dNSName overrules */
+	assert_in_range(tls_context_expires_s(c), time(NULL) + 80000, time(NULL) + 90000);
+	assert_in_range(tls_context_begins_s(c), time(NULL) - 4000, time(NULL) - 3000);
+	tls_context_put(c);
+	c = context(TLS_CLIENT, NULL, "ca", TLS_PEER_MUST, NULL);
+	assert_false(tls_context_carries(c, "eir.example.org"));
+	assert_int_equal(tls_context_expires_s(c), 0);
+	tls_context_put(c);
+}
+
 static void files_are_refused_in_words(void **state)
 {
 	struct weir_why why;
@@ -623,13 +766,13 @@ static void files_are_refused_in_words(void **state)
 	f = files("server", "ca");
 	snprintf(f.private_key, sizeof(f.private_key), "%s", file_of("client", "-key"));
 	assert_null(tls_context_alloc(TLS_SERVER, &f, TLS_PEER_MUST, NULL, &why));
-	assert_non_null(strstr(why.text, "TLS certificate"));
+	assert_non_null(strstr(why.text, "is not that of"));
 	f = files(NULL, "ca");
 	assert_null(tls_context_alloc(TLS_SERVER, &f, TLS_PEER_MUST, NULL, &why));
 	assert_non_null(strstr(why.text, "tls certificate FILE"));
 	f = files("server", "server-key");
 	assert_null(tls_context_alloc(TLS_SERVER, &f, TLS_PEER_MUST, NULL, &why));
-	assert_non_null(strstr(why.text, "TLS authorities"));
+	assert_non_null(strstr(why.text, "no certificate in "));
 	f = files("server", NULL);
 	struct tls_context *c = tls_context_alloc(TLS_SERVER, &f, TLS_PEER_MAY, NULL, &why);
 	assert_non_null(c);
@@ -645,7 +788,7 @@ int main(void)
 		ROW(octets_come_back_whole_and_in_order),
 		ROW(an_end_is_told_after_the_last_octet),
 		ROW(whoever_goes_is_told_goodbye),
-		ROW(a_common_name_is_a_name),
+		cmocka_unit_test_setup_teardown(a_certificate_has_these_names, NULL, stage_end),
 		cmocka_unit_test_setup_teardown(who_is_let_in, NULL, stage_end),
 		ROW(octets_that_are_no_tls_end_it),
 		ROW(silence_has_a_deadline),
@@ -654,6 +797,9 @@ int main(void)
 		ROW(handshakes_have_a_rate),
 		ROW(a_port_goes_from_clear_to_tls_and_back),
 		cmocka_unit_test(files_are_refused_in_words),
+		cmocka_unit_test(the_peers_complaint_is_heard),
+		cmocka_unit_test(who_speaks_in_clear_is_known_by_it),
+		cmocka_unit_test(the_own_certificate_is_known),
 	};
 
 	return cmocka_run_group_tests(tests, make_all, remove_all);

@@ -10,12 +10,15 @@ Runs in a network namespace of its own where it may make one; else on ports of i
 import os
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(os.environ.get("TOP_SRCDIR", "."), "tests/e2e"))
+import certs  # noqa: E402
 import tap  # noqa: E402
 
 GATE = os.path.join(os.environ.get("TOP_BUILDDIR", "."), "src/weir-gate")
@@ -366,7 +369,7 @@ def test_s13_needs_a_name_to_listen():
         equal(status, 1)
         contains(said, "origin-host and origin-realm are needed")
     equal(check("s13\n origin-host EIR.weir.example\n origin-realm weir.example\n foreign refuse\n"
-                " listen sctp 127.0.0.1 3868 127.0.0.2\n"), (0, ""))
+                " listen sctp 127.0.0.1 3868 127.0.0.2\n peer * address 127.0.0.0/8\n"), (0, ""))
 
 
 def test_certificates_are_looked_at_before_a_port_is_touched():
@@ -378,6 +381,124 @@ def test_certificates_are_looked_at_before_a_port_is_touched():
                              " tls certificate no.pem\n tls key no.key\n")
         equal(status, 1)
         contains(said, "no.pem")
+
+
+def pki():
+    """Certificates of this run; made once."""
+    if not pki.made:
+        pki.made = certs.Pki(os.path.join(DIR.name, "pki"))
+    return pki.made
+
+
+pki.made = None
+
+
+def s13_tls(certificate, key, ca=None):
+    return (f"s13\n origin-host eir.weir.test\n origin-realm weir.test\n peer * address 127.0.0.0/8\n"
+            f" listen tls 127.0.0.1 5868\n tls certificate {certificate}\n tls key {key}\n tls ca {ca or pki().ca()}\n")
+
+
+def test_files_of_tls_are_refused_with_the_file_and_why():
+    gate, other = pki().make("gate", ["eir.weir.test"]), pki().make("other", ["eir.weir.test"])
+    locked = pki().lock("gate")
+    for certificate, key, ca, sentence in (
+            ("/nonexist", gate.key, None, "s13: /nonexist: No such file or directory"),
+            (gate.certificate, "/nonexist", None, "s13: /nonexist: No such file or directory"),
+            (gate.certificate, DIR.name, None, f"s13: {DIR.name}: Is a directory"),
+            (gate.certificate, gate.key, "/nonexist", "s13: /nonexist: No such file or directory"),
+            (gate.certificate, gate.certificate, None, f"s13: no private key in {gate.certificate}"),
+            (gate.key, gate.key, None, f"s13: no certificate in {gate.key}"),
+            (gate.certificate, gate.key, gate.key, f"s13: no certificate in {gate.key}"),
+            (gate.certificate, locked, None, f"s13: {locked}: the key has a passphrase; that is not supported"),
+            (gate.certificate, other.key, None, f"s13: the key {other.key} is not that of {gate.certificate}")):
+        status, said = check(s13_tls(certificate, key, ca))
+        equal(status, 1)
+        contains(said, sentence)
+
+
+def test_our_own_certificate_is_judged():
+    gate, named = pki().make("gate", ["eir.weir.test"]), pki().make("named", ["elsewhere.weir.test"])
+    old = pki().make("old", ["eir.weir.test"], expired=True)
+    soon = pki().make("soon", ["eir.weir.test"], days=7)
+    equal(check(s13_tls(gate.certificate, gate.key)), (0, ""))
+    for pair, sentence in ((named, f"s13: {named.certificate} does not carry eir.weir.test"),
+                           (old, f"s13: {old.certificate} ended on 20"),
+                           (soon, f"s13: {soon.certificate} ends on 20")):
+        status, said = check(s13_tls(pair.certificate, pair.key))
+        equal(status, 0)
+        contains(said, "warning: " + sentence)
+        equal(len(said.splitlines()), 1)
+    n5g = (f"n5g\n peer * address 127.0.0.0/8\n listen tls 127.0.0.1 {N5G}\n tls certificate {old.certificate}\n"
+           f" tls key {old.key}\n")
+    contains(check(n5g)[1], f"warning: n5g: {old.certificate} ended on 20")
+    contains(check(n5g + f"nrf\n server https 127.0.0.1 1 name nrf.weir.test\n tls ca {pki().ca()}\n"
+                         f" tls certificate {soon.certificate}\n tls key {soon.key}\n fqdn weir.test\n")[1],
+             f"warning: nrf: {soon.certificate} ends on 20")
+    with Gate(s13_tls(gate.certificate, gate.key).replace("5868", str(S13))) as running:
+        assert "ended on" not in running.said(), running.said()
+        write("run.cfg", s13_tls(old.certificate, old.key).replace("5868", str(S13)))
+        running.reload()
+        for _ in range(100):
+            if "ended on" in running.said():
+                break
+            time.sleep(0.05)
+        contains(running.said(), f"s13: {old.certificate} ended on 20")
+
+
+def test_what_is_good_and_yet_cannot_be_meant_is_told():
+    peer = " peer * address 127.0.0.0/8\n"
+    s13 = f"s13\n origin-host a.b\n origin-realm b\n listen 127.0.0.1 {S13}\n"
+    nrf = "nrf\n server http 192.0.2.9 7777\n"
+    for text, sentence in (
+            (f"gsup\n listen 127.0.0.1 {GSUP}\n", "gsup listens and no 'peer' is allowed: everybody will be refused"),
+            (s13, "s13 listens and no 'peer' is allowed: everybody will be refused"),
+            (s13 + peer + " rate x limit 100 reserve 200\n", "s13: rate x: the reserve of 200 is above the limit of 100"),
+            (f"n5g\n listen 127.0.0.1 {N5G}\n" + peer + nrf,
+             f"nrf: http://192.0.2.9:7777 would be told that we are at http://127.0.0.1:{N5G}, which is its own machine"),
+            ("n5g\n" + nrf + " advertise http ::1 80\n",
+             "nrf: http://192.0.2.9:7777 would be told that we are at http://[::1]:80")):
+        status, said = check(text)
+        equal(status, 0)
+        contains(said, "weir-gate: warning: " + sentence)
+        equal(len(said.splitlines()), 1)
+    equal(check(s13 + peer + " rate x limit 200 reserve 200\n rate y reserve 7\n"), (0, ""))
+    equal(check(f"n5g\n listen 127.0.0.1 {N5G}\n{peer}nrf\n server http 127.0.0.9 7777\n"), (0, ""))
+    equal(check(f"n5g\n listen 10.0.0.1 {N5G}\n{peer}{nrf}"), (0, ""))
+
+
+def test_who_speaks_tls_in_the_wrong_place_is_told_apart():
+    pair = pki().make("port", ["eir.weir.test"])
+    config = (s13_tls(pair.certificate, pair.key).replace("5868", str(OTHER)) + f" listen 127.0.0.1 {S13}\n"
+              f"n5g\n listen 127.0.0.1 {N5G}\n peer * address 127.0.0.0/8\nlog stderr\n logging level s13 info\n")
+    with Gate(config) as gate:
+        for port, octets, said in ((S13, b"\x16\3\1\2\0" + b"\1" * 60, "began with TLS on a port without it"),
+                                   (N5G, b"\x16\3\1\2\0" + b"\1" * 60, "began with TLS on a port without it"),
+                                   (OTHER, b"\1\0\0\x14" + b"\0" * 16, "speaks in clear on a TLS port")):
+            before = gate.said().count(said)
+            peer = gate.connect(port)
+            peer.sendall(octets)
+            try:
+                while peer.recv(100):
+                    pass
+            except ConnectionResetError:
+                pass
+            peer.close()
+            for _ in range(100):
+                if gate.said().count(said) > before:
+                    break
+                time.sleep(0.05)
+            equal(gate.said().count(said), before + 1)
+        rejects = socket.create_connection(("127.0.0.1", OTHER), timeout=10)
+        trust = ssl.create_default_context(cafile=pki().ca("other-ca"))
+        try:
+            trust.wrap_socket(rejects, server_hostname="eir.weir.test")
+        except ssl.SSLError:
+            pass
+        for _ in range(100):
+            if "the peer says" in gate.said():
+                break
+            time.sleep(0.05)
+        assert re.search(r"DS13.* s13: 127.0.0.1:\d+: TLS failed: the peer says: ", gate.said()), gate.said()
 
 
 def test_what_the_nrf_needs():
@@ -393,7 +514,7 @@ def test_what_the_nrf_needs():
         status, said = check(text)
         equal(status, 1)
         contains(said, sentence)
-    equal(check("n5g\n listen 127.0.0.1 7777\n" + server), (0, ""))
+    equal(check("n5g\n listen 127.0.0.1 7777\n peer * address 127.0.0.0/8\n" + server), (0, ""))
     equal(check(server + " advertise http 127.0.0.1 7777\n"), (0, ""))
 
 
