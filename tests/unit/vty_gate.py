@@ -637,7 +637,8 @@ def test_a_port_that_is_taken_leaves_what_was():
 
 
 def test_a_mistake_is_not_saved_and_does_not_stay_in_the_way():
-    text = f"gsup\n listen 127.0.0.1 {GSUP}\ns13\n origin-host a.b\n origin-realm b\n"
+    text = (f"gsup\n listen 127.0.0.1 {GSUP}\n peer * address 127.0.0.0/8\n"
+            "s13\n origin-host a.b\n origin-realm b\n")
     pending = ("not in force: s13: TLS needs 'tls certificate FILE' and 'tls key FILE'; "
                "'discard' drops what is pending\n")
     with Gate(text) as gate:
