@@ -19,7 +19,10 @@
  *              configuration says so.  It cannot where it lies more than N5G_STAMP_LATE_S before that moment, which is
  *              longer than a proxy and TCP's repetitions hold a request, or behind it: where somebody's clock is
  *              wrong, an answer too many is better than none at all.  An answer that cannot leave in time (flow
- *              control, a full buffer) is replaced by a reset: never an answer too late (TS 29.500 6.11)
+ *              control, a full buffer) is replaced by a reset; where it is in the send buffer, which cannot be taken
+ *              back, the connection ends.  That is looked at when something comes and once a second: so nothing leaves
+ *              that is later than that, but for the last of a connection that ends (TRAFFIC_FINISH_S).  What the
+ *              system took to send has left (TS 29.500 6.11)
  *  rate        429 above the client's own limit, 503 above the gate's capacity, by 3gpp-Sbi-Message-Priority
  *              (core/rate.h), both with Retry-After
  * Whatever ends there is counted as shed; the rest goes through check_answer, as one batch for each read and client.

@@ -138,11 +138,11 @@ static bool agent_admits(struct s13_session *s, struct gate_client *client)
 static enum diameter_result check_rate(struct s13_session *s, const struct s13_ecr *ecr, struct gate_client *client)
 {
 	struct s13 *s13 = s->s13;
-	unsigned priority = ecr->priority == S13_PRIORITY_NONE ? RATE_DEFAULT_PRIORITY : 2u * ecr->priority;
+	unsigned drmp = ecr->priority == S13_PRIORITY_NONE ? RATE_DEFAULT_DRMP : ecr->priority;
 
 	if (!agent_admits(s, client))
 		return DIAMETER_TOO_BUSY;
-	if (rate_admit(&client->rate, &client->terms, &s13->check->rate, s13->check->capacity, priority,
+	if (rate_admit(&client->rate, &client->terms, &s13->check->rate, s13->check->capacity, 2 * drmp,
 		       traffic_now_us(s13->traffic)) == RATE_ADMIT)
 		return DIAMETER_OK;
 	return DIAMETER_TOO_BUSY;

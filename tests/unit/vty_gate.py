@@ -363,6 +363,15 @@ def test_what_is_wrong_is_told_with_file_and_line():
         contains(said, sentence)
 
 
+def test_every_node_is_told_to_who_misses_one():
+    said = check("s12\n")[1]
+    words = check("xyzzy\n")[1].strip().partition("right would be: ")[2].split(", ")
+    assert {"traffic", "gsup", "s13", "n5g", "nrf", "policy", "admin", "ctrl"} <= set(words), words
+    contains(said, '"s13" would be right')
+    said = check("traffic\n xyzzy\n")[1]
+    contains(said, "right would be: max-connections, capacity")
+
+
 def test_s13_needs_a_name_to_listen():
     for name in ("", " origin-host eir.weir.example\n", " origin-realm weir.example\n"):
         status, said = check(f"s13\n{name} listen 127.0.0.1 3868\n")
@@ -618,6 +627,37 @@ def test_a_port_that_is_taken_leaves_what_was():
         contains(gate.ask("exit"), "Not in force")
         taken.close()
         gate.connect(GSUP).close()
+
+
+def test_a_mistake_is_not_saved_and_does_not_stay_in_the_way():
+    text = f"gsup\n listen 127.0.0.1 {GSUP}\ns13\n origin-host a.b\n origin-realm b\n"
+    pending = ("not in force: s13: TLS needs 'tls certificate FILE' and 'tls key FILE'; "
+               "'discard' drops what is pending\n")
+    with Gate(text) as gate:
+        gate.ask("enable")
+        gate.ask("configure terminal")
+        gate.ask("s13")
+        gate.ask("listen tls 127.0.0.1 5868")
+        contains(gate.ask("end"), "% N" + pending[1:])
+        contains(gate.ask("write file"), "% Not saved: " + pending)
+        contains(gate.ask("show running-config"), "Current configuration:\n!\n! " + pending)
+        with open(gate.path) as kept:
+            equal(kept.read(), text)
+        gate.ask("configure terminal")
+        gate.ask("policy")
+        gate.ask("override black")
+        contains(gate.ask("exit"), "% N" + pending[1:])
+        gate.ask("s13")
+        equal(gate.ask("discard"), "")
+        gate.ask("exit")
+        gate.ask("policy")
+        gate.ask("override black")
+        equal(gate.ask("end"), "")
+        contains(gate.ask("show policy"), "override black")
+        contains(gate.ask("write file"), "Configuration saved to")
+        equal(gate.said().count("configuration changed at the terminal"), 1)
+        with open(gate.path) as saved:
+            equal(check(saved.read()), (0, ""))
 
 
 def test_a_reload_moves_the_listener_and_keeps_the_rest():
