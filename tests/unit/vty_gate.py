@@ -706,10 +706,26 @@ def test_peers_counters_and_histogram_tell_what_happened():
         for imsi in ("001010000000001", "001020000000001", "001020000000002"):
             peer.sendall(check_request(imsi, "49015420323751"))
             peer.recv(100)
-        contains(gate.ask("show peers"), "MSC-1")
+        shown = gate.ask("show peers")
+        assert re.search(r"^ *\d+ gsup alone .* 3 .* 127.0.0.1:\d+ +MSC-1$", shown, re.M), shown
+        contains(shown, "gsup: 1 connected, ")
+        contains(shown, "s13: 0 connected, ")
+        equal(len(re.findall(r"^  id", shown, re.M)), 1)
+        equal(gate.ask("show peers s13"), "s13: 0 connected, 0 checks in the last second\ns13: 0 clients known by name\n")
+        equal(gate.ask("show peers n5g"), "n5g: 0 connected, 0 checks in the last second\n")
         row = gate.ask("show counters").splitlines()[1].split()
         equal(row[:8], ["gsup", "3", "0", "0", "2", "0", "0", "0"])
         equal(row[8:10] + row[-1:], ["1", "0", "closes"])
+        heads = gate.ask("show counters").splitlines()[0].split()
+        equal(heads[:2] + heads[-1:], ["received", "white", "sum"])
+        shown = gate.ask("show counters nonzero")
+        assert re.search(r"^gsup +connected +1  peers that connected", shown, re.M), shown
+        assert not re.search(r"^(s13|n5g|nrf|token|map) ", shown, re.M) and not re.search(r"^\w+ +[a-z]\w* +0 ", shown, re.M), shown
+        shown = gate.ask("show counters s13")
+        assert re.search(r"^s13 +resent +0  checks that ", shown, re.M), shown
+        assert not re.search(r"^(gsup|n5g|nrf|token|map) ", shown, re.M), shown
+        assert not re.search(r"^(gsup|s13|n5g|map) ", gate.ask("show counters nrf"), re.M)
+        assert not re.search(r"^map", gate.ask("show counters"), re.M)
         contains(gate.ask("show histogram"), "gsup: 3 checks")
         contains(gate.ask("show register"), "does not exist")
         contains(gate.ask("show attached"), "count")
@@ -725,9 +741,34 @@ def test_peers_counters_and_histogram_tell_what_happened():
         contains(page, 'weir_gate_checks_received_total{interface="gsup"} 3\n')
         contains(page, 'weir_gate_checks_total{interface="gsup",tally="black"} 2\n')
         contains(page, "weir_gate_store_failed 1\n")
+        contains(page, 'weir_gate_certificate_ends_seconds{interface="nrf"} 0\n')
+        lone = re.findall(r"^# HELP \S+ (?:\d\d|of th).*", page, re.M)
+        equal(lone, [])
         contains(page, 'weir_gate_check_seconds_count{interface="gsup"} 3\n')
         assert "490154" not in page and "00102000" not in page, "an identity in the metrics"
         assert "49015420323751" not in gate.said(), "an identity in the log"
+
+
+def http2_check(name):
+    """The octets of an HTTP/2 client that asks once; never mind for what."""
+    headers = b"\x82\x86\x44" + bytes([len(name)]) + name.encode() + b"\x41\x01a"
+    return (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0" +
+            len(headers).to_bytes(3, "big") + b"\1\5\0\0\0\1" + headers)
+
+
+def test_limits_are_shown_with_the_peer():
+    config = (f"n5g\n listen 127.0.0.1 {N5G}\n peer * address 127.0.0.0/8\n rate 127.* limit 100 reserve 7\n")
+    with Gate(config) as gate:
+        peer = gate.connect(N5G)
+        peer.sendall(http2_check("/n5g-eir-eic/v1/equipment-status?pei=imei-001000000000009"))
+        for _ in range(100):
+            shown = gate.ask("show peers n5g")
+            if " 100 " in shown:
+                break
+            time.sleep(0.05)
+        assert re.search(r"^ *\d+ n5g  open .* 1 +100 +7 .* 127.0.0.1:\d+ +127.0.0.1$", shown, re.M), shown
+        contains(shown.splitlines()[0], "limit   reserve")
+        peer.close()
 
 
 def test_explain_reads_its_options_in_any_order():
