@@ -99,6 +99,7 @@ struct h2_counters {
 	uint64_t silent;     /* connections whose peer did not answer PINGs */
 	uint64_t incomplete; /* requests reset because the rest did not come within H2_STREAM_S */
 	uint64_t untaken;    /* answers reset because the peer did not take them within their time */
+	uint64_t stuck;      /* connections ended because answers stayed in the send buffer beyond their time */
 	uint64_t fields_cut, body_cut;
 	uint64_t broken; /* connections ended by an error of the protocol */
 	uint64_t calm[H2_N_CALMS];
@@ -167,7 +168,8 @@ struct h2_answer {
 	const char *body;
 	size_t body_len;     /* content-length is the caller's field */
 	bool body_constant;  /* as h2_field.constant; else it is copied */
-	int64_t deadline_us; /* by traffic_now_us: reset the stream rather than let the answer leave later; 0: none */
+	int64_t deadline_us; /* by traffic_now_us; 0: none.  Reset the stream, or where the answer waits in the send
+			      * buffer end the connection, rather than let it leave later (by more than a second) */
 };
 
 /* The request is gone afterwards.  Answers leave at the end of hooks->requests, or with h2_flush. */

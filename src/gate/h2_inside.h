@@ -83,6 +83,13 @@ struct h2_stream {
 	char text[STREAM_TEXT]; /* last: not cleared */
 };
 
+/* Answers in the send buffer that may not leave late: up to so many octets of the connection, and the first of their
+ * deadlines. */
+struct h2_mark {
+	uint64_t until;
+	int64_t deadline_us; /* 0: none */
+};
+
 struct h2_session {
 	struct traffic_conn *conn; /* NULL once closed */
 	const struct h2_terms *terms;
@@ -103,6 +110,7 @@ struct h2_session {
 	struct h2_budget budget;
 	struct llist_head streams, ready, done, spare;
 	unsigned n_streams, n_spare, n_unsent; /* n_unsent: answered, and not all of it written */
+	struct h2_mark mark[2]; /* server; the second is of what was written while the first had not left */
 	uint64_t requests;
 	uint8_t wanted_len[H2_WANTED];
 	unsigned n_wanted;
@@ -136,6 +144,12 @@ nghttp2_nv h2_nv(const struct h2_field *field);
 void h2_server_whole(struct h2_stream *stream); /* it is complete, or will not be read further */
 void h2_server_closed(struct h2_stream *stream, uint32_t error_code);
 void h2_server_hand_over(struct h2_session *session);
+/* Its last frame went into the send buffer. */
+void h2_server_written(const struct h2_stream *stream);
+/* Are there answers that have not left? */
+bool h2_server_waits(struct h2_session *session);
+/* Is one in the send buffer that may not leave any more? */
+bool h2_server_stuck(struct h2_session *session, int64_t now_us);
 void h2_server_expire(struct h2_session *session, int64_t now_us);
 
 /* h2_client.c */

@@ -365,6 +365,8 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
 		if (!s->server || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
 			break;
 		st = find(s, frame->hd.stream_id);
+		if (st)
+			h2_server_written(st);
 		if (st && !st->ended) /* answered before it was whole: the rest need not come */
 			nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, st->id, NGHTTP2_NO_ERROR);
 		break;

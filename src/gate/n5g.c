@@ -226,6 +226,7 @@ static const struct counter_row counter_rows[] = {
 	H2(resets_out, "streams that we reset"),
 	H2(incomplete, "requests whose rest did not come in time"),
 	H2(untaken, "answers that could not leave in time"),
+	H2(stuck, "connections ended because answers stayed in the send buffer beyond their time"),
 	H2(http1, "connections that spoke HTTP/1"),
 	H2(no_preface, "connections that did not begin as HTTP/2 does"),
 	H2(silent, "connections whose client did not answer PINGs"),

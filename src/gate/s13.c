@@ -180,6 +180,7 @@ void s13_policy_changed(struct s13 *s13)
 
 static const struct counter_row counter_rows[] = {
 	ROW(connected, "peers that connected and were allowed"),
+	ROW(ended, "of these, connections that have ended"),
 	ROW(replaced, "connections told to go because the peer opened too many"),
 	ROW(stranger, "connections from an address that no rule covers"),
 	ROW(unknown_peer, "peers refused because no rule allows their name and realm"),
@@ -188,6 +189,7 @@ static const struct counter_row counter_rows[] = {
 	ROW(violated, "connections closed for what they sent instead of a good CER"),
 	ROW(no_common, "peers refused because they neither speak S13 nor relay"),
 	ROW(insecure, "peers refused because they want security inside of the connection"),
+	ROW(hasty, "peers refused because they came too often in a second"),
 	ROW(requests, "checks that came, whatever they were answered"),
 	ROW(resent, "of these sent again by the peer"),
 	ROW(faulty, "of these refused because they break the rules of the protocol"),

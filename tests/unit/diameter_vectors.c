@@ -7,8 +7,6 @@
 
 #include "diameter_hand.h"
 #include "lines.h"
-#include "rows.h"
-#include "vectors.h"
 #include "wire/s13.h"
 
 static void line_text(const char *key, const struct diameter_view *view, const struct diameter_field *field)
@@ -196,7 +194,7 @@ const char *diameter_print(const uint8_t *octets, size_t len)
 /* --- cut and flipped */
 
 struct reading {
-	diameter_fn *fn;
+	diameter_use_fn *fn;
 	unsigned read;
 };
 
@@ -228,18 +226,55 @@ static void read_prefix(const uint8_t *octets, size_t len, void *data)
 	free(copy);
 }
 
-void diameter_prefixes(const char *room, diameter_fn *fn)
-{
-	struct reading reading = {.fn = fn};
+/* --- the tests of a room */
 
-	vectors_prefixes(room, read_prefix, &reading);
+static void decode_equals_text(void **state)
+{
+	const struct diameter_room *room = *state;
+
+	vectors_decode(room->name, diameter_print);
+}
+
+static void encode_equals_bytes(void **state)
+{
+	const struct diameter_room *room = *state;
+
+	assert_in_range(vectors_encode(room->name, room->encode, diameter_print), room->n_written, 1000);
+}
+
+static void no_room_is_told(void **state)
+{
+	const struct diameter_room *room = *state;
+
+	vectors_need_room(room->name, room->encode);
+}
+
+static void every_prefix_is_clean(void **state)
+{
+	const struct diameter_room *room = *state;
+	struct reading reading = {.fn = room->use};
+
+	vectors_prefixes(room->name, read_prefix, &reading);
 	assert_int_not_equal(reading.read, 0);
 }
 
-void diameter_bitflips(const char *room, diameter_fn *fn)
+static void every_flip_is_clean(void **state)
 {
-	struct reading reading = {.fn = fn};
+	const struct diameter_room *room = *state;
+	struct reading reading = {.fn = room->use};
 
-	vectors_bitflips(room, read_whole, &reading);
+	vectors_bitflips(room->name, read_whole, &reading);
 	assert_int_not_equal(reading.read, 0);
+}
+
+size_t diameter_room_tests(const struct diameter_room *room, struct CMUnitTest tests[static DIAMETER_ROOM_TESTS])
+{
+	size_t n = 0;
+
+	tests[n++] = ROW_TEST("decode equals text", decode_equals_text, room);
+	tests[n++] = ROW_TEST("encode equals bytes", encode_equals_bytes, room);
+	tests[n++] = ROW_TEST("no room is told", no_room_is_told, room);
+	tests[n++] = ROW_TEST("every prefix is clean", every_prefix_is_clean, room);
+	tests[n++] = ROW_TEST("every flip is clean", every_flip_is_clean, room);
+	return n;
 }

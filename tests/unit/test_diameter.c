@@ -14,12 +14,6 @@
 
 #include <stdlib.h>
 
-static void decode_equals_text(void **state)
-{
-	(void)state;
-	vectors_decode("diameter", diameter_print);
-}
-
 /* --- encoding ------------------------------------------------------------------------------------------------- */
 
 static const struct diameter_us eir = {"eir.weir.example", "weir.example", 1700000000};
@@ -107,18 +101,6 @@ static int encode_vector(const struct vector *v, uint8_t *buf, size_t size)
 	return len;
 }
 
-static void encode_equals_bytes(void **state)
-{
-	(void)state;
-	assert_in_range(vectors_encode("diameter", encode_vector, diameter_print), 12, 1000);
-}
-
-static void no_room_is_told(void **state)
-{
-	(void)state;
-	vectors_need_room("diameter", encode_vector);
-}
-
 /* --- cut and flipped ------------------------------------------------------------------------------------------ */
 
 /* Whatever it is, reading it is clean, and the answer to it fits where we say that it fits. */
@@ -147,17 +129,7 @@ static void read_and_answer(const struct diameter_message *m)
 	free(buf);
 }
 
-static void every_prefix_is_clean(void **state)
-{
-	(void)state;
-	diameter_prefixes("diameter", read_and_answer);
-}
-
-static void every_flip_is_clean(void **state)
-{
-	(void)state;
-	diameter_bitflips("diameter", read_and_answer);
-}
+static const struct diameter_room room = {"diameter", encode_vector, 12, read_and_answer};
 
 /* --- framing -------------------------------------------------------------------------------------------------- */
 
@@ -245,20 +217,15 @@ static void every_definition_is_whole(void **state)
 int main(void)
 {
 	static const struct CMUnitTest single[] = {
-		cmocka_unit_test(decode_equals_text),
-		cmocka_unit_test(encode_equals_bytes),
-		cmocka_unit_test(no_room_is_told),
-		cmocka_unit_test(every_prefix_is_clean),
-		cmocka_unit_test(every_flip_is_clean),
 		cmocka_unit_test(reserved_bits_are_ignored),
 		cmocka_unit_test(length_is_what_the_header_says),
 		cmocka_unit_test(every_definition_is_whole),
 	};
-	struct CMUnitTest tests[N_ROWS(single) + N_ROWS(framing_rows)];
-	size_t n = N_ROWS(single);
+	struct CMUnitTest tests[DIAMETER_ROOM_TESTS + N_ROWS(single) + N_ROWS(framing_rows)];
+	size_t n = diameter_room_tests(&room, tests);
 
-	memcpy(tests, single, sizeof(single));
-	for (size_t i = 0; i < N_ROWS(framing_rows); i++)
-		tests[n++] = ROW_TEST(framing_rows[i].name, frames, &framing_rows[i]);
+	memcpy(tests + n, single, sizeof(single));
+	n += N_ROWS(single);
+	ADD_ROWS(tests, n, framing_rows, frames);
 	return cmocka_run_group_tests_name("diameter", tests, NULL, NULL);
 }

@@ -425,11 +425,8 @@ int main(void)
 	size_t n = N_ROWS(single);
 
 	memcpy(tests, single, sizeof(single));
-	for (size_t i = 0; i < N_ROWS(walk_rows); i++)
-		tests[n++] = ROW_TEST(walk_rows[i].name, walks, &walk_rows[i]);
-	for (size_t i = 0; i < N_ROWS(utf8_rows); i++)
-		tests[n++] = ROW_TEST(utf8_rows[i].name, product_name, &utf8_rows[i]);
-	for (size_t i = 0; i < N_ROWS(address_rows); i++)
-		tests[n++] = ROW_TEST(address_rows[i].name, host_ip_address, &address_rows[i]);
+	ADD_ROWS(tests, n, walk_rows, walks);
+	ADD_ROWS(tests, n, utf8_rows, product_name);
+	ADD_ROWS(tests, n, address_rows, host_ip_address);
 	return cmocka_run_group_tests_name("diameter avps", tests, NULL, NULL);
 }

@@ -500,6 +500,85 @@ static void test_answer_never_taken(void **state)
 	assert_int_equal(answer.reset, 8);
 }
 
+static void add_check(struct octets *o, int32_t id, const char *time_ms)
+{
+	const char *const more[] = {"3gpp-sbi-max-rsp-time", time_ms, NULL};
+
+	add_get(o, id, check_path("00104"), more); /* 404, a long answer */
+}
+
+static struct client *begin_narrow(struct scene *scene)
+{
+	struct client *c;
+	struct octets *o = octets_new();
+
+	scene->config->max_streams = 1000;
+	assert_int_equal(scene_configure(scene, scene->config), 0);
+	c = client_pair(scene, 4096);
+	client_greet(c);
+	add_frame(o, WINDOW_UPDATE, 0, 0, "\x7f\0\0\0", 4);
+	client_send(c, o->at, o->len);
+	return c;
+}
+
+/* So many checks, and nothing is read. */
+static void ask_and_not_read(struct client *c, unsigned n, const char *time_ms)
+{
+	struct octets *o = octets_new();
+
+	for (unsigned i = 0; i < n; i++, c->next_id += 2)
+		add_check(o, c->next_id, time_ms);
+	assert_int_equal(send(c->fd, o->at, o->len, MSG_NOSIGNAL | MSG_DONTWAIT), o->len);
+	scene_settle(c->scene);
+}
+
+/* What is in the send buffer cannot be taken back: rather than let it leave late the connection ends. */
+static void test_buffered_too_long(void **state)
+{
+	struct client *c = begin_narrow(*state);
+	unsigned answered = 0;
+
+	ask_and_not_read(c, 300, "900");
+	assert_int_equal(counters(*state).requests, 300);
+	scene_pass(*state, 1000);
+	while (client_answer(c).status == 404)
+		answered++;
+	assert_in_range(answered, 1, 290); /* what the socket had taken by then */
+	assert_ended(c);
+	assert_int_equal(counters(*state).stuck, 1);
+}
+
+static void test_buffered_not_too_long(void **state)
+{
+	struct client *c = begin_narrow(*state);
+
+	ask_and_not_read(c, 300, "1500");
+	scene_pass(*state, 1000);
+	for (unsigned i = 0; i < 300; i++)
+		assert_int_equal(client_answer(c).status, 404);
+	scene_pass(*state, 1000);
+	assert_quiet(c);
+}
+
+/* A buffer that is never empty, and in which nothing stays for long. */
+static void test_buffered_always(void **state)
+{
+	struct client *c = begin_narrow(*state);
+	char some[4000];
+
+	ask_and_not_read(c, 150, "3000");
+	for (unsigned round = 0; round < 60; round++) {
+		ask_and_not_read(c, 42, "3000"); /* as much as is read */
+		scene_pass(*state, 100);
+		for (ssize_t n = 0, left = sizeof(some); left && n >= 0; left -= n > 0 ? n : 0)
+			n = recv(c->fd, some, (size_t)left, MSG_DONTWAIT);
+		scene_pass(*state, 100);
+	}
+	assert_int_equal(counters(*state).stuck, 0);
+	assert_int_equal(counters(*state).untaken, 0);
+	assert_int_equal(counters(*state).requests, 150 + 60 * 42);
+}
+
 /* It asks and does not read: it is not read either, loses nothing, and gets all answers when it reads again. */
 static void test_slow_reader(void **state)
 {
@@ -671,6 +750,9 @@ int main(void)
 		STAGED(test_good_client),
 		STAGED(test_flow_control),
 		STAGED(test_answer_never_taken),
+		STAGED(test_buffered_too_long),
+		STAGED(test_buffered_not_too_long),
+		STAGED(test_buffered_always),
 		STAGED(test_slow_reader),
 		STAGED(test_silence),
 		STAGED(test_goodbye),

@@ -325,8 +325,7 @@ int main(void)
 	static struct CMUnitTest tests[N_ROWS(rows) + 16];
 	size_t n = 0;
 
-	for (size_t i = 0; i < N_ROWS(rows); i++)
-		tests[n++] = ROW_TEST(rows[i].name, test_row, &rows[i]);
+	ADD_ROWS(tests, n, rows, test_row);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_identities);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_missing_or_incorrect);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_lengths);

@@ -13,12 +13,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static void decode_equals_text(void **state)
-{
-	(void)state;
-	vectors_decode("s13", diameter_print);
-}
-
 /* --- encoding ------------------------------------------------------------------------------------------------- */
 
 static const struct diameter_us eir = {"eir.weir.example", "weir.example", 1700000000};
@@ -113,18 +107,6 @@ static int encode_vector(const struct vector *v, uint8_t *buf, size_t size)
 	return encode_answer(request, how, buf, size);
 }
 
-static void encode_equals_bytes(void **state)
-{
-	(void)state;
-	assert_in_range(vectors_encode("s13", encode_vector, diameter_print), 30, 1000);
-}
-
-static void no_room_is_told(void **state)
-{
-	(void)state;
-	vectors_need_room("s13", encode_vector);
-}
-
 /* --- cut and flipped ------------------------------------------------------------------------------------------ */
 
 static void check_ecr(const struct s13_ecr *ecr)
@@ -179,17 +161,7 @@ static void try_whole(const struct diameter_message *m)
 	free(buf);
 }
 
-static void every_prefix_is_clean(void **state)
-{
-	(void)state;
-	diameter_prefixes("s13", try_whole);
-}
-
-static void every_flip_is_clean(void **state)
-{
-	(void)state;
-	diameter_bitflips("s13", try_whole);
-}
+static const struct diameter_room room = {"s13", encode_vector, 30, try_whole};
 
 /* --- requests by hand ----------------------------------------------------------------------------------------- */
 
@@ -407,24 +379,16 @@ static void great_answers_fit(void **state)
 int main(void)
 {
 	static const struct CMUnitTest single[] = {
-		cmocka_unit_test(decode_equals_text),
-		cmocka_unit_test(encode_equals_bytes),
-		cmocka_unit_test(no_room_is_told),
-		cmocka_unit_test(every_prefix_is_clean),
-		cmocka_unit_test(every_flip_is_clean),
-		cmocka_unit_test(order_does_not_count),
-		cmocka_unit_test(application_must_agree),
-		cmocka_unit_test(routes_are_found),
-		cmocka_unit_test(priority),
+		cmocka_unit_test(order_does_not_count), cmocka_unit_test(application_must_agree),
+		cmocka_unit_test(routes_are_found),     cmocka_unit_test(priority),
 		cmocka_unit_test(great_answers_fit),
 	};
-	struct CMUnitTest tests[N_ROWS(single) + N_ROWS(imei_rows) + N_ROWS(user_rows)];
-	size_t n = N_ROWS(single);
+	struct CMUnitTest tests[DIAMETER_ROOM_TESTS + N_ROWS(single) + N_ROWS(imei_rows) + N_ROWS(user_rows)];
+	size_t n = diameter_room_tests(&room, tests);
 
-	memcpy(tests, single, sizeof(single));
-	for (size_t i = 0; i < N_ROWS(imei_rows); i++)
-		tests[n++] = ROW_TEST(imei_rows[i].name, imei, &imei_rows[i]);
-	for (size_t i = 0; i < N_ROWS(user_rows); i++)
-		tests[n++] = ROW_TEST(user_rows[i].name, user, &user_rows[i]);
+	memcpy(tests + n, single, sizeof(single));
+	n += N_ROWS(single);
+	ADD_ROWS(tests, n, imei_rows, imei);
+	ADD_ROWS(tests, n, user_rows, user);
 	return cmocka_run_group_tests_name("s13", tests, NULL, NULL);
 }

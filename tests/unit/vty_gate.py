@@ -363,6 +363,15 @@ def test_what_is_wrong_is_told_with_file_and_line():
         contains(said, sentence)
 
 
+def test_every_node_is_told_to_who_misses_one():
+    said = check("s12\n")[1]
+    words = check("xyzzy\n")[1].strip().partition("right would be: ")[2].split(", ")
+    assert {"traffic", "gsup", "s13", "n5g", "nrf", "policy", "admin", "ctrl"} <= set(words), words
+    contains(said, '"s13" would be right')
+    said = check("traffic\n xyzzy\n")[1]
+    contains(said, "right would be: max-connections, capacity")
+
+
 def test_s13_needs_a_name_to_listen():
     for name in ("", " origin-host eir.weir.example\n", " origin-realm weir.example\n"):
         status, said = check(f"s13\n{name} listen 127.0.0.1 3868\n")
@@ -620,6 +629,37 @@ def test_a_port_that_is_taken_leaves_what_was():
         gate.connect(GSUP).close()
 
 
+def test_a_mistake_is_not_saved_and_does_not_stay_in_the_way():
+    text = f"gsup\n listen 127.0.0.1 {GSUP}\ns13\n origin-host a.b\n origin-realm b\n"
+    pending = ("not in force: s13: TLS needs 'tls certificate FILE' and 'tls key FILE'; "
+               "'discard' drops what is pending\n")
+    with Gate(text) as gate:
+        gate.ask("enable")
+        gate.ask("configure terminal")
+        gate.ask("s13")
+        gate.ask("listen tls 127.0.0.1 5868")
+        contains(gate.ask("end"), "% N" + pending[1:])
+        contains(gate.ask("write file"), "% Not saved: " + pending)
+        contains(gate.ask("show running-config"), "Current configuration:\n!\n! " + pending)
+        with open(gate.path) as kept:
+            equal(kept.read(), text)
+        gate.ask("configure terminal")
+        gate.ask("policy")
+        gate.ask("override black")
+        contains(gate.ask("exit"), "% N" + pending[1:])
+        gate.ask("s13")
+        equal(gate.ask("discard"), "")
+        gate.ask("exit")
+        gate.ask("policy")
+        gate.ask("override black")
+        equal(gate.ask("end"), "")
+        contains(gate.ask("show policy"), "override black")
+        contains(gate.ask("write file"), "Configuration saved to")
+        equal(gate.said().count("configuration changed at the terminal"), 1)
+        with open(gate.path) as saved:
+            equal(check(saved.read()), (0, ""))
+
+
 def test_a_reload_moves_the_listener_and_keeps_the_rest():
     with Gate(f"gsup\n listen 127.0.0.1 {GSUP}\n peer * address 127.0.0.0/8\n") as gate:
         peer = gate.connect(GSUP)
@@ -685,11 +725,11 @@ def test_peers_counters_and_histogram_tell_what_happened():
 def test_explain_reads_its_options_in_any_order():
     with Gate(FULL) as gate:
         for line, parts in (
-                ("explain imei 35-209900-176148-1", ["imei 352099001761481", "imsi none, peer any, interface gsup"]),
+                ("explain imei 35-209900-176148-1", ["imei 352099001761481", "imsi none, peer any", "interface gsup", "interface s13", "interface n5g"]),
                 ("explain imei 3520990017614823 peer MSC-1 imsi 001010000000001",
                  ["software version 23", "imsi 001010000000001, peer MSC-1"]),
-                ("explain imei 35209900176148 interface s13 peer mme.1", ["peer mme.1, interface s13"]),
-                ("explain imei 35209900176148 peer MME.1 interface s13", ["peer mme.1, interface s13"]),
+                ("explain imei 35209900176148 interface s13 peer mme.1", ["peer mme.1", "interface s13"]),
+                ("explain imei 35209900176148 peer MME.1 interface s13", ["peer MME.1", "interface s13"]),
                 ("explain imei 12", ["imei has too few digits"]),
                 ("explain imei 35209900176148 imsi", ["'imsi' needs a value"]),
                 ("explain imei 35209900176148 imsi 12", ["'12' is no IMSI"]),
@@ -698,6 +738,45 @@ def test_explain_reads_its_options_in_any_order():
             answer = gate.ask(line)
             for part in parts:
                 contains(answer, part)
+
+
+def test_explain_says_what_goes_over_the_wire():
+    config = """policy
+ imsi-prefix 00101 white
+ imsi-prefix 00102 black
+ imsi-prefix 00103 grey
+ imsi-prefix 00105 refuse
+ default store-failure refuse
+ default malformed refuse
+ peer s13 mme.* peer black
+"""
+    device = "explain imei 00100000000000"
+    with Gate(config) as gate:
+        for line, wire in (
+                (device + " imsi 001010000000001", ("gsup: Check-IMEI Result, ACK", "s13: 2001, Equipment-Status 0 (white)",
+                                                    "n5g: 200 WHITELISTED")),
+                (device + " imsi 001020000000001", ("gsup: Check-IMEI Result, NACK",
+                                                    "s13: 2001, Equipment-Status 1 (black)", "n5g: 200 BLACKLISTED")),
+                (device + " imsi 001030000000001", ("gsup: Check-IMEI Result, ACK", "s13: 2001, Equipment-Status 2 (grey)",
+                                                    "n5g: 200 GREYLISTED")),
+                (device + " imsi 001050000000001", ("gsup: Check-IMEI Error, cause 17",
+                                                    "s13: 5003 (authorization-rejected)", "n5g: 403 Forbidden")),
+                (device, ("gsup: Check-IMEI Error, cause 17", "s13: 5012 (unable-to-comply)",
+                          "n5g: 500 SYSTEM_FAILURE")),
+                ("explain imei 12", ("gsup: Check-IMEI Error, cause 96", "s13: 5004 (invalid-avp-value)",
+                                     "n5g: 400 MANDATORY_QUERY_PARAM_INCORRECT")),
+                ("explain imei mac-00-00-5e-00-53-00", ("gsup: Check-IMEI Result, ACK", "s13: 5422 (equipment unknown)",
+                                                        "n5g: 404 ERROR_EQUIPMENT_UNKNOWN"))):
+            answer = gate.ask(line)
+            for words in wire:
+                assert re.search("^" + re.escape(words) + "$", answer, re.M), (line, words, answer)
+            answer = gate.ask(line + " interface n5g")
+            contains(answer, wire[2])
+            assert "gsup" not in answer and "s13" not in answer, answer
+        contains(gate.ask(device + " peer MME.1 interface s13"), "s13: 2001, Equipment-Status 1 (black)")
+        contains(gate.ask("explain imei imei-001000000000009"), "imei 001000000000009")
+        contains(gate.ask("explain imei imeisv-0010000000000023"), "software version 23")
+        contains(gate.ask(device + " interface map"), "not spoken")
 
 
 if __name__ == "__main__":
