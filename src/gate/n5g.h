@@ -19,7 +19,10 @@
  *              configuration says so.  It cannot where it lies more than N5G_STAMP_LATE_S before that moment, which is
  *              longer than a proxy and TCP's repetitions hold a request, or behind it: where somebody's clock is
  *              wrong, an answer too many is better than none at all.  An answer that cannot leave in time (flow
- *              control, a full buffer) is replaced by a reset: never an answer too late (TS 29.500 6.11)
+ *              control, a full buffer) is replaced by a reset; where it is in the send buffer, which cannot be taken
+ *              back, the connection ends.  That is looked at when something comes and once a second: so nothing leaves
+ *              that is later than that, but for the last of a connection that ends (TRAFFIC_FINISH_S).  What the
+ *              system took to send has left (TS 29.500 6.11)
  *  rate        429 above the client's own limit, 503 above the gate's capacity, by 3gpp-Sbi-Message-Priority
  *              (core/rate.h), both with Retry-After
  * Whatever ends there is counted as shed; the rest goes through check_answer, as one batch for each read and client.
@@ -40,6 +43,7 @@
 
 #include "core/why.h"
 #include "gate/address.h"
+#include "gate/check.h"
 #include "gate/counters.h"
 #include "gate/h2.h"
 #include "wire/n5g.h"
@@ -51,7 +55,6 @@
 #define N5G_CLIENTS       4096  /* names that are told apart, those that left included */
 #define N5G_BODY_MAX      16384 /* octets of a body behind GET that are ignored; more is 413 */
 
-struct check;
 struct n5g;
 struct n5g_config;
 struct peers;
@@ -88,6 +91,8 @@ void n5g_policy_changed(struct n5g *n5g);
 /* SIGTERM: no new connections; those that stand end by themselves when they were answered, in H2_GOODBYE_S at most. */
 void n5g_stop(struct n5g *n5g);
 
+const char *n5g_words(char buf[static CHECK_WORDS_TEXT], const struct weir_verdict *verdict); /* check.h */
+
 struct counter_table n5g_counter_table(const struct n5g *n5g);
 const struct n5g_counters *n5g_counters(const struct n5g *n5g);
 struct tokens *n5g_tokens(const struct n5g *n5g);   /* for their counters */
@@ -100,6 +105,8 @@ struct n5g_connection_state {
 	const char *tls;    /* "TLS1.3 ..."; NULL without */
 	struct gate_address address;
 	enum gate_transport transport;
+	uint16_t id;
+	struct rate_terms terms;
 	unsigned streams;
 	int64_t up_s, silent_s;
 	uint64_t requests, shed, octets_in, octets_out; /* requests and shed of this connection */

@@ -10,6 +10,7 @@
 #include "gate/s13_session.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define ROUND CHECK_BATCH
@@ -137,11 +138,11 @@ static bool agent_admits(struct s13_session *s, struct gate_client *client)
 static enum diameter_result check_rate(struct s13_session *s, const struct s13_ecr *ecr, struct gate_client *client)
 {
 	struct s13 *s13 = s->s13;
-	unsigned priority = ecr->priority == S13_PRIORITY_NONE ? RATE_DEFAULT_PRIORITY : 2u * ecr->priority;
+	unsigned drmp = ecr->priority == S13_PRIORITY_NONE ? RATE_DEFAULT_DRMP : ecr->priority;
 
 	if (!agent_admits(s, client))
 		return DIAMETER_TOO_BUSY;
-	if (rate_admit(&client->rate, &client->terms, &s13->check->rate, s13->check->capacity, priority,
+	if (rate_admit(&client->rate, &client->terms, &s13->check->rate, s13->check->capacity, 2 * drmp,
 		       traffic_now_us(s13->traffic)) == RATE_ADMIT)
 		return DIAMETER_OK;
 	return DIAMETER_TOO_BUSY;
@@ -272,17 +273,39 @@ static int refuse(struct s13 *s13, const struct s13_ecr *ecr, uint8_t *to, size_
 	return s13_refuse(&ecr->view.message, &s13->us, &ecr->view.fault, to, room);
 }
 
-/* What the policy refuses. */
+/* What a refusal of the policy is on this wire. */
+static enum diameter_result refusal_of(const struct weir_verdict *verdict)
+{
+	switch (verdict->tally) {
+	case WEIR_TALLY_MALFORMED:
+		return DIAMETER_INVALID_AVP_VALUE;
+	case WEIR_TALLY_FAILED:
+		return DIAMETER_UNABLE_TO_COMPLY;
+	default:
+		return DIAMETER_AUTHORIZATION_REJECTED;
+	}
+}
+
+const char *s13_words(char buf[static CHECK_WORDS_TEXT], const struct weir_verdict *verdict)
+{
+	if (verdict->answer == WEIR_ANSWER_REFUSE)
+		snprintf(buf, CHECK_WORDS_TEXT, "%d (%s)", refusal_of(verdict),
+			 diameter_result_name(refusal_of(verdict)));
+	else if (verdict->colour == WEIR_UNKNOWN)
+		snprintf(buf, CHECK_WORDS_TEXT, "%d (equipment unknown)", S13_ERROR_UNKNOWN);
+	else
+		snprintf(buf, CHECK_WORDS_TEXT, "%d, Equipment-Status %d (%s)", DIAMETER_SUCCESS,
+			 colour_status[verdict->colour], colour_name(verdict->colour));
+	return buf;
+}
+
 static int refuse_decided(struct s13 *s13, struct s13_ecr *ecr, const struct weir_verdict *verdict, uint8_t *to,
 			  size_t room)
 {
 	if (verdict->tally == WEIR_TALLY_MALFORMED)
-		s13_blame_imei(ecr, DIAMETER_INVALID_AVP_VALUE);
+		s13_blame_imei(ecr, refusal_of(verdict));
 	else
-		diameter_blame(&ecr->view,
-			       verdict->tally == WEIR_TALLY_FAILED ? DIAMETER_UNABLE_TO_COMPLY
-								   : DIAMETER_AUTHORIZATION_REJECTED,
-			       NULL, NULL);
+		diameter_blame(&ecr->view, refusal_of(verdict), NULL, NULL);
 	return refuse(s13, ecr, to, room);
 }
 

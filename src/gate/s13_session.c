@@ -35,20 +35,50 @@ void s13_session_gripe(struct s13_session *s, const char *what)
 		LOGSESSION(s, LOGL_NOTICE, "%s\n", what);
 }
 
-void s13_session_end(struct s13_session *s, enum traffic_end end)
+int s13_session_level(struct s13_session *s, struct gripes *gripes, const char *what)
+{
+	return gripe_of(gripes, s->client->name, what, traffic_now_us(s->s13->traffic)) ? LOGL_NOTICE : LOGL_INFO;
+}
+
+static void tell_end(struct s13_session *s, const char *what)
+{
+	int level = s13_session_level(s, &s->s13->goings, what);
+
+	s->s13->counters.ended++;
+	LOGSESSION(s, level, "%s\n", what);
+}
+
+/* Its connection, which is nobody's now; NULL where it is ending already. */
+static struct traffic_conn *let_go(struct s13_session *s, enum traffic_end end)
 {
 	struct traffic_conn *conn = s->conn;
 
 	if (s->ending)
-		return;
+		return NULL;
 	s->ending = true;
-	if (s->state != S13_WAIT_CER)
-		LOGSESSION(s, LOGL_NOTICE, "%s\n", traffic_end_name(end));
+	if (s->client)
+		tell_end(s, traffic_end_name(end));
 	clients_leave(s->s13->clients, s->client, traffic_now_us(s->s13->traffic));
 	conn->data = NULL;
 	llist_del(&s->entry);
 	free(s);
-	traffic_finish(conn, end);
+	return conn;
+}
+
+void s13_session_end(struct s13_session *s, enum traffic_end end)
+{
+	struct traffic_conn *conn = let_go(s, end);
+
+	if (conn)
+		traffic_finish(conn, end);
+}
+
+void s13_session_cut(struct s13_session *s, enum traffic_end end)
+{
+	struct traffic_conn *conn = let_go(s, end);
+
+	if (conn)
+		traffic_close(conn, end);
 }
 
 void s13_session_ids(struct s13_session *s, uint32_t *hop_by_hop, uint32_t *end_to_end)

@@ -32,14 +32,15 @@ struct tls_context {
 	gnutls_x509_crt_t own; /* NULL: none */
 };
 
+#define LAST 7 /* octets of an alert in clear */
+
 struct tls_session {
 	struct tls_context *context;
 	gnutls_session_t session;
-	gnutls_x509_crt_t peer; /* NULL: none shown */
-	bool unsent;            /* a record that the socket did not take */
-	bool heard;             /* the peer's first octet is one of TLS */
-	uint8_t ahead[13];      /* what the last step of the handshake found */
-	unsigned n_ahead;
+	gnutls_x509_crt_t peer;    /* NULL: none shown */
+	bool unsent;               /* a record that the socket did not take */
+	bool heard, made;          /* something came; the handshake is done */
+	uint8_t first, last[LAST]; /* octets that came while it was made */
 	int fd;
 	const char *complaint; /* the fatal alert of the peer */
 	unsigned verified;     /* flags of a verification that failed */
@@ -252,6 +253,36 @@ static int verify(gnutls_session_t session)
 	return status ? -1 : 0;
 }
 
+/* The first octet of a record (RFC 8446 5.1)? */
+static bool is_tls(uint8_t octet)
+{
+	return octet >= 20 && octet <= 23;
+}
+
+static void remember(struct tls_session *s, const uint8_t *octets, size_t len)
+{
+	size_t n = len < LAST ? len : LAST;
+
+	if (!s->heard)
+		s->first = octets[0];
+	s->heard = true;
+	memmove(s->last, s->last + n, LAST - n);
+	memcpy(s->last + LAST - n, octets + len - n, n);
+}
+
+/* As GnuTLS itself reads a socket, with an eye on what came. */
+static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t size)
+{
+	struct tls_session *s = ptr;
+	ssize_t n = recv(s->fd, buf, size, 0);
+
+	if (n > 0 && !s->made)
+		remember(s, buf, (size_t)n);
+	if (n < 0)
+		gnutls_transport_set_errno(s->session, errno);
+	return n;
+}
+
 static int set_up(struct tls_session *s, int fd)
 {
 	const struct tls_context *c = s->context;
@@ -261,7 +292,8 @@ static int set_up(struct tls_session *s, int fd)
 	if (gnutls_init(&s->session, flags | (c->role == TLS_SERVER ? GNUTLS_SERVER : GNUTLS_CLIENT)) < 0)
 		return -ENOMEM;
 	gnutls_session_set_ptr(s->session, s);
-	gnutls_transport_set_int(s->session, fd);
+	gnutls_transport_set_ptr2(s->session, s, (gnutls_transport_ptr_t)(intptr_t)fd);
+	gnutls_transport_set_pull_function(s->session, pull);
 	gnutls_handshake_set_timeout(s->session, GNUTLS_INDEFINITE_TIMEOUT); /* the deadline is the loop's */
 	if (gnutls_priority_set(s->session, c->priorities) < 0 ||
 	    gnutls_credentials_set(s->session, GNUTLS_CRD_CERTIFICATE, c->credentials) < 0)
@@ -406,30 +438,13 @@ static int agree(const struct tls_session *s)
 	return GNUTLS_E_NO_APPLICATION_PROTOCOL;
 }
 
-/* What waits to be read, left where it is.  False: the first octet of all is none of TLS (RFC 8446 5.1). */
-static bool look_ahead(struct tls_session *s)
-{
-	ssize_t n = recv(s->fd, s->ahead, sizeof(s->ahead), MSG_PEEK | MSG_DONTWAIT);
-
-	s->n_ahead = n > 0 ? (unsigned)n : 0;
-	if (n > 0 && !s->heard)
-		s->heard = s->ahead[0] >= 20 && s->ahead[0] <= 23;
-	return n <= 0 || s->heard;
-}
-
 /* OpenSSL refuses our certificate in clear, when we await records that are encrypted: GnuTLS cannot decrypt it. */
 static void hear_clear_complaint(struct tls_session *s)
 {
-	static const uint8_t change[] = {20, 3, 3, 0, 1, 1}, alert[] = {21, 3, 3, 0, 2, 2};
-	const uint8_t *at = s->ahead;
-	unsigned n = s->n_ahead;
+	static const uint8_t alert[LAST - 1] = {21, 3, 3, 0, 2, 2}; /* RFC 8446 5.1, 6: a fatal one */
 
-	if (n >= sizeof(change) && !memcmp(at, change, sizeof(change))) {
-		at += sizeof(change);
-		n -= sizeof(change);
-	}
-	if (n > sizeof(alert) && !memcmp(at, alert, sizeof(alert)))
-		s->complaint = gnutls_alert_get_name(at[sizeof(alert)]) ?: "no";
+	if (!memcmp(s->last, alert, sizeof(alert)))
+		s->complaint = gnutls_alert_get_name(s->last[LAST - 1]) ?: "no";
 }
 
 /* The alert that ended it, if one did. */
@@ -443,18 +458,19 @@ static void hear_complaint(struct tls_session *s, int rc)
 
 int tls_handshake(struct tls_session *s, struct weir_why *why)
 {
-	int rc;
+	int rc = gnutls_handshake(s->session);
 
-	if (!look_ahead(s))
-		return why_set(why, -EPROTO, "speaks in clear on a TLS port");
-	rc = gnutls_handshake(s->session);
 	if (rc == GNUTLS_E_SUCCESS)
 		rc = agree(s);
 	if (rc == GNUTLS_E_SUCCESS) {
+		s->made = true;
 		learn_peer(s);
 		learn_ciphers(s);
 		return 0;
 	}
+	if (s->heard && !is_tls(s->first))
+		return why_set(why, -EPROTO, "speaks in clear %s", /* and would not understand an alert */
+			       s->context->role == TLS_SERVER ? "on a TLS port" : "where TLS is wanted");
 	if (!gnutls_error_is_fatal(rc))
 		return -EAGAIN;
 	hear_complaint(s, rc);

@@ -395,6 +395,38 @@ static void the_gate_has_a_capacity(void **state)
 	assert_answer(scene, fd, 324, 0x60, 3004);
 }
 
+/* Of 120 checks at once with this DRMP (-1: without), by a gate whose bucket has 100. */
+static unsigned answered_of_many(struct scene *scene, int fd, int drmp)
+{
+	uint64_t before = tally(scene, WEIR_TALLY_GREY);
+	struct hand *h = ecr(GREY_IMSI);
+
+	if (drmp >= 0)
+		hand_put(h, 301, 0, 0, (const uint8_t[]){0, 0, 0, (uint8_t)drmp}, 4);
+	scene_pass(scene, 1000);
+	for (unsigned i = 0; i < 120; i++) {
+		put(scene, fd, h);
+		get(scene, fd);
+	}
+	return (unsigned)(tally(scene, WEIR_TALLY_GREY) - before);
+}
+
+/* RFC 7944 8. */
+static void whoever_names_no_priority_has_the_tenth(void **state)
+{
+	struct scene *scene = *state;
+	int fd = scene_peer(scene, MME);
+	unsigned without;
+
+	scene->stage.check.capacity = 1000;
+	without = answered_of_many(scene, fd, -1);
+	assert_int_equal(answered_of_many(scene, fd, 0), 100);
+	assert_in_range(without, 50, 90);
+	assert_int_equal(answered_of_many(scene, fd, 10), without);
+	assert_true(answered_of_many(scene, fd, 9) > without);
+	assert_true(answered_of_many(scene, fd, 12) < without);
+}
+
 /* --- batches and room */
 
 static struct hand *many(unsigned n, const struct hand *one)
@@ -561,7 +593,7 @@ static void flipped_requests(void **state)
 		}
 		assert_true(result || !got->ended);
 		shutdown(fd, SHUT_RDWR);
-		scene_settle(scene);
+		scene_pass(scene, 1000 / S13_CERS); /* no faster may it come again */
 		fd = scene_peer(scene, MME);
 	}
 	for (unsigned i = 0; i < N_ROWS(flip_results); i++)
@@ -592,6 +624,7 @@ int main(void)
 		TEST(a_foreign_peer_is_foreign),
 		TEST(each_client_has_its_limit),
 		TEST(the_gate_has_a_capacity),
+		TEST(whoever_names_no_priority_has_the_tenth),
 		TEST(one_read_is_one_batch),
 		TEST(a_slow_reader),
 		TEST(a_slow_reader_of_faults),

@@ -743,6 +743,33 @@ static void strangers_peers_and_what_they_do_do_not_hide_each_other(void **state
 	log_target_destroy(log);
 }
 
+/* Who comes again and again says so once a minute. */
+static void comings_and_goings_are_told_once_a_minute(void **state)
+{
+	static const char *const words[] = {"connected, realm", "replaced by a newer connection", "closed by us",
+					    "closed by the peer"};
+	struct scene *scene = *state;
+	struct log_target *log = listen_to_log();
+
+	for (unsigned minute = 1; minute <= 2; minute++) {
+		for (unsigned i = 0; i < 4; i++) {
+			int old = scene_peer(scene, MME), new = scene_peer(scene, MME);
+			put(scene, old, answer_to(assert_request(scene, old, 282)));
+			assert_ended(scene, old);
+			shutdown(new, SHUT_WR);
+			assert_ended(scene, new);
+			scene_pass(scene, 1000);
+		}
+		for (unsigned i = 0; i < N_ROWS(words); i++)
+			assert_int_equal(logged(log, words[i]), minute);
+		scene_pass(scene, 60000);
+	}
+	assert_int_equal(counted(scene)->connected, 16);
+	assert_int_equal(counted(scene)->replaced, 8);
+	assert_int_equal(counted(scene)->ended, 16);
+	log_target_destroy(log);
+}
+
 /* --- several connections */
 
 static void a_newer_connection_replaces_the_oldest(void **state)
@@ -789,6 +816,85 @@ static void as_many_as_are_allowed(void **state)
 		assert_status(scene, fd[i], 2);
 	}
 	assert_int_equal(s13_clients(scene->s13), 1);
+}
+
+/* Fewer from now on: those that are too many say goodbye when the next one comes. */
+static void a_lower_limit_takes_hold_with_the_next_one(void **state)
+{
+	struct scene *scene = *state;
+	struct s13_config *config = scene_config(scene);
+	int fd[S13_MAX_CONNECTIONS];
+
+	config->connections_per_peer = S13_MAX_CONNECTIONS;
+	assert_int_equal(scene_configure(scene, config, NULL), 0);
+	for (unsigned i = 0; i < S13_MAX_CONNECTIONS; i++)
+		fd[i] = scene_peer(scene, MME);
+	for (unsigned i = 0; i < S13_MAX_CONNECTIONS; i++)
+		assert_quiet(scene, fd[i]);
+	config = scene_config(scene);
+	config->connections_per_peer = 1;
+	assert_int_equal(scene_configure(scene, config, NULL), 0);
+	assert_quiet(scene, scene_peer(scene, MME));
+	for (unsigned i = 0; i < S13_MAX_CONNECTIONS; i++)
+		assert_request(scene, fd[i], 282);
+}
+
+/* However it goes about it: it answers no goodbye, or says its own, or answers all of them. */
+static const struct crowd_row {
+	const char *name;
+	bool says_goodbye, answers;
+	unsigned most; /* at a time */
+} crowd_rows[] = {
+	{"crowd: one name that answers nothing", false, false, 1 + S13_LEAVING},
+	{"crowd: one name that leaves all the time", true, false, 1 + S13_LEAVING},
+	{"crowd: one name that answers every goodbye", false, true, 2 + S13_CERS_BURST + TRAFFIC_FINISH_S *S13_CERS},
+};
+
+/* Comes once more.  Whoever is refused leaves at once: what is counted then are those that were let in. */
+static int come_again(struct scene *scene)
+{
+	int fd = scene_connect(scene);
+	struct got *got;
+
+	put(scene, fd, cer(MME, REALM));
+	got = get(scene, fd);
+	assert_int_not_equal(got->len, 0);
+	if (hand_number(got->octets, got->len, 268, 0) == 2001)
+		return fd;
+	assert_int_equal(hand_number(got->octets, got->len, 268, 0), 3004);
+	assert_int_equal(got->octets[4], 0x20);
+	assert_ended(scene, fd);
+	shutdown(fd, SHUT_WR);
+	scene_settle(scene);
+	return -1;
+}
+
+static void crowd(void **state)
+{
+	const struct crowd_row *row = *state;
+	unsigned most = 0, let_in = 0;
+	struct scene *scene;
+	int fd, last = -1;
+	void *stage;
+
+	scene_start(&stage);
+	scene = stage;
+	for (unsigned i = 0; i < 300; i++) {
+		fd = come_again(scene);
+		if (fd >= 0 && row->says_goodbye)
+			put(scene, fd, dpr(0));
+		if (fd >= 0 && row->answers && last >= 0)
+			put(scene, last, answer_to(assert_request(scene, last, 282)));
+		last = fd < 0 ? last : fd;
+		let_in += fd >= 0;
+		if (traffic_count(scene->stage.traffic) > most)
+			most = traffic_count(scene->stage.traffic);
+		scene_pass(scene, 10);
+	}
+	assert_in_range(let_in, S13_CERS_BURST, S13_CERS_BURST + 3 * S13_CERS);
+	assert_int_equal(counted(scene)->hasty, 300 - let_in);
+	assert_in_range(most, 2, row->most);
+	scene_end(&stage);
 }
 
 static void two_hundred_peers(void **state)
@@ -930,16 +1036,18 @@ int main(void)
 		TEST(we_stop_while_a_peer_leaves),
 		TEST(goodbye_does_not_wait_for_ever),
 		TEST(strangers_peers_and_what_they_do_do_not_hide_each_other),
+		TEST(comings_and_goings_are_told_once_a_minute),
 		TEST(a_newer_connection_replaces_the_oldest),
 		TEST(the_oldest_is_who_is_open_longest),
 		TEST(as_many_as_are_allowed),
+		TEST(a_lower_limit_takes_hold_with_the_next_one),
 		TEST(two_hundred_peers),
 		TEST(it_needs_a_name_to_listen),
 		TEST(peers_that_stay_are_not_disturbed),
 		TEST(a_new_name_is_learnt_by_coming_again),
 		TEST(what_is_shown),
 	};
-	struct CMUnitTest tests[N_ROWS(single) + N_ROWS(refused_rows) + N_ROWS(room_rows)];
+	struct CMUnitTest tests[N_ROWS(single) + N_ROWS(refused_rows) + N_ROWS(room_rows) + N_ROWS(crowd_rows)];
 	size_t n = N_ROWS(single);
 
 	memcpy(tests, single, sizeof(single));
@@ -947,5 +1055,7 @@ int main(void)
 		tests[n++] = ROW_TEST(refused_rows[i].name, refused, &refused_rows[i]);
 	for (size_t i = 0; i < N_ROWS(room_rows); i++)
 		tests[n++] = ROW_TEST(room_rows[i].name, room, &room_rows[i]);
+	for (size_t i = 0; i < N_ROWS(crowd_rows); i++)
+		tests[n++] = ROW_TEST(crowd_rows[i].name, crowd, &crowd_rows[i]);
 	return cmocka_run_group_tests_name("s13 session", tests, NULL, NULL);
 }
