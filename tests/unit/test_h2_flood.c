@@ -32,7 +32,8 @@ static void add_settings(struct octets *o, int32_t id)
 	add_frame(o, SETTINGS, 0, 0, NULL, 0);
 }
 
-static void add_empty_data(struct octets *o, int32_t id)
+/* Of a body of the first request, which begins before it. */
+static void add_data(struct octets *o, int32_t id, uint8_t flags, const char *payload, size_t len)
 {
 	struct octets *block;
 
@@ -41,19 +42,17 @@ static void add_empty_data(struct octets *o, int32_t id)
 		add_fields(block, "GET", check_path("00101"), NULL);
 		add_frame(o, HEADERS, END_HEADERS, 1, block->at, block->len);
 	}
-	add_frame(o, DATA, 0, 1, NULL, 0);
+	add_frame(o, DATA, flags, 1, payload, len);
+}
+
+static void add_empty_data(struct octets *o, int32_t id)
+{
+	add_data(o, id, 0, NULL, 0);
 }
 
 static void add_padded_data(struct octets *o, int32_t id)
 {
-	struct octets *block;
-
-	if (id == 1) {
-		block = octets_new();
-		add_fields(block, "GET", check_path("00101"), NULL);
-		add_frame(o, HEADERS, END_HEADERS, 1, block->at, block->len);
-	}
-	add_frame(o, DATA, PADDED, 1, "\x01", 2);
+	add_data(o, id, PADDED, "\x01", 2);
 }
 
 static void add_priority(struct octets *o, int32_t id)
