@@ -33,7 +33,7 @@ static struct {
 	bool busy, refuse;
 	unsigned calls, drops;
 	struct nrf_server server;
-	char method[8], id[NRF_UUID_TEXT], type[40], body[4096];
+	char method[8], id[SBI_UUID_TEXT], type[40], body[4096];
 } line;
 
 struct nrf_caller *nrf_caller_alloc(void *ctx, struct traffic *traffic, nrf_reply_fn *replied, void *data)
@@ -654,7 +654,7 @@ static void test_settings_that_are_refused(void **state)
 {
 	static const char *const bad_type[] = {"AMF", "amf"};
 	static const char *const types[] = {"AMF", "5G_EIR", "SCP"};
-	char uuid[NRF_UUID_TEXT];
+	char uuid[SBI_UUID_TEXT];
 	struct weir_why why;
 
 	(void)state;
