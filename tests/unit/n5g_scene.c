@@ -94,7 +94,7 @@ static struct client *client_alloc(struct scene *scene, int fd)
 
 struct client *client_dial(struct scene *scene)
 {
-	return client_alloc(scene, stage_dial(&n5g_listening(scene->n5g, 0)->address[0]));
+	return client_alloc(scene, stage_dial(&door_listening(n5g_door(scene->n5g), 0)->address[0]));
 }
 
 struct client *client_connect(struct scene *scene)
