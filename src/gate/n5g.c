@@ -248,11 +248,6 @@ struct counter_table n5g_counter_table(const struct n5g *n5g)
 	return (struct counter_table){"n5g", counter_rows, ARRAY_SIZE(counter_rows), &n5g->counters};
 }
 
-const struct n5g_counters *n5g_counters(const struct n5g *n5g)
-{
-	return &n5g->counters;
-}
-
 struct tokens *n5g_tokens(const struct n5g *n5g)
 {
 	return n5g->tokens;
@@ -261,11 +256,6 @@ struct tokens *n5g_tokens(const struct n5g *n5g)
 const struct door *n5g_door(const struct n5g *n5g)
 {
 	return &n5g->door;
-}
-
-const struct gate_place *n5g_listening(const struct n5g *n5g, unsigned n)
-{
-	return door_listening(&n5g->door, n);
 }
 
 void n5g_each_connection(const struct n5g *n5g, n5g_connection_fn *fn, void *data)

@@ -42,7 +42,7 @@ static const char *const phase_names[] = {
 struct home {
 	bool known;
 	struct nrf_server server;
-	char instance_id[NRF_UUID_TEXT];
+	char instance_id[SBI_UUID_TEXT];
 };
 
 struct nrf {

@@ -193,24 +193,14 @@ static const char *agent_print(char buf[static AGENT_TEXT], const char *instance
 	return buf;
 }
 
-static struct h2_field field(const char *name, const char *value)
-{
-	return (struct h2_field){
-		.name = name,
-		.value = value,
-		.name_len = (uint16_t)strlen(name),
-		.value_len = (uint16_t)strlen(value),
-	};
-}
-
 bool nrf_caller_call(struct nrf_caller *caller, const struct nrf_server *server, struct tls_context *tls,
 		     const char *method, const char *instance_id, const char *type, const char *body, size_t len)
 {
 	char path[PATH_TEXT], host[HOST_TEXT], agent[AGENT_TEXT];
 	const struct h2_field fields[] = {
-		field("accept", "application/json,application/problem+json"),
-		field("user-agent", agent_print(agent, instance_id)),
-		field("content-type", type ? type : ""),
+		h2_field_of("accept", "application/json,application/problem+json"),
+		h2_field_of("user-agent", agent_print(agent, instance_id)),
+		h2_field_of("content-type", type ? type : ""),
 	};
 	const struct h2_call call = {
 		.method = method,

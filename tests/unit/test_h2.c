@@ -12,7 +12,7 @@
 
 static struct h2_counters counters(const struct scene *scene)
 {
-	return n5g_counters(scene->n5g)->h2;
+	return ((const struct n5g_counters *)n5g_counter_table(scene->n5g).counters)->h2;
 }
 
 /* --- beginnings */

@@ -558,8 +558,10 @@ def test_the_nrf_is_shown():
             time.sleep(0.05)
         assert "nf-instance-id" not in gate.configuration()["n5g"]
         contains(gate.configuration()["nrf"], f"server http 127.0.0.1 {OTHER}")
-    with Gate(f"gsup\n listen 127.0.0.1 {GSUP}\n") as gate:
+    with Gate(f"gsup\n listen 127.0.0.1 {GSUP}\nn5g\n nf-instance-id 4947A69A-F61B-4BC1-B9DA-47C9C5D14B64\n") as gate:
         contains(gate.ask("show nrf"), "state      off")
+        gate.ask("enable")
+        assert "nf-instance-id 4947a69a-f61b-4bc1-b9da-47c9c5d14b64" in gate.configuration()["n5g"]  # RFC 4122 3
 
 
 def test_a_taken_port_is_told_and_ends_the_start():
