@@ -11,8 +11,9 @@
  *  capacity  the gate has a capacity and its bucket is too low for this priority: shed
  *
  * Priority is 0 (first) to 31 (last), as 3gpp-Sbi-Message-Priority (TS 29.500 6.8.4) has it; a DRMP AVP (RFC 7944)
- * of p is 2p.  The lower the gate's bucket, the fewer priorities are admitted: in steps of four, p needs p/64 of
- * a full bucket, so that 0 to 3 are answered to the last token and 28 to 31 are shed when it is nearly half empty.
+ * of p is 2p; without one it is 10 (RFC 7944 8).  The lower the gate's bucket, the fewer priorities are admitted: in
+ * steps of four, p needs p/64 of a full bucket, so that 0 to 3 are answered to the last token and 28 to 31 are shed
+ * when it is nearly half empty.
  *
  * What a reservation admits is taken from the gate's bucket too, which may go into debt by one burst: then everybody
  * else is shed until it has recovered.
@@ -25,7 +26,8 @@
 
 #define RATE_BURST_MS         100
 #define RATE_PRIORITIES       32
-#define RATE_DEFAULT_PRIORITY 24 /* TS 29.500 6.8.4.2: what a request without one has */
+#define RATE_DEFAULT_PRIORITY 24 /* TS 29.500 6.8.4.2: what a request over HTTP/2 without one has */
+#define RATE_DEFAULT_DRMP     10 /* RFC 7944 8: and one over Diameter; twice that is its priority */
 
 struct rate {
 	int64_t at_us;  /* 0: never used */

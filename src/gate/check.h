@@ -21,6 +21,10 @@
 struct weir_register;
 struct sightings;
 
+/* What a verdict is on an interface's wire, in words: "2001, Equipment-Status 1 (black)".  For `explain`; each
+ * interface has its own (gsup_words, s13_words, n5g_words), from the table that its encoder uses. */
+#define CHECK_WORDS_TEXT 64
+
 #define CHECK_BATCH 64 /* more are answered in several rounds by check_answer itself */
 
 struct check_counters {

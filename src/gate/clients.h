@@ -43,6 +43,7 @@ struct gate_client {
 	struct rate_terms terms;
 	struct rate_peer rate;
 	struct rate foreign; /* of checks from abroad, for an interface that limits them; only kept here */
+	struct rate comings; /* of its connections, likewise */
 	unsigned users;
 
 	/* private */

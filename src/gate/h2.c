@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gate/tls.h"
 #include "gate/traffic.h"
 
 #define PINGS_MISSED 2
@@ -283,7 +284,8 @@ static int greet(struct h2_session *s, const uint8_t *octets, size_t len)
 		s->terms->counters->http1++;
 		traffic_send(s->conn, http1_answer, sizeof(http1_answer) - 1);
 	} else {
-		s->ending = "speaks something else";
+		s->ending =
+			octets[0] == TLS_HANDSHAKE ? "began with TLS on a port without it" : "speaks something else";
 		s->terms->counters->no_preface++;
 	}
 	return -EPROTO;

@@ -43,6 +43,7 @@
 
 #include "core/why.h"
 #include "gate/address.h"
+#include "gate/check.h"
 #include "gate/counters.h"
 #include "gate/h2.h"
 #include "wire/n5g.h"
@@ -54,7 +55,6 @@
 #define N5G_CLIENTS       4096  /* names that are told apart, those that left included */
 #define N5G_BODY_MAX      16384 /* octets of a body behind GET that are ignored; more is 413 */
 
-struct check;
 struct n5g;
 struct n5g_config;
 struct peers;
@@ -91,6 +91,8 @@ void n5g_policy_changed(struct n5g *n5g);
 /* SIGTERM: no new connections; those that stand end by themselves when they were answered, in H2_GOODBYE_S at most. */
 void n5g_stop(struct n5g *n5g);
 
+const char *n5g_words(char buf[static CHECK_WORDS_TEXT], const struct weir_verdict *verdict); /* check.h */
+
 struct counter_table n5g_counter_table(const struct n5g *n5g);
 struct tokens *n5g_tokens(const struct n5g *n5g);   /* for their counters */
 const struct door *n5g_door(const struct n5g *n5g); /* for its certificate and where it listens */
@@ -100,6 +102,8 @@ struct n5g_connection_state {
 	const char *tls;    /* "TLS1.3 ..."; NULL without */
 	struct gate_address address;
 	enum gate_transport transport;
+	uint16_t id;
+	struct rate_terms terms;
 	unsigned streams;
 	int64_t up_s, silent_s;
 	uint64_t requests, shed, octets_in, octets_out; /* requests and shed of this connection */

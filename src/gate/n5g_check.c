@@ -164,23 +164,6 @@ static void shed(struct n5g_session *s, const struct item *item, enum n5g_answer
 
 /* --- decided */
 
-static enum n5g_answer refusal_of(const struct weir_verdict *verdict, struct n5g_question *question)
-{
-	switch (verdict->tally) {
-	case WEIR_TALLY_MALFORMED:
-		if (!question->param) { /* it could be read, but the policy takes it for none */
-			question->param = "pei";
-			question->param_len = 3;
-			question->reason = "is none that a device has";
-		}
-		return question->refusal;
-	case WEIR_TALLY_SHED:
-		return N5G_FORBIDDEN;
-	default:
-		return N5G_STORE_FAILED;
-	}
-}
-
 /* What a colour means on this wire. */
 static const enum n5g_answer colours[WEIR_N_COLOURS] = {
 	[WEIR_WHITE] = N5G_WHITE,
@@ -188,6 +171,39 @@ static const enum n5g_answer colours[WEIR_N_COLOURS] = {
 	[WEIR_BLACK] = N5G_BLACK,
 	[WEIR_UNKNOWN] = N5G_UNKNOWN,
 };
+
+/* malformed: of the pei's fault, where the policy refuses it. */
+static enum n5g_answer answer_of(const struct weir_verdict *verdict, enum n5g_answer malformed)
+{
+	if (verdict->answer != WEIR_ANSWER_REFUSE)
+		return colours[verdict->colour];
+	switch (verdict->tally) {
+	case WEIR_TALLY_MALFORMED:
+		return malformed;
+	case WEIR_TALLY_SHED:
+		return N5G_FORBIDDEN;
+	default:
+		return N5G_STORE_FAILED;
+	}
+}
+
+const char *n5g_words(char buf[static CHECK_WORDS_TEXT], const struct weir_verdict *verdict)
+{
+	enum n5g_answer answer = answer_of(verdict, N5G_PARAM_INCORRECT);
+
+	snprintf(buf, CHECK_WORDS_TEXT, "%u %s", n5g_answer_status(answer), n5g_answer_word(answer));
+	return buf;
+}
+
+/* It could be read, but the policy takes it for none. */
+static void blame_pei(struct n5g_question *question)
+{
+	if (question->param)
+		return;
+	question->param = "pei";
+	question->param_len = 3;
+	question->reason = "is none that a device has";
+}
 
 static void decide(struct batch *b)
 {
@@ -201,7 +217,9 @@ static void decide(struct batch *b)
 	for (unsigned i = 0; i < b->n; i++) {
 		const struct weir_verdict *verdict = &b->verdict[i];
 		bool refused = verdict->answer == WEIR_ANSWER_REFUSE;
-		enum n5g_answer answer = refused ? refusal_of(verdict, &b->item[i].question) : colours[verdict->colour];
+		enum n5g_answer answer = answer_of(verdict, b->item[i].question.refusal);
+		if (refused && verdict->tally == WEIR_TALLY_MALFORMED)
+			blame_pei(&b->item[i].question);
 		if (b->debug)
 			log_item(s, LOGL_DEBUG, &b->item[i], answer);
 		else if (refused)

@@ -148,6 +148,7 @@ static void closed(struct traffic_conn *conn, enum traffic_end end)
 
 const struct traffic_kind n5g_kind = {
 	.name = "n5g",
+	.log = DN5G,
 	.in_size = H2_IN_SIZE,
 	.out_size = H2_OUT_SIZE,
 	.accepted = accepted,

@@ -458,6 +458,11 @@ void nrf_state(const struct nrf *nrf, struct nrf_state *state)
 		nrf_server_print(state->server, asked(nrf));
 }
 
+const struct tls_context *nrf_certificate(const struct nrf *nrf)
+{
+	return nrf->plan->tls;
+}
+
 #define ROW(field, text) COUNTER_ROW(struct nrf_counters, field, text)
 
 static const struct counter_row rows[] = {
@@ -466,8 +471,8 @@ static const struct counter_row rows[] = {
 	ROW(deregistered, "farewells taken"),
 	ROW(forgotten, "heartbeats whose sender the NRF did not know any more"),
 	ROW(failed, "calls to NRFs without a good answer"),
-	ROW(late, "of those: without an answer in time"),
-	ROW(redirected, "of those: sent elsewhere, where we do not go"),
+	ROW(late, "calls to NRFs that were not answered in time"),
+	ROW(redirected, "calls to NRFs that were told to go elsewhere, where we do not go"),
 };
 
 struct counter_table nrf_counter_table(const struct nrf *nrf)

@@ -34,6 +34,7 @@
 struct check;
 struct door_config;
 struct nrf;
+struct tls_context;
 struct traffic;
 
 struct nrf_counters {
@@ -90,5 +91,7 @@ struct nrf_state {
 	const char *why;       /* the last failure, "" */
 };
 void nrf_state(const struct nrf *nrf, struct nrf_state *state);
+
+const struct tls_context *nrf_certificate(const struct nrf *nrf); /* ours, in force; NULL: none */
 
 struct counter_table nrf_counter_table(const struct nrf *nrf); /* good as long as the client is */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "gate/h2.h"
+#include "gate/log.h"
 #include "gate/traffic.h"
 
 #define PATH_TEXT  96
@@ -79,6 +80,7 @@ static void link_closed(struct traffic_conn *conn, enum traffic_end end)
 
 static const struct traffic_kind link_kind = {
 	.name = "nrf",
+	.log = DNRF,
 	.in_size = H2_IN_SIZE,
 	.out_size = H2_OUT_SIZE,
 	.connected = link_connected,

@@ -8,7 +8,10 @@
  * and realm that a peer rule allows from this address (else 3010), over TLS one that the peer's certificate carries
  * (else 3010), offer S13 or relay (else 5010), and do without security inside the connection (else 5017).  Whoever is
  * refused is told so and closed.  A CER in an open session is answered again if it names the same peer.
- * Of one peer as many connections are open as `connections-per-peer` says; above it the oldest one is told to go.
+ * Of one peer as many connections are open as `connections-per-peer` says; above it the oldest one is told to go.  Of
+ * those that are on their way out S13_LEAVING are waited for, more end at once.  A peer may come S13_CERS times a
+ * second and S13_CERS_BURST times at once; more is refused (3004).  So no name holds many connections, whatever it
+ * does.
  *
  * Ways to end.  We say DPR and wait S13_GOODBYE_S for the DPA: where the peer is replaced, is not allowed any more,
  * knows us by a name that we have no longer, or the gate stops (REBOOTING).  Until then its requests are answered.  A
@@ -44,22 +47,27 @@
 
 #include "core/why.h"
 #include "gate/address.h"
+#include "gate/check.h"
 #include "gate/counters.h"
 
+#define S13_FOREIGN_CLIENTS 10 /* all foreign ones together may ask so many times what one may */
 #define S13_CER_S       10
 #define S13_GOODBYE_S   2
 #define S13_CLOSE_S     5
 #define S13_CLIENTS     1024
 #define S13_NEW_CLIENTS 50 /* behind agents, a second */
+#define S13_LEAVING     16 /* as many as may be open */
+#define S13_CERS        10 /* of a client, a second */
+#define S13_CERS_BURST  20 /* more than may be open */
 
-struct check;
 struct peers;
 struct s13;
 struct s13_config;
 struct traffic;
 
 struct s13_counters {
-	uint64_t connected, replaced, stranger, unknown_peer, uncertified, unidentified, violated, no_common, insecure;
+	uint64_t connected, ended, replaced, stranger, unknown_peer, uncertified, unidentified, violated;
+	uint64_t no_common, insecure, hasty, impostors;
 	uint64_t requests, resent, faulty, undeliverable, looped, lent, foreign, foreign_shed, shed, crowded;
 	uint64_t unsupported, bad_length, unasked;
 	uint64_t watchdogs, suspected, silent, goodbyes, goodbyes_heard;
@@ -83,6 +91,8 @@ void s13_policy_changed(struct s13 *s13);
 /* SIGTERM: no new connections; every session says goodbye, answers what still comes and ends. */
 void s13_stop(struct s13 *s13);
 
+const char *s13_words(char buf[static CHECK_WORDS_TEXT], const struct weir_verdict *verdict); /* check.h */
+
 struct counter_table s13_counter_table(const struct s13 *s13);
 const struct s13_counters *s13_counters(const struct s13 *s13);
 const struct door *s13_door(const struct s13 *s13);                        /* for its certificate */
@@ -98,6 +108,7 @@ struct s13_peer_state {
 	enum gate_transport transport;
 	uint16_t id;
 	bool agent;
+	struct rate_terms terms;
 	int64_t up_s, silent_s;
 	uint64_t checks, refused, shed; /* ECRs; of those answered with a fault; with 3004 */
 	uint64_t octets_in, octets_out;

@@ -46,7 +46,9 @@ static void send_error(struct s13_session *s, const struct diameter_message *m, 
 void s13_base_bad_length(struct s13_session *s, const struct diameter_message *m)
 {
 	s->s13->counters.bad_length++;
-	s13_session_gripe(s, "sent a message of a length that cannot be");
+	s13_session_gripe(s, s->state == S13_WAIT_CER && m->version == TLS_HANDSHAKE
+				     ? "began with TLS on a port without it"
+				     : "sent a message of a length that cannot be");
 	/* to a stranger only where it begins like a CER: anything may knock here */
 	if (m->version == 1 && (m->flags & DIAMETER_REQUEST) &&
 	    (s->state != S13_WAIT_CER || is_request(m, DIAMETER_CAPABILITIES_EXCHANGE)))
@@ -104,30 +106,73 @@ static int turn_away_for(struct s13_session *s, const struct diameter_message *m
 	return turn_away(s, m, &fault, counter, what);
 }
 
-/* Above what the configuration allows, the oldest connection of the same peer goes. */
-static void limit_connections(const struct s13_session *newest)
+/* Of the client's sessions in this state, the one that is open longest; and how many there are. */
+static struct s13_session *oldest_of(const struct s13_session *like, enum s13_state state, unsigned *n)
 {
-	struct s13 *s13 = newest->s13;
 	struct s13_session *s, *oldest = NULL;
+
+	*n = 0;
+	llist_for_each_entry(s, &like->s13->sessions, entry) {
+		if (s->client != like->client || s->state != state)
+			continue;
+		if ((*n)++ == 0)
+			oldest = s;
+	}
+	return oldest;
+}
+
+static void replace(struct s13_session *s)
+{
+	static const char what[] = "replaced by a newer connection of the same peer";
+
+	int level = s13_session_level(s, &s->s13->goings, what);
+
+	s->s13->counters.replaced++;
+	LOGSESSION(s, level, "%s\n", what);
+	s13_session_goodbye(s, DIAMETER_DO_NOT_WANT_TO_TALK_TO_YOU);
+}
+
+static bool same_host(const struct traffic_conn *a, const struct traffic_conn *b)
+{
+	return a->remote.family == b->remote.family &&
+	       !memcmp(a->remote.octets, b->remote.octets, sizeof(a->remote.octets));
+}
+
+/* Would a connection of this name, of another host and well, have to go for it?  RFC 6733 5.6 rejects the newcomer; a
+ * peer that comes back from the same host knows better than we do whether its old connection is dead. */
+static bool is_impostor(const struct s13_session *newcomer, const struct gate_client *client)
+{
+	const struct s13_session *s, *oldest = NULL;
 	unsigned n = 0;
 
-	llist_for_each_entry(s, &s13->sessions, entry) {
-		if (s->client != newest->client || s->state != S13_OPEN)
+	llist_for_each_entry(s, &newcomer->s13->sessions, entry) {
+		if (s->client != client || s->state != S13_OPEN)
 			continue;
 		if (n++ == 0)
 			oldest = s;
 	}
-	if (n <= s13->config->connections_per_peer)
-		return;
-	s13->counters.replaced++;
-	LOGSESSION(oldest, LOGL_NOTICE, "replaced by a newer connection of the same peer\n");
-	s13_session_goodbye(oldest, DIAMETER_DO_NOT_WANT_TO_TALK_TO_YOU);
+	return oldest && n >= newcomer->s13->config->connections_per_peer && oldest->watchdog == S13_OKAY &&
+	       !same_host(oldest->conn, newcomer->conn);
+}
+
+/* Above what the configuration allows, the oldest connections of the same peer go; above S13_LEAVING on their way out,
+ * the oldest of those are waited for no longer. */
+static void limit_connections(const struct s13_session *newest)
+{
+	struct s13_session *oldest;
+	unsigned n;
+
+	while ((oldest = oldest_of(newest, S13_OPEN, &n)) && n > newest->s13->config->connections_per_peer)
+		replace(oldest);
+	while ((oldest = oldest_of(newest, S13_CLOSING, &n)) && n > S13_LEAVING)
+		s13_session_cut(oldest, TRAFFIC_END_OURS);
 }
 
 static void open_session(struct s13_session *s, const struct diameter_cer *cer, struct gate_client *client)
 {
 	static const struct diameter_fault none = {.result = DIAMETER_SUCCESS};
 	struct s13 *s13 = s->s13;
+	int level;
 
 	memcpy(s->host, diameter_value(&cer->view, &cer->origin_host), cer->origin_host.len);
 	s->host_len = cer->origin_host.len;
@@ -142,8 +187,9 @@ static void open_session(struct s13_session *s, const struct diameter_cer *cer, 
 	s13->counters.connected++;
 	traffic_known(s->conn);
 	send_cea(s, &cer->view.message, &none);
-	s13_session_rearm(s);
-	LOGSESSION(s, LOGL_NOTICE, "connected, realm %s%s%s\n", s->realm, s->agent ? ", an agent" : "",
+	s13_session_draw_tw(s);
+	level = s13_session_level(s, &s13->comings, "connected");
+	LOGSESSION(s, level, "connected, realm %s%s%s\n", s->realm, s->agent ? ", an agent" : "",
 		   s->home ? "" : ", foreign");
 	limit_connections(s);
 }
@@ -175,6 +221,12 @@ static int judge_cer(struct s13_session *s, const struct diameter_cer *cer)
 	if (!client)
 		return turn_away_for(s, m, DIAMETER_TOO_BUSY, &s13->counters.crowded,
 				     "refused: as many peers as can be told apart are connected");
+	if (!rate_take(&client->comings, S13_CERS, S13_CERS_BURST, 1, traffic_now_us(s13->traffic)))
+		return turn_away_for(s, m, DIAMETER_TOO_BUSY, &s13->counters.hasty,
+				     "refused: it came too often in a second");
+	if (is_impostor(s, client))
+		return turn_away_for(s, m, DIAMETER_UNKNOWN_PEER, &s13->counters.impostors,
+				     "refused: its name is connected from another host, and well");
 	open_session(s, cer, client);
 	return 0;
 }

@@ -49,10 +49,11 @@ struct s13_session {
 	bool agent, home, ending; /* home: its realm is one of ours */
 	bool said_goodbye;
 	int64_t deadline_us; /* waiting for a CER, closing */
-	int64_t watched_us;  /* since when the watchdog waits */
-	int64_t tw_us;       /* for how long */
+	int64_t watched_us;  /* when it was asked, or suspected, last; 0: never */
+	int64_t tw_us;       /* how long the watchdog waits */
 	uint32_t hop_by_hop; /* of our last request */
 	uint64_t checks, refused, shed;
+	struct rate fresh; /* new clients that come with this agent */
 	struct gate_client *client; /* NULL before the CER */
 	uint16_t host_len;
 	char host[DIAMETER_IDENTITY_TEXT]; /* as the peer spells itself */
@@ -67,11 +68,11 @@ struct s13 {
 	struct door door;
 	struct llist_head sessions;
 	struct s13_counters counters;
-	struct gripes strangers, quarrels;
+	struct gripes strangers, quarrels, comings, goings;
 	struct diameter_us us; /* its names are those of config */
 	struct s13_tail tail;
 	struct clients *clients;
-	struct rate fresh; /* new clients behind agents */
+	struct rate foreign; /* checks of all foreign clients together */
 	uint64_t chance;
 	uint32_t end_to_end;
 	bool stopping;
@@ -90,12 +91,21 @@ bool s13_is_agent(const struct s13_config *config, const char *name);
 
 /* s13_session.c */
 extern const struct traffic_kind s13_kind;
+/* What was written is sent, and the peer given TRAFFIC_FINISH_S to close; or all is closed at once. */
 void s13_session_end(struct s13_session *session, enum traffic_end end);
+void s13_session_cut(struct s13_session *session, enum traffic_end end);
 /* Say DPR, and end when it is answered or S13_GOODBYE_S is over. */
 void s13_session_goodbye(struct s13_session *session, enum diameter_cause cause);
-void s13_session_rearm(struct s13_session *session); /* the watchdog, after the configuration changed */
-/* Log it once an address and minute. */
+/* How long the watchdog waits, by the configuration in force and chance.  Not since when: a new configuration is no
+ * word of the peer. */
+void s13_session_draw_tw(struct s13_session *session);
+/* There is less room than wanted for the next answer: read on when there is as much. */
+void s13_session_await_room(struct s13_session *session, size_t wanted);
+/* Log it once a minute: of a peer, or of the address of one who is none yet. */
 void s13_session_gripe(struct s13_session *session, const char *what);
+/* The level at which a peer's coming or going is told: NOTICE once a minute, else INFO.  Asked once for each:
+ * LOGSESSION looks at its level twice. */
+int s13_session_level(struct s13_session *session, struct gripes *gripes, const char *what);
 /* Our own requests carry ids that no two of a connection share. */
 void s13_session_ids(struct s13_session *session, uint32_t *hop_by_hop, uint32_t *end_to_end);
 

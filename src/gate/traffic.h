@@ -73,6 +73,7 @@ const char *traffic_end_name(enum traffic_end end);
 /* What an interface gives for a kind of connection. */
 struct traffic_kind {
 	const char *name;
+	int log; /* category: what TLS has to say of a peer goes there */
 	uint32_t in_size, out_size; /* in_size bounds a message */
 	uint32_t sctp_ppid;         /* payload protocol identifier of what we send over SCTP */
 	/* Over SCTP: octets of the first message in the send buffer, which is sent as one user message.  Else not

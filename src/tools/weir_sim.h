@@ -31,10 +31,24 @@ struct sim_options {
 	const char *ca, *pair;  /* ask over TLS: PEM files, the authorities and our certificate with its key; or NULL */
 };
 
+/* A word behind the options.  run gets the connected counterpart and what stands behind the word: 0, -EINVAL for wrong
+ * use (told), or another negative errno. */
+struct sim_command {
+	const char *name; /* NULL: the end of the table */
+	int min, max;     /* arguments */
+	int (*run)(void *counterpart, int argc, char **argv);
+	const char *needs;           /* the arguments in a sentence */
+	const char *arguments, *help; /* for -h */
+};
+#define SIM_CHECK_HELP "ask for each in turn; the verdict and the time it took"
+#define SIM_LOAD_HELP                                                                                                  \
+	"COUNT questions for test devices of TAC 00100000, DEPTH of them\n"                                            \
+	"under way; rate, median, 99th percentile"
+
 struct sim_counterpart {
 	const char *name, *sentence, *port, *called;
-	int (*run)(const struct sim_options *options, int argc, char **argv);
-	const char *commands;   /* for -h */
+	int (*run)(const struct sim_options *options, const struct sim_command *command, int argc, char **argv);
+	const struct sim_command *commands;
 	bool has_tls;
 };
 
@@ -42,22 +56,12 @@ extern const struct sim_counterpart sim_gsup, sim_s13, sim_n5g;
 
 /* --- weir_sim_play.c: what counterparts have in common ---------------------------------------- */
 
-/* What a connected counterpart can do.  run gets it and what stands behind the command: 0, -EINVAL for wrong use, or
- * another negative errno. */
-struct sim_command {
-	const char *name; /* NULL: the end of the table */
-	int min, max;     /* arguments */
-	int (*run)(void *counterpart, int argc, char **argv);
-};
-/* The one that argv[0] names; NULL, and the known ones on stderr, where there is none. */
-const struct sim_command *sim_command_of(const struct sim_counterpart *counterpart, const struct sim_command *commands,
-					 int argc, char **argv);
 enum sim_exit sim_exit_of(int err);
 
 /* 0, or -EINVAL and a sentence on stderr. */
 int sim_read_imei(const char *typed, struct weir_imei_reading *reading);
 
-#define SIM_VERDICT_TEXT 96
+#define SIM_VERDICT_TEXT 128
 /* One line: what was asked for, what was answered, how long it took. */
 void sim_tell(const char *asked, const char *verdict, int64_t us);
 
@@ -65,18 +69,34 @@ void sim_tell(const char *asked, const char *verdict, int64_t us);
 void sim_catch_signals(void);
 bool sim_was_ended(void);
 
+#define SIM_VERDICTS_MAX 4
+#define SIM_ERRORS_MAX   8
+/* What was answered so far.  A word of verdicts is one, any other is an error. */
+struct sim_score {
+	const char *const *verdicts; /* NULL at the end */
+	uint64_t answers, good, n[SIM_VERDICTS_MAX];
+	struct sim_error {
+		char text[SIM_VERDICT_TEXT];
+		uint64_t n;
+	} errors[SIM_ERRORS_MAX]; /* the last one has all others too */
+	uint32_t *times_us;       /* under load: one a verdict; NULL: every answer is told when it comes */
+};
+void sim_score_take(struct sim_score *score, const char *asked, const char *verdict, int64_t us);
+/* 0, or -EREMOTEIO where an answer was an error. */
+int sim_score_result(const struct sim_score *score);
+
 #define SIM_DEPTH_MAX 4096
 struct sim_load {
 	uint64_t count;
 	unsigned depth;
 	int64_t began_us;
 };
-/* Of the two arguments COUNT and DEPTH, with room for a time for each answer: 0, -EINVAL (told), -ENOMEM. */
-int sim_load_begin(struct sim_load *load, int argc, char **argv, uint32_t **times_us);
+/* Of the two arguments COUNT and DEPTH; the score keeps times from now on: 0, -EINVAL (told), -ENOMEM. */
+int sim_load_begin(struct sim_load *load, int argc, char **argv, struct sim_score *score);
 /* The device of the n-th question: a test device, a million of them in turn. */
 uint64_t sim_load_key(uint64_t n);
-/* Rate and percentiles, without the end of the line.  Sorts the times. */
-void sim_load_tell(const struct sim_load *load, uint32_t *times_us);
+/* Rate and percentiles of the verdicts, and how many answers were what.  Sorts the times. */
+void sim_load_tell(const struct sim_load *load, struct sim_score *score);
 
 /* --- weir_sim_link.c: a TCP connection that is read in whole frames --------------------------- */
 

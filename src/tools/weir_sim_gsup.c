@@ -6,7 +6,7 @@
 #include "tools/weir_sim.h"
 
 #include <errno.h>
-#include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,9 +27,10 @@ struct msc {
 		int64_t sent_us;
 	} *asked;
 	unsigned first, n;
-	uint32_t *times_us;     /* load: one an answer; NULL otherwise */
-	uint64_t answers, accepted, refused, errors;
+	struct sim_score score;
 };
+
+static const char *const verdicts[] = { "accepted", "refused", NULL };
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
@@ -50,44 +51,47 @@ static int ie_octet(const struct ipa_frame *frame, uint8_t tag)
 	return -1;
 }
 
-static void tell(const struct msc *msc, const struct question *q, const char *verdict, int64_t us)
+static const char *cause_text(int cause)
 {
-	char text[WEIR_IMEI_TEXT];
+	switch (cause) {
+	case GSUP_CAUSE_ILLEGAL_ME:
+		return " illegal ME";
+	case GSUP_CAUSE_NETWORK_FAILURE:
+		return " network failure";
+	case GSUP_CAUSE_INVALID_MANDATORY:
+		return " invalid mandatory information";
+	default:
+		return "";
+	}
+}
 
-	if (!msc->times_us)
-		sim_tell(imei_print_checked(text, q->key), verdict, us);
+/* What an MSC makes of an answer, or NULL where it is none. */
+static const char *read_verdict(const struct ipa_frame *frame, uint8_t type, char buf[static SIM_VERDICT_TEXT])
+{
+	int octet = ie_octet(frame, type == GSUP_CHECK_IMEI_RESULT ? IE_IMEI_RESULT : IE_CAUSE);
+
+	if (type == GSUP_CHECK_IMEI_RESULT)
+		return octet == 0 || octet == 1 ? verdicts[octet] : NULL;
+	snprintf(buf, SIM_VERDICT_TEXT, "error %d%s", octet, cause_text(octet));
+	return buf;
 }
 
 /* The answer to the oldest question.  0, or -EPROTO where it is none. */
 static int take_answer(struct msc *msc, const struct ipa_frame *frame, uint8_t type)
 {
 	const struct question *q = &msc->asked[msc->first];
-	int64_t us;
-	char error[24];
-	int octet = ie_octet(frame, type == GSUP_CHECK_IMEI_RESULT ? IE_IMEI_RESULT : IE_CAUSE);
+	char buf[SIM_VERDICT_TEXT], asked[WEIR_IMEI_TEXT];
+	const char *verdict = read_verdict(frame, type, buf);
 
 	if (!msc->n) {
 		fprintf(stderr, "weir-sim: an answer that was not asked for\n");
 		return -EPROTO;
 	}
-	us = sim_now_us() - q->sent_us;
-	snprintf(error, sizeof(error), "error %d", octet);
-	if (type == GSUP_CHECK_IMEI_ERROR) {
-		msc->errors++;
-		tell(msc, q, error, us);
-	} else if (octet == 0) {
-		msc->accepted++;
-		tell(msc, q, "accepted", us);
-	} else if (octet == 1) {
-		msc->refused++;
-		tell(msc, q, "refused", us);
-	} else {
+	if (!verdict) {
 		fprintf(stderr, "weir-sim: a result without a verdict\n");
 		return -EPROTO;
 	}
-	if (msc->times_us)
-		msc->times_us[msc->answers] = (uint32_t)us;
-	msc->answers++;
+	sim_score_take(&msc->score, imei_print_checked(asked, q->key), verdict, sim_now_us() - q->sent_us);
 	msc->first = (msc->first + 1) % SIM_DEPTH_MAX;
 	msc->n--;
 	return 0;
@@ -208,7 +212,7 @@ static int connect_msc(struct msc *msc, const struct sim_options *options)
 	int64_t stop = sim_now_us() + (int64_t)options->timeout_ms * 1000;
 	int err = 0;
 
-	*msc = (struct msc){ .options = options };
+	*msc = (struct msc){ .options = options, .score.verdicts = verdicts };
 	if (sim_link_open(&msc->link, options->host, options->port, options->timeout_ms))
 		return -ECONNREFUSED;
 	msc->asked = calloc(SIM_DEPTH_MAX, sizeof(*msc->asked));
@@ -227,7 +231,7 @@ static void close_msc(struct msc *msc)
 {
 	sim_link_close(&msc->link);
 	free(msc->asked);
-	free(msc->times_us);
+	free(msc->score.times_us);
 }
 
 /* --- commands --------------------------------------------------------------------------------- */
@@ -278,9 +282,9 @@ static int run_load(void *data, int argc, char **argv)
 	struct msc *msc = data;
 	struct sim_load load;
 	uint64_t sent = 0;
-	int err = sim_load_begin(&load, argc, argv, &msc->times_us);
+	int err = sim_load_begin(&load, argc, argv, &msc->score);
 
-	while (err >= 0 && msc->answers < load.count) {
+	while (err >= 0 && msc->score.answers < load.count) {
 		err = fill(msc, &load, &sent);
 		if (err >= 0)
 			err = turn(msc, msc->options->timeout_ms);
@@ -291,30 +295,27 @@ static int run_load(void *data, int argc, char **argv)
 	}
 	if (err < 0)
 		return err;
-	sim_load_tell(&load, msc->times_us);
-	printf("; accepted %" PRIu64 ", refused %" PRIu64 ", errors %" PRIu64 "\n", msc->accepted, msc->refused,
-	       msc->errors);
+	sim_load_tell(&load, &msc->score);
 	return 0;
 }
 
 static const struct sim_command commands[] = {
-	{ "check", 1, 10000, run_check },
-	{ "listen", 0, 10000, run_listen },
-	{ "load", 2, 2, run_load },
-	{ NULL, 0, 0, NULL },
+	{ "check", 1, INT_MAX, run_check, "an IMEI", "IMEI...", SIM_CHECK_HELP },
+	{ "listen", 0, INT_MAX, run_listen, "IMEIs", "[IMEI...]",
+	  "ask, then stay connected and give up subscribers that are cancelled" },
+	{ "load", 2, 2, run_load, "COUNT and DEPTH", "COUNT DEPTH", SIM_LOAD_HELP },
+	{ 0 },
 };
 
-static int run_gsup(const struct sim_options *options, int argc, char **argv)
+static int run_gsup(const struct sim_options *options, const struct sim_command *command, int argc, char **argv)
 {
-	const struct sim_command *command = sim_command_of(&sim_gsup, commands, argc, argv);
 	struct msc msc;
-	int err;
+	int err = connect_msc(&msc, options);
 
-	if (!command)
-		return SIM_USAGE;
-	err = connect_msc(&msc, options);
 	if (!err)
-		err = command->run(&msc, argc - 1, argv + 1);
+		err = command->run(&msc, argc, argv);
+	if (!err)
+		err = sim_score_result(&msc.score);
 	close_msc(&msc);
 	return sim_exit_of(err);
 }
@@ -325,7 +326,5 @@ const struct sim_counterpart sim_gsup = {
 	.port = "4222",
 	.called = "weir-sim",
 	.run = run_gsup,
-	.commands = "  check IMEI...       ask for each in turn; the verdict and the time it took\n"
-		    "  listen [IMEI...]    ask, then stay connected and give up subscribers that are cancelled\n"
-		    "  load COUNT DEPTH    COUNT questions, DEPTH of them under way; rate, median, 99th percentile\n",
+	.commands = commands,
 };

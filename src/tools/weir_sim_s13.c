@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,9 +36,10 @@ struct mme {
 		int64_t sent_us;
 	} * question;
 	unsigned n;
-	uint32_t *times_us; /* load: one an answer; NULL otherwise */
-	uint64_t answers, tally[WEIR_N_TALLIES], errors;
+	struct sim_score score;
 };
+
+static const char *const verdicts[] = {"white", "grey", "black", "unknown", NULL};
 
 static struct question *question_of(struct mme *mme, uint32_t id)
 {
@@ -74,17 +76,6 @@ static const char *read_verdict(const struct s13_eca *eca, char buf[static SIM_V
 	return buf;
 }
 
-static void count(struct mme *mme, const char *verdict)
-{
-	for (unsigned i = 0; i < WEIR_N_TALLIES; i++) {
-		if (!strcmp(verdict, tally_name(i))) {
-			mme->tally[i]++;
-			return;
-		}
-	}
-	mme->errors++;
-}
-
 static int complain(const char *what)
 {
 	fprintf(stderr, "weir-sim: %s\n", what);
@@ -106,7 +97,6 @@ static int take_answer(struct mme *mme, const struct diameter_message *message)
 	char buf[SIM_VERDICT_TEXT];
 	const char *verdict;
 	struct s13_eca eca;
-	int64_t us;
 
 	if (!q->asked || q->id != message->hop_by_hop || q->id != message->end_to_end)
 		return complain("an answer that was not asked for");
@@ -115,13 +105,7 @@ static int take_answer(struct mme *mme, const struct diameter_message *message)
 	verdict = read_verdict(&eca, buf);
 	if (!verdict)
 		return complain("an answer without a verdict");
-	us = sim_now_us() - q->sent_us;
-	if (mme->times_us)
-		mme->times_us[mme->answers] = (uint32_t)us;
-	else
-		sim_tell(q->asked, verdict, us);
-	mme->answers++;
-	count(mme, verdict);
+	sim_score_take(&mme->score, q->asked, verdict, sim_now_us() - q->sent_us);
 	q->asked = NULL;
 	mme->n--;
 	return 0;
@@ -347,6 +331,7 @@ static int connect_mme(struct mme *mme, const struct sim_options *options)
 
 	*mme = (struct mme){
 		.options = options,
+		.score.verdicts = verdicts,
 		.us = {.origin_host = options->name,
 		       .origin_realm = dot ? dot + 1 : "",
 		       .state_id = (uint32_t)time(NULL)},
@@ -379,7 +364,7 @@ static void close_mme(struct mme *mme, bool politely)
 	}
 	sim_link_close(&mme->link);
 	free(mme->question);
-	free(mme->times_us);
+	free(mme->score.times_us);
 }
 
 /* --- commands --------------------------------------------------------------------------------- */
@@ -433,9 +418,9 @@ static int run_load(void *data, int argc, char **argv)
 	struct mme *mme = data;
 	struct sim_load load;
 	uint64_t sent = 0;
-	int err = sim_load_begin(&load, argc, argv, &mme->times_us);
+	int err = sim_load_begin(&load, argc, argv, &mme->score);
 
-	while (err >= 0 && mme->answers < load.count) {
+	while (err >= 0 && mme->score.answers < load.count) {
 		err = fill(mme, &load, &sent);
 		if (err >= 0)
 			err = turn(mme, mme->options->timeout_ms);
@@ -446,32 +431,27 @@ static int run_load(void *data, int argc, char **argv)
 	}
 	if (err < 0)
 		return err;
-	sim_load_tell(&load, mme->times_us);
-	printf("; white %" PRIu64 ", grey %" PRIu64 ", black %" PRIu64 ", unknown %" PRIu64 ", errors %" PRIu64 "\n",
-	       mme->tally[WEIR_TALLY_WHITE], mme->tally[WEIR_TALLY_GREY], mme->tally[WEIR_TALLY_BLACK],
-	       mme->tally[WEIR_TALLY_UNKNOWN], mme->errors);
+	sim_load_tell(&load, &mme->score);
 	return 0;
 }
 
 static const struct sim_command commands[] = {
-	{"check", 1, 10000, run_check},
-	{"listen", 0, 10000, run_listen},
-	{"load", 2, 2, run_load},
-	{NULL, 0, 0, NULL},
+	{"check", 1, INT_MAX, run_check, "an IMEI", "IMEI...", SIM_CHECK_HELP},
+	{"listen", 0, INT_MAX, run_listen, "IMEIs", "[IMEI...]", "ask, then stay connected and answer watchdogs"},
+	{"load", 2, 2, run_load, "COUNT and DEPTH", "COUNT DEPTH", SIM_LOAD_HELP},
+	{0},
 };
 
-static int run_s13(const struct sim_options *options, int argc, char **argv)
+static int run_s13(const struct sim_options *options, const struct sim_command *command, int argc, char **argv)
 {
-	const struct sim_command *command = sim_command_of(&sim_s13, commands, argc, argv);
 	struct mme mme;
-	int err;
+	int err = connect_mme(&mme, options);
 
-	if (!command)
-		return SIM_USAGE;
-	err = connect_mme(&mme, options);
 	if (!err)
-		err = command->run(&mme, argc - 1, argv + 1);
-	close_mme(&mme, !err || err == -ETIMEDOUT || (err == -EINVAL && is_greeted(&mme)));
+		err = command->run(&mme, argc, argv);
+	if (!err)
+		err = sim_score_result(&mme.score);
+	close_mme(&mme, !err || err == -ETIMEDOUT || err == -EREMOTEIO || (err == -EINVAL && is_greeted(&mme)));
 	return sim_exit_of(err);
 }
 
@@ -481,7 +461,5 @@ const struct sim_counterpart sim_s13 = {
 	.port = "3868",
 	.called = "mme.epc.mnc001.mcc001.3gppnetwork.org",
 	.run = run_s13,
-	.commands = "  check IMEI...       ask for each in turn; the verdict and the time it took\n"
-		    "  listen [IMEI...]    ask, then stay connected and answer watchdogs\n"
-		    "  load COUNT DEPTH    COUNT questions, DEPTH of them under way; rate, median, 99th percentile\n",
+	.commands = commands,
 };

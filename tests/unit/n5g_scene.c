@@ -71,6 +71,16 @@ void scene_limit(struct scene *scene, uint32_t limit, uint32_t reserve, uint32_t
 	talloc_free(config);
 }
 
+const struct n5g_counters *counted(const struct scene *scene)
+{
+	return n5g_counter_table(scene->n5g).counters;
+}
+
+const struct check_counters *checks(const struct scene *scene)
+{
+	return &scene->stage.check.counters[WEIR_IF_N5G];
+}
+
 /* --- clients */
 
 const uint8_t preface[24] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

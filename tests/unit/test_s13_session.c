@@ -5,11 +5,16 @@
  * configurations, and what strangers and the confused send. */
 #include "s13_scene.h"
 
+#include "gate/s13_session.h"
 #include "rows.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <osmocom/core/logging.h>
+#include <osmocom/core/loggingrb.h>
 
 /* --- capabilities */
 
@@ -464,6 +469,46 @@ static void a_suspect_may_come_back(void **state)
 	assert_quiet(scene, fd);
 }
 
+static void configure_as_before(struct scene *scene)
+{
+	assert_int_equal(scene_configure(scene, scene_config(scene), NULL), 0);
+}
+
+/* A new configuration is no silence of the peer: who is quiet is asked as ever, and not later for it either. */
+static void the_quiet_are_asked_whatever_the_operator_does(void **state)
+{
+	struct scene *scene = *state;
+	int fd = scene_peer(scene, MME);
+
+	scene_pass(scene, 20000);
+	configure_as_before(scene);
+	scene_pass(scene, 13000);
+	put(scene, fd, answer_to(assert_request(scene, fd, 280)));
+	for (unsigned i = 0; i < 11; i++) {
+		configure_as_before(scene);
+		scene_pass(scene, 3000);
+	}
+	put(scene, fd, answer_to(assert_request(scene, fd, 280)));
+	assert_int_equal(counted(scene)->suspected, 0);
+}
+
+/* Neither is it an answer. */
+static void the_silent_are_closed_whatever_the_operator_does(void **state)
+{
+	struct scene *scene = *state;
+	int fd = scene_peer(scene, MME);
+
+	scene_pass(scene, 33000);
+	assert_request(scene, fd, 280);
+	for (unsigned i = 0; i < 66; i++) {
+		configure_as_before(scene);
+		scene_pass(scene, 1000);
+	}
+	assert_ended(scene, fd);
+	assert_int_equal(counted(scene)->watchdogs, 1);
+	assert_int_equal(counted(scene)->silent, 1);
+}
+
 /* freeDiameter once died of this: a DWA that says no, or nothing at all. */
 static void odd_watchdog_answers_do_no_harm(void **state)
 {
@@ -482,6 +527,100 @@ static void odd_watchdog_answers_do_no_harm(void **state)
 	assert_int_equal(counted(scene)->unasked, 1);
 	put(scene, fd, ecr(WHITE_IMSI));
 	assert_status(scene, fd, 0);
+}
+
+/* --- room */
+
+/* A peer at the end of a socket that takes little: what it does not read soon stays with us. */
+static int narrow_peer(struct scene *scene, struct traffic_conn **conn)
+{
+	int pair[2], small = 4608;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	assert_int_equal(setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+	stage_keep(scene, pair[0]);
+	*conn = traffic_adopt(scene->stage.traffic, &s13_kind, NULL, pair[1]);
+	assert_non_null(*conn);
+	assert_int_equal(address_from_text("127.0.0.1", 9, &(*conn)->remote), 0);
+	assert_true(s13_kind.accepted(*conn, scene->s13));
+	put(scene, pair[0], cer(MME, REALM));
+	assert_answer(scene, pair[0], 257, 0, 2001);
+	return pair[0];
+}
+
+/* As long as one may be. */
+static struct hand *stuffed(struct hand *h)
+{
+	uint8_t *nothing = calloc(1, DIAMETER_MAX);
+
+	hand_put(h, 9999, 0, 0, nothing, DIAMETER_MAX - h->len - 8);
+	assert_int_equal(h->len, DIAMETER_MAX);
+	free(nothing);
+	return h;
+}
+
+static struct hand *great_dwr(void)
+{
+	return stuffed(dwr());
+}
+
+static struct hand *great_faulty_ecr(void)
+{
+	return stuffed(ecr_of(MME, REALM, WHITE_IMSI, NULL));
+}
+
+static const struct room_row {
+	const char *name;
+	struct hand *(*great)(void);
+	uint32_t command, result;
+	uint8_t flags;
+	bool reads; /* in the end */
+} room_rows[] = {
+	{"room: a great DWR of one who never reads", great_dwr, 280, 2001, 0, false},
+	{"room: a great ECR of one who never reads", great_faulty_ecr, 324, 5005, 0x40, false},
+	{"room: a great DWR of one who reads late", great_dwr, 280, 2001, 0, true},
+	{"room: a great ECR of one who reads late", great_faulty_ecr, 324, 5005, 0x40, true},
+};
+
+#define HALF 32768 /* of the send buffer */
+#define DWA  128   /* is less */
+
+/* Its answers fill our buffer nearly by half: with what is free there is no telling yet whether the answer to a great
+ * request will fit.  Nobody spins over that, which the alarm is for. */
+static void room(void **state)
+{
+	const struct room_row *row = *state;
+	struct hand *all, *great, *small;
+	struct traffic_conn *conn;
+	struct scene *scene;
+	unsigned asked = 1;
+	void *stage;
+	int fd;
+
+	scene_start(&stage);
+	scene = stage;
+	fd = narrow_peer(scene, &conn);
+	for (; asked < 2000 && traffic_room(conn) >= HALF + 768; asked++)
+		put(scene, fd, dwr());
+	assert_in_range(traffic_room(conn), HALF + DWA, HALF + 767);
+	all = dwr(), great = row->great(), small = dwr();
+	hand_octets(all, great->octets, great->len);
+	hand_octets(all, small->octets, small->len);
+	hand_set_length(all, (uint32_t)small->len);
+	alarm(30);
+	put(scene, fd, all);
+	assert_true(conn->paused);
+	if (row->reads) {
+		while (asked--)
+			assert_answer(scene, fd, 280, 0, 2001);
+		assert_answer(scene, fd, row->command, row->flags, row->result);
+		assert_answer(scene, fd, 280, 0, 2001);
+	} else {
+		scene_pass(scene, (TRAFFIC_STALL_S + 2) * 1000);
+		assert_int_equal(traffic_count(scene->stage.traffic), 0);
+	}
+	alarm(0);
+	scene_end(&stage);
 }
 
 /* --- goodbyes */
@@ -563,6 +702,75 @@ static void goodbye_does_not_wait_for_ever(void **state)
 	assert_int_equal(traffic_count(scene->stage.traffic), 0);
 }
 
+/* --- the log */
+
+/* From now on, what an operator sees. */
+static struct log_target *listen_to_log(void)
+{
+	struct log_target *log = log_target_create_rb(1000);
+
+	assert_non_null(log);
+	log_set_use_color(log, 0);
+	log_add_target(log);
+	return log;
+}
+
+/* Lines with this in them. */
+static unsigned logged(const struct log_target *log, const char *what)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < log_target_rb_used_size(log); i++)
+		n += strstr(log_target_rb_get(log, i), what) != NULL;
+	return n;
+}
+
+static void strangers_peers_and_what_they_do_do_not_hide_each_other(void **state)
+{
+	struct scene *scene = *state;
+	struct log_target *log = listen_to_log();
+	int a = scene_peer(scene, MME), b = scene_peer(scene, "mme2.example");
+
+	for (unsigned i = 0; i < 2; i++) {
+		put(scene, scene_connect(scene), dwr());
+		put(scene, scene_connect(scene), cer("hss.example", REALM));
+		put(scene, a, ecr_of("mme3.example", REALM, WHITE_IMSI, IMEI));
+		put(scene, b, ecr_of("mme3.example", REALM, WHITE_IMSI, IMEI));
+	}
+	assert_int_equal(counted(scene)->lent, 4);
+	assert_int_equal(logged(log, "spoke before it said who it is"), 1);
+	assert_int_equal(logged(log, "no peer rule allows this name"), 1);
+	assert_int_equal(logged(log, "asks in another's name"), 2);
+	log_target_destroy(log);
+}
+
+/* Who comes again and again says so once a minute. */
+static void comings_and_goings_are_told_once_a_minute(void **state)
+{
+	static const char *const words[] = {"connected, realm", "replaced by a newer connection", "closed by us",
+					    "closed by the peer"};
+	struct scene *scene = *state;
+	struct log_target *log = listen_to_log();
+
+	for (unsigned minute = 1; minute <= 2; minute++) {
+		for (unsigned i = 0; i < 4; i++) {
+			int old = scene_peer(scene, MME), new = scene_peer(scene, MME);
+			put(scene, old, answer_to(assert_request(scene, old, 282)));
+			assert_ended(scene, old);
+			shutdown(new, SHUT_WR);
+			assert_ended(scene, new);
+			scene_pass(scene, 1000);
+		}
+		for (unsigned i = 0; i < N_ROWS(words); i++)
+			assert_int_equal(logged(log, words[i]), minute);
+		scene_pass(scene, 60000);
+	}
+	assert_int_equal(counted(scene)->connected, 16);
+	assert_int_equal(counted(scene)->replaced, 8);
+	assert_int_equal(counted(scene)->ended, 16);
+	log_target_destroy(log);
+}
+
 /* --- several connections */
 
 static void a_newer_connection_replaces_the_oldest(void **state)
@@ -609,6 +817,85 @@ static void as_many_as_are_allowed(void **state)
 		assert_status(scene, fd[i], 2);
 	}
 	assert_int_equal(s13_clients(scene->s13), 1);
+}
+
+/* Fewer from now on: those that are too many say goodbye when the next one comes. */
+static void a_lower_limit_takes_hold_with_the_next_one(void **state)
+{
+	struct scene *scene = *state;
+	struct s13_config *config = scene_config(scene);
+	int fd[S13_MAX_CONNECTIONS];
+
+	config->connections_per_peer = S13_MAX_CONNECTIONS;
+	assert_int_equal(scene_configure(scene, config, NULL), 0);
+	for (unsigned i = 0; i < S13_MAX_CONNECTIONS; i++)
+		fd[i] = scene_peer(scene, MME);
+	for (unsigned i = 0; i < S13_MAX_CONNECTIONS; i++)
+		assert_quiet(scene, fd[i]);
+	config = scene_config(scene);
+	config->connections_per_peer = 1;
+	assert_int_equal(scene_configure(scene, config, NULL), 0);
+	assert_quiet(scene, scene_peer(scene, MME));
+	for (unsigned i = 0; i < S13_MAX_CONNECTIONS; i++)
+		assert_request(scene, fd[i], 282);
+}
+
+/* However it goes about it: it answers no goodbye, or says its own, or answers all of them. */
+static const struct crowd_row {
+	const char *name;
+	bool says_goodbye, answers;
+	unsigned most; /* at a time */
+} crowd_rows[] = {
+	{"crowd: one name that answers nothing", false, false, 1 + S13_LEAVING},
+	{"crowd: one name that leaves all the time", true, false, 1 + S13_LEAVING},
+	{"crowd: one name that answers every goodbye", false, true, 2 + S13_CERS_BURST + TRAFFIC_FINISH_S *S13_CERS},
+};
+
+/* Comes once more.  Whoever is refused leaves at once: what is counted then are those that were let in. */
+static int come_again(struct scene *scene)
+{
+	int fd = scene_connect(scene);
+	struct got *got;
+
+	put(scene, fd, cer(MME, REALM));
+	got = get(scene, fd);
+	assert_int_not_equal(got->len, 0);
+	if (hand_number(got->octets, got->len, 268, 0) == 2001)
+		return fd;
+	assert_int_equal(hand_number(got->octets, got->len, 268, 0), 3004);
+	assert_int_equal(got->octets[4], 0x20);
+	assert_ended(scene, fd);
+	shutdown(fd, SHUT_WR);
+	scene_settle(scene);
+	return -1;
+}
+
+static void crowd(void **state)
+{
+	const struct crowd_row *row = *state;
+	unsigned most = 0, let_in = 0;
+	struct scene *scene;
+	int fd, last = -1;
+	void *stage;
+
+	scene_start(&stage);
+	scene = stage;
+	for (unsigned i = 0; i < 300; i++) {
+		fd = come_again(scene);
+		if (fd >= 0 && row->says_goodbye)
+			put(scene, fd, dpr(0));
+		if (fd >= 0 && row->answers && last >= 0)
+			put(scene, last, answer_to(assert_request(scene, last, 282)));
+		last = fd < 0 ? last : fd;
+		let_in += fd >= 0;
+		if (traffic_count(scene->stage.traffic) > most)
+			most = traffic_count(scene->stage.traffic);
+		scene_pass(scene, 10);
+	}
+	assert_in_range(let_in, S13_CERS_BURST, S13_CERS_BURST + 3 * S13_CERS);
+	assert_int_equal(counted(scene)->hasty, 300 - let_in);
+	assert_in_range(most, 2, row->most);
+	scene_end(&stage);
 }
 
 static void two_hundred_peers(void **state)
@@ -721,6 +1008,44 @@ static void what_is_shown(void **state)
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, scene_start, scene_end)
 
+/* From another host of ours. */
+static int connect_from(struct scene *scene, const char *host)
+{
+	struct gate_address from;
+	struct sockaddr_storage sa;
+	socklen_t len;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(address_from_text(host, 0, &from), 0);
+	len = address_to_sockaddr(&from, &sa);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sa, len), 0);
+	len = address_to_sockaddr(&s13_listening(scene->s13, 0)->address[0], &sa);
+	assert_int_equal(connect(fd, (struct sockaddr *)&sa, len), 0);
+	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	scene_settle(scene);
+	return stage_keep(scene, fd);
+}
+
+/* Whoever has a peer's name but not its address does not push it out while it is there (RFC 6733 5.6: R-Reject). */
+static void another_host_with_a_peers_name(void **state)
+{
+	struct scene *scene = *state;
+	int peer = scene_peer(scene, MME), other = connect_from(scene, "127.0.0.2");
+
+	put(scene, other, cer(MME, REALM));
+	assert_answer(scene, other, 257, 0x20, 3010);
+	assert_ended(scene, other);
+	assert_int_equal(counted(scene)->impostors, 1);
+	put(scene, peer, ecr(GREY_IMSI));
+	assert_status(scene, peer, 2);
+	scene_pass(scene, 33000); /* it is silent, and asked */
+	assert_request(scene, peer, 280);
+	other = connect_from(scene, "127.0.0.2");
+	put(scene, other, cer(MME, REALM));
+	assert_answer(scene, other, 257, 0, 2001);
+	assert_request(scene, peer, 282);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest single[] = {
@@ -741,26 +1066,36 @@ int main(void)
 		TEST(the_silent_are_asked_and_closed),
 		TEST(whoever_answers_stays),
 		TEST(a_suspect_may_come_back),
+		TEST(the_quiet_are_asked_whatever_the_operator_does),
+		TEST(the_silent_are_closed_whatever_the_operator_does),
 		TEST(odd_watchdog_answers_do_no_harm),
 		TEST(a_peer_says_goodbye),
 		TEST(a_wrong_goodbye_is_none),
 		TEST(we_say_goodbye),
 		TEST(we_stop_while_a_peer_leaves),
 		TEST(goodbye_does_not_wait_for_ever),
+		TEST(strangers_peers_and_what_they_do_do_not_hide_each_other),
+		TEST(comings_and_goings_are_told_once_a_minute),
 		TEST(a_newer_connection_replaces_the_oldest),
 		TEST(the_oldest_is_who_is_open_longest),
 		TEST(as_many_as_are_allowed),
+		TEST(a_lower_limit_takes_hold_with_the_next_one),
 		TEST(two_hundred_peers),
 		TEST(it_needs_a_name_to_listen),
 		TEST(peers_that_stay_are_not_disturbed),
 		TEST(a_new_name_is_learnt_by_coming_again),
 		TEST(what_is_shown),
+		TEST(another_host_with_a_peers_name),
 	};
-	struct CMUnitTest tests[N_ROWS(single) + N_ROWS(refused_rows)];
+	struct CMUnitTest tests[N_ROWS(single) + N_ROWS(refused_rows) + N_ROWS(room_rows) + N_ROWS(crowd_rows)];
 	size_t n = N_ROWS(single);
 
 	memcpy(tests, single, sizeof(single));
 	for (size_t i = 0; i < N_ROWS(refused_rows); i++)
 		tests[n++] = ROW_TEST(refused_rows[i].name, refused, &refused_rows[i]);
+	for (size_t i = 0; i < N_ROWS(room_rows); i++)
+		tests[n++] = ROW_TEST(room_rows[i].name, room, &room_rows[i]);
+	for (size_t i = 0; i < N_ROWS(crowd_rows); i++)
+		tests[n++] = ROW_TEST(crowd_rows[i].name, crowd, &crowd_rows[i]);
 	return cmocka_run_group_tests_name("s13 session", tests, NULL, NULL);
 }

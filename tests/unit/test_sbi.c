@@ -281,19 +281,15 @@ static void test_decode(void **state)
 	assert_int_equal(sbi_decode("", 0, buf, sizeof(buf)), 0);
 }
 
-#define ROWS(table, fn)                                                                                                \
-	for (size_t i = 0; i < N_ROWS(table); i++)                                                                     \
-	tests[n++] = ROW_TEST(table[i].name, fn, &table[i])
-
 int main(void)
 {
 	static struct CMUnitTest tests[200];
 	size_t n = 0;
 
-	ROWS(date_rows, test_date);
-	ROWS(accept_rows, test_accept);
-	ROWS(correlation_rows, test_correlation);
-	ROWS(network_rows, test_network);
+	ADD_ROWS(tests, n, date_rows, test_date);
+	ADD_ROWS(tests, n, accept_rows, test_accept);
+	ADD_ROWS(tests, n, correlation_rows, test_correlation);
+	ADD_ROWS(tests, n, network_rows, test_network);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_prefixes_of_a_date);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_dates_all);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_numbers);
