@@ -176,7 +176,7 @@ void n5g_policy_changed(struct n5g *n5g)
 #define ROW(field, text) COUNTER_ROW(struct n5g_counters, field, text)
 #define ANSWER(n, word, text)                                                                                          \
 	{                                                                                                              \
-		"answer_" word, text, offsetof(struct n5g_counters, answer[n])                                         \
+		"answer_" word, "answers with " text, offsetof(struct n5g_counters, answer[n])                                         \
 	}
 #define H2(field, text)                                                                                                \
 	{                                                                                                              \
@@ -279,6 +279,8 @@ void n5g_each_connection(const struct n5g *n5g, n5g_connection_fn *fn, void *dat
 			.tls = s->conn->tls ? tls_describe(s->conn->tls) : NULL,
 			.address = s->conn->remote,
 			.transport = s->conn->transport,
+			.id = s->client ? s->client->peer.id : 0,
+			.terms = s->client ? s->client->terms : (struct rate_terms){0},
 			.streams = h2_streams(s->h2),
 			.up_s = (now - s->conn->since_us) / 1000000,
 			.silent_s = (now - s->conn->heard_us) / 1000000,

@@ -105,6 +105,8 @@ struct n5g_connection_state {
 	const char *tls;    /* "TLS1.3 ..."; NULL without */
 	struct gate_address address;
 	enum gate_transport transport;
+	uint16_t id;
+	struct rate_terms terms;
 	unsigned streams;
 	int64_t up_s, silent_s;
 	uint64_t requests, shed, octets_in, octets_out; /* requests and shed of this connection */

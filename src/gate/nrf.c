@@ -471,8 +471,8 @@ static const struct counter_row rows[] = {
 	ROW(deregistered, "farewells taken"),
 	ROW(forgotten, "heartbeats whose sender the NRF did not know any more"),
 	ROW(failed, "calls to NRFs without a good answer"),
-	ROW(late, "of those: without an answer in time"),
-	ROW(redirected, "of those: sent elsewhere, where we do not go"),
+	ROW(late, "calls to NRFs that were not answered in time"),
+	ROW(redirected, "calls to NRFs that were told to go elsewhere, where we do not go"),
 };
 
 struct counter_table nrf_counter_table(const struct nrf *nrf)

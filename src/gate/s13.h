@@ -107,6 +107,7 @@ struct s13_peer_state {
 	enum gate_transport transport;
 	uint16_t id;
 	bool agent;
+	struct rate_terms terms;
 	int64_t up_s, silent_s;
 	uint64_t checks, refused, shed; /* ECRs; of those answered with a fault; with 3004 */
 	uint64_t octets_in, octets_out;

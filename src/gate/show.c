@@ -31,40 +31,106 @@ static bool not_started(struct vty *vty)
 
 /* --- counters */
 
+/* Of what shall be shown. */
+struct wish {
+	const char *of; /* an interface or table; NULL: of all */
+	bool nonzero;
+};
+
+static bool wished(const struct wish *wish, const char *name)
+{
+	return !wish->of || !strcmp(wish->of, name);
+}
+
+/* There is nothing behind MAP yet. */
+static bool is_spoken(enum weir_interface interface)
+{
+	return interface != WEIR_IF_MAP;
+}
+
+static void show_head(struct vty *vty)
+{
+	vty_out(vty, "%-4s %12s", "", "received");
+	for (unsigned t = 0; t < WEIR_N_TALLIES; t++)
+		vty_out(vty, " %12s", tally_name(t));
+	OUT(" %12s %12s  %s", "refused", "batches", "sum");
+}
+
 static void show_interface(struct vty *vty, const char *name, const struct check_counters *c)
 {
-	vty_out(vty, "%-6s %12" PRIu64, name, c->received);
+	vty_out(vty, "%-4s %12" PRIu64, name, c->received);
 	for (unsigned t = 0; t < WEIR_N_TALLIES; t++)
 		vty_out(vty, " %12" PRIu64, c->tally[t]);
 	OUT(" %12" PRIu64 " %12" PRIu64 "  %s", c->refused, c->batches,
 	    check_counters_close(c) ? "closes" : "DOES NOT CLOSE");
 }
 
-static void show_table(struct vty *vty, const struct counter_table *table)
+static void show_checks(struct vty *vty, const struct wish *wish)
 {
-	for (unsigned i = 0; i < table->n; i++)
-		OUT("%-4s %-18s %12" PRIu64 "  %s", table->name, table->row[i].name,
-		    counter_value(table, &table->row[i]), table->row[i].help);
+	bool any = false;
+
+	for (unsigned i = 0; i < WEIR_N_INTERFACES; i++) {
+		const struct check_counters *c = &the_gate->check.counters[i];
+		if (!is_spoken(i) || !wished(wish, interface_name(i)) || (wish->nonzero && !c->received))
+			continue;
+		if (!any)
+			show_head(vty);
+		any = true;
+		show_interface(vty, interface_name(i), c);
+	}
 }
 
-DEFUN(show_counters, show_counters_cmd, "show counters", SHOW_STR "Checks by interface and outcome, then frames\n")
+static void show_counter(struct vty *vty, const struct wish *wish, const char *table, const char *name, uint64_t value,
+			 const char *help)
+{
+	if (value || !wish->nonzero)
+		OUT("%-5s %-30s %12" PRIu64 "  %s", table, name, value, help);
+}
+
+static void show_table(struct vty *vty, const struct wish *wish, const struct counter_table *table)
+{
+	if (!wished(wish, table->name))
+		return;
+	for (unsigned i = 0; i < table->n; i++)
+		show_counter(vty, wish, table->name, table->row[i].name, counter_value(table, &table->row[i]),
+			     table->row[i].help);
+}
+
+static int show_all(struct vty *vty, const struct wish *wish)
 {
 	struct counter_table table[GATE_COUNTER_TABLES];
 	unsigned n;
 
 	if (not_started(vty))
 		return CMD_WARNING;
-	vty_out(vty, "%-6s %12s", "", "received");
-	for (unsigned t = 0; t < WEIR_N_TALLIES; t++)
-		vty_out(vty, " %12s", tally_name(t));
-	OUT(" %12s %12s", "refused", "batches");
-	for (unsigned i = 0; i < WEIR_N_INTERFACES; i++)
-		show_interface(vty, interface_name(i), &the_gate->check.counters[i]);
+	show_checks(vty, wish);
 	n = gate_counter_tables(the_gate, table);
 	for (unsigned i = 0; i < n; i++)
-		show_table(vty, &table[i]);
-	OUT("gsup %-18s %12u", "waiting", gsup_waiting(the_gate->gsup));
+		show_table(vty, wish, &table[i]);
+	if (wished(wish, interface_name(WEIR_IF_GSUP)))
+		show_counter(vty, wish, interface_name(WEIR_IF_GSUP), "waiting", gsup_waiting(the_gate->gsup),
+			     "checks that wait for the HLR's answer now");
 	return CMD_SUCCESS;
+}
+
+#define COUNTERS_HELP SHOW_STR "Checks by interface and outcome, then what happened there\n"
+
+DEFUN(show_counters, show_counters_cmd, "show counters", COUNTERS_HELP)
+{
+	return show_all(vty, &(struct wish){NULL, false});
+}
+
+DEFUN(show_counters_of, show_counters_of_cmd, "show counters (gsup|s13|n5g|nrf|token)",
+      COUNTERS_HELP
+      "Of GSUP\nOf Diameter: S13 and S13'\nOf N5g-eir\nOf the registration at the NRF\nOf access tokens\n")
+{
+	return show_all(vty, &(struct wish){argv[0], false});
+}
+
+DEFUN(show_counters_nonzero, show_counters_nonzero_cmd, "show counters nonzero",
+      COUNTERS_HELP "Only those that have counted something\n")
+{
+	return show_all(vty, &(struct wish){NULL, true});
 }
 
 static void show_one_histogram(struct vty *vty, enum weir_interface interface)
@@ -131,6 +197,8 @@ void gate_show_init(void)
 	gate_show_peers_init();
 	gate_explain_init();
 	install_element_ve(&show_counters_cmd);
+	install_element_ve(&show_counters_of_cmd);
+	install_element_ve(&show_counters_nonzero_cmd);
 	install_element_ve(&show_histogram_cmd);
 	install_element_ve(&show_register_cmd);
 	install_element_ve(&show_attached_cmd);

@@ -444,7 +444,7 @@ static const struct counter_row rows[] = {
 	ROW(invalid, "requests with a bad access token"),
 	ROW(no_scope, "requests with an access token for other services"),
 	ROW(busy, "requests with a new access token beyond the rate of verifications"),
-	ROW(verified, "signatures verified"),
+	ROW(verified, "signatures of access tokens verified"),
 };
 
 struct counter_table token_counter_table(const struct tokens *tokens)

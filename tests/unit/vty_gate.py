@@ -39,6 +39,9 @@ MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEz+MsS+wOvoUVb3mNY/j8UIVt21pk
 -----END PUBLIC KEY-----
 """)
 
+# An MME as a pool has it (TS 23.003 19.4.2.4), of 69 octets.
+MMEGI = "topoff.vip1.a.mmec01.mmegi0001.mme.epc.mnc001.mcc001.3gppnetwork.org"
+
 # Each setting of each node, at least once, none of them the default.
 FULL = f"""traffic
  max-connections 77
@@ -59,9 +62,12 @@ s13
  listen 127.0.0.1 {S13}
  peer mme* realm example address 127.0.0.0/8
  peer dra1.example address 10.0.0.0/8
+ peer {MMEGI} realm epc.mnc001.mcc001.3gppnetwork.org address 10.0.0.0/8
  rate mme1.example limit 100 reserve 50
  rate mme* limit 1000
+ rate {MMEGI} limit 1000
  agent dra1.example
+ agent {MMEGI}
  watchdog 6
  connections-per-peer 16
  foreign limit 5
@@ -121,6 +127,7 @@ policy
  peer gsup MSC-* peer black
  peer gsup MSC-* unknown white
  peer s13 mme.* store-failure black
+ peer s13 {MMEGI} unknown white
 """
 
 
@@ -287,7 +294,7 @@ BAD = [
     ("gsup\n peer A address 10.0.0.1/8\n", 2, "no bits set behind the length"),
     ("gsup\n peer A address 10.0.0.0/33\n", 2, "is no address prefix"),
     ("gsup\n peer A*B address 10.0.0.0/8\n", 2, "'*' may only be its last character"),
-    ("gsup\n peer %s address 10.0.0.0/8\n" % ("A" * 64), 2, "1 to 63 are needed"),
+    ("gsup\n peer %s address 10.0.0.0/8\n" % ("A" * 256), 2, "1 to 255 are needed"),
     ("gsup\n no peer A address 10.0.0.0/8\n", 2, "there is no rule"),
     ("gsup\n hlr check-imei wait 99\n", 2, ""),
     ("gsup\n hlr check-imei wait 4001\n", 2, ""),
@@ -630,7 +637,8 @@ def test_a_port_that_is_taken_leaves_what_was():
 
 
 def test_a_mistake_is_not_saved_and_does_not_stay_in_the_way():
-    text = f"gsup\n listen 127.0.0.1 {GSUP}\ns13\n origin-host a.b\n origin-realm b\n"
+    text = (f"gsup\n listen 127.0.0.1 {GSUP}\n peer * address 127.0.0.0/8\n"
+            "s13\n origin-host a.b\n origin-realm b\n")
     pending = ("not in force: s13: TLS needs 'tls certificate FILE' and 'tls key FILE'; "
                "'discard' drops what is pending\n")
     with Gate(text) as gate:
@@ -698,10 +706,26 @@ def test_peers_counters_and_histogram_tell_what_happened():
         for imsi in ("001010000000001", "001020000000001", "001020000000002"):
             peer.sendall(check_request(imsi, "49015420323751"))
             peer.recv(100)
-        contains(gate.ask("show peers"), "MSC-1")
+        shown = gate.ask("show peers")
+        assert re.search(r"^ *\d+ gsup alone .* 3 .* 127.0.0.1:\d+ +MSC-1$", shown, re.M), shown
+        contains(shown, "gsup: 1 connected, ")
+        contains(shown, "s13: 0 connected, ")
+        equal(len(re.findall(r"^  id", shown, re.M)), 1)
+        equal(gate.ask("show peers s13"), "s13: 0 connected, 0 checks in the last second\ns13: 0 clients known by name\n")
+        equal(gate.ask("show peers n5g"), "n5g: 0 connected, 0 checks in the last second\n")
         row = gate.ask("show counters").splitlines()[1].split()
         equal(row[:8], ["gsup", "3", "0", "0", "2", "0", "0", "0"])
         equal(row[8:10] + row[-1:], ["1", "0", "closes"])
+        heads = gate.ask("show counters").splitlines()[0].split()
+        equal(heads[:2] + heads[-1:], ["received", "white", "sum"])
+        shown = gate.ask("show counters nonzero")
+        assert re.search(r"^gsup +connected +1  peers that connected", shown, re.M), shown
+        assert not re.search(r"^(s13|n5g|nrf|token|map) ", shown, re.M) and not re.search(r"^\w+ +[a-z]\w* +0 ", shown, re.M), shown
+        shown = gate.ask("show counters s13")
+        assert re.search(r"^s13 +resent +0  checks that ", shown, re.M), shown
+        assert not re.search(r"^(gsup|n5g|nrf|token|map) ", shown, re.M), shown
+        assert not re.search(r"^(gsup|s13|n5g|map) ", gate.ask("show counters nrf"), re.M)
+        assert not re.search(r"^map", gate.ask("show counters"), re.M)
         contains(gate.ask("show histogram"), "gsup: 3 checks")
         contains(gate.ask("show register"), "does not exist")
         contains(gate.ask("show attached"), "count")
@@ -717,9 +741,34 @@ def test_peers_counters_and_histogram_tell_what_happened():
         contains(page, 'weir_gate_checks_received_total{interface="gsup"} 3\n')
         contains(page, 'weir_gate_checks_total{interface="gsup",tally="black"} 2\n')
         contains(page, "weir_gate_store_failed 1\n")
+        contains(page, 'weir_gate_certificate_ends_seconds{interface="nrf"} 0\n')
+        lone = re.findall(r"^# HELP \S+ (?:\d\d|of th).*", page, re.M)
+        equal(lone, [])
         contains(page, 'weir_gate_check_seconds_count{interface="gsup"} 3\n')
         assert "490154" not in page and "00102000" not in page, "an identity in the metrics"
         assert "49015420323751" not in gate.said(), "an identity in the log"
+
+
+def http2_check(name):
+    """The octets of an HTTP/2 client that asks once; never mind for what."""
+    headers = b"\x82\x86\x44" + bytes([len(name)]) + name.encode() + b"\x41\x01a"
+    return (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0" +
+            len(headers).to_bytes(3, "big") + b"\1\5\0\0\0\1" + headers)
+
+
+def test_limits_are_shown_with_the_peer():
+    config = (f"n5g\n listen 127.0.0.1 {N5G}\n peer * address 127.0.0.0/8\n rate 127.* limit 100 reserve 7\n")
+    with Gate(config) as gate:
+        peer = gate.connect(N5G)
+        peer.sendall(http2_check("/n5g-eir-eic/v1/equipment-status?pei=imei-001000000000009"))
+        for _ in range(100):
+            shown = gate.ask("show peers n5g")
+            if " 100 " in shown:
+                break
+            time.sleep(0.05)
+        assert re.search(r"^ *\d+ n5g  open .* 1 +100 +7 .* 127.0.0.1:\d+ +127.0.0.1$", shown, re.M), shown
+        contains(shown.splitlines()[0], "limit   reserve")
+        peer.close()
 
 
 def test_explain_reads_its_options_in_any_order():
