@@ -180,7 +180,7 @@ void s13_policy_changed(struct s13 *s13)
 
 static const struct counter_row counter_rows[] = {
 	ROW(connected, "peers that connected and were allowed"),
-	ROW(ended, "of these, connections that have ended"),
+	ROW(ended, "connections of peers that were allowed, ended since"),
 	ROW(replaced, "connections told to go because the peer opened too many"),
 	ROW(stranger, "connections from an address that no rule covers"),
 	ROW(unknown_peer, "peers refused because no rule allows their name and realm"),

@@ -528,7 +528,8 @@ def test_what_the_nrf_needs():
 
 
 def test_the_nrf_is_shown():
-    config = f"n5g\n listen 127.0.0.1 {N5G}\nnrf\n server http 127.0.0.1 {OTHER}\n"
+    config = (f"n5g\n listen 127.0.0.1 {N5G}\nnrf\n server http 127.0.0.1 {OTHER}\n plmn 001 01\n plmn 001 001\n"
+              " fqdn eir.weir.test\n advertise http 127.0.0.1 80\n advertise https ::1 443\n")
     with Gate(config) as gate:
         gate.ask("enable")
         for _ in range(100):
@@ -536,7 +537,10 @@ def test_the_nrf_is_shown():
             if "in a row" in shown and "failures   0" not in shown:
                 break
             time.sleep(0.05)
-        contains(shown, "state      registering")
+        contains(shown, "state      not registered, trying\n")
+        contains(shown, "heartbeat  -\n")
+        contains(shown, "told       http 127.0.0.1 80, https ::1 443, fqdn eir.weir.test, plmn 001-01, plmn 001-001\n")
+        contains(shown, "the last: could not connect: Connection refused\n")
         contains(shown, f"nrf        http://127.0.0.1:{OTHER}")
         contains(shown, "last good  never")
         assert re.search(r"^failures   [1-9]\d* in a row, the last: ", shown, re.M), shown
@@ -657,7 +661,7 @@ def test_a_mistake_is_not_saved_and_does_not_stay_in_the_way():
         contains(gate.ask("write file"), "Configuration saved to")
         equal(gate.said().count("configuration changed at the terminal"), 1)
         with open(gate.path) as saved:
-            equal(check(saved.read()), (0, ""))
+            equal(check(saved.read())[0], 0)
 
 
 def test_a_reload_moves_the_listener_and_keeps_the_rest():
