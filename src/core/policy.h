@@ -64,8 +64,10 @@ struct weir_imsi_rule {
 	enum weir_action unknown;
 };
 
+#define WEIR_PEER_TEXT 256 /* the longest names are those of Diameter: 255 octets (RFC 6733 4.3.1) */
+
 struct weir_peer_rule {
-	char name[64]; /* exact, or a prefix that ends in '*'; "*" is everybody */
+	char name[WEIR_PEER_TEXT]; /* exact, or a prefix that ends in '*'; "*" is everybody */
 	enum weir_interface interface;
 	struct weir_terms terms;
 };

@@ -17,7 +17,7 @@ struct imsi_rule {
 };
 
 struct peer_rule {
-	char name[64];
+	char name[WEIR_PEER_TEXT];
 	enum weir_interface interface;
 };
 

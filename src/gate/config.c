@@ -145,7 +145,7 @@ static int pattern_check(const char *pattern, size_t size, struct weir_why *why)
 	}
 	if (star && star[1])
 		return why_set(why, -EINVAL,
-			       "peer name '%.64s' has '*' in the middle; '*' may only be its last character", pattern);
+			       "peer name '%.100s' has '*' in the middle; '*' may only be its last character", pattern);
 	return 0;
 }
 
@@ -202,7 +202,7 @@ int config_del_peer(struct door_config *config, const char *pattern, const char 
 		return rc;
 	at = find_peer(config, &rule);
 	if (at < 0)
-		return why_set(why, at, "there is no rule 'peer %.64s%s%.64s address %.60s'", pattern,
+		return why_set(why, at, "there is no rule 'peer %.90s%s%.60s address %.50s'", pattern,
 			       realm ? " realm " : "", realm ? realm : "", prefix);
 	config->n_peers--;
 	memmove(&config->peer[at], &config->peer[at + 1], (config->n_peers - at) * sizeof(config->peer[0]));
@@ -236,7 +236,7 @@ int config_set_rate(struct door_config *config, const char *pattern, const struc
 		return rc;
 	if (!terms->limit && !terms->reserve) {
 		if (!rule)
-			return why_set(why, -ENOENT, "there is no rule 'rate %.64s'", pattern);
+			return why_set(why, -ENOENT, "there is no rule 'rate %.200s'", pattern);
 		forget_rate(config, rule);
 		return 0;
 	}
@@ -329,7 +329,7 @@ int config_del_agent(struct s13_config *config, const char *pattern, struct weir
 	int at = find_agent(config, pattern);
 
 	if (at < 0)
-		return why_set(why, at, "there is no 'agent %.64s'", pattern);
+		return why_set(why, at, "there is no 'agent %.200s'", pattern);
 	config->n_agents--;
 	memmove(config->agent[at], config->agent[at + 1], (config->n_agents - (unsigned)at) * sizeof(config->agent[0]));
 	return 0;

@@ -23,7 +23,7 @@
 #define GATE_MAX_LISTEN     16
 #define GATE_MAX_PEER_RULES 1024
 #define GATE_MAX_RATE_RULES 256
-#define GATE_PATTERN_TEXT   64
+#define GATE_PATTERN_TEXT   WEIR_PEER_TEXT
 
 /* Who may connect: a name, or the beginning of names and '*', from an address in a prefix; with Diameter also the
  * realm ("" is any). */

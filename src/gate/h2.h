@@ -29,8 +29,9 @@
  *
  * Floods (rapid reset, CONTINUATION, PING, SETTINGS, empty DATA, WINDOW_UPDATE, PRIORITY, header errors).  Each
  * connection has a budget of H2_BUDGET that fills at H2_BUDGET_S a second and with each request that was answered
- * whole.  Frames that do no work cost 1, a reset by either side 2, what is against the rules 4.  When it is empty the
- * connection ends with GOAWAY ENHANCE_YOUR_CALM and the cause is counted.
+ * whole.  Frames that do no work (also DATA of a few octets, and HEADERS of a stream that is over) cost 1, a reset by
+ * either side 2, what is against the rules 4.  When it is empty the connection ends with GOAWAY ENHANCE_YOUR_CALM and
+ * the cause is counted.
  *
  * nghttp2.h stays behind h2.c and h2_*.c. */
 #pragma once
@@ -46,10 +47,11 @@ struct h2_session;
 #define H2_IN_SIZE      16384
 #define H2_OUT_SIZE     32768
 #define H2_BATCH        64
-#define H2_FIELDS       64    /* header fields of a request or an answer; more: fields_cut */
-#define H2_FIELD_OCTETS 16384 /* names, values and 32 for each, as RFC 9113 6.5.2 counts them; more: fields_cut */
-#define H2_WANTED       24    /* names in h2_terms.wanted */
-#define H2_BODY_MAX     65536 /* the most that h2_terms.body_max may say */
+#define H2_FIELDS       64     /* header fields of a request or an answer; more: fields_cut */
+#define H2_FIELD_OCTETS 16384  /* names, values and 32 for each, as RFC 9113 6.5.2 counts them; more: fields_cut */
+#define H2_KEPT_MAX     262144 /* octets of fields beyond the usual that all requests of a connection may keep */
+#define H2_WANTED       24     /* names in h2_terms.wanted */
+#define H2_BODY_MAX     65536  /* the most that h2_terms.body_max may say */
 #define H2_STREAMS      100
 #define H2_STREAMS_MAX  1000
 #define H2_PREFACE_S    5

@@ -31,6 +31,7 @@ struct h2_budget {
 	int64_t filled_us;
 	uint32_t payload_left; /* of the frame that is under way */
 	uint8_t header[9], header_len;
+	uint32_t last_id; /* the greatest stream that HEADERS have named */
 	bool empty;
 	enum h2_calm cause; /* of empty */
 };
@@ -112,6 +113,7 @@ struct h2_session {
 	unsigned n_streams, n_spare, n_unsent; /* n_unsent: answered, and not all of it written */
 	struct h2_mark mark[2]; /* server; the second is of what was written while the first had not left */
 	uint64_t requests;
+	size_t kept; /* octets in more of all streams */
 	uint8_t wanted_len[H2_WANTED];
 	unsigned n_wanted;
 	const uint8_t *pending; /* of a frame that was half written */
@@ -132,6 +134,8 @@ void h2_ping_answered(struct h2_session *session);
 int h2_callbacks(nghttp2_session_callbacks **callbacks);
 struct h2_stream *h2_stream_alloc(struct h2_session *session, int32_t id);
 void h2_stream_free(struct h2_stream *stream);
+/* Its fields and its body were looked at for the last time. */
+void h2_stream_forget(struct h2_stream *stream);
 /* RST_STREAM; nobody waits for it any more. */
 void h2_stream_reset(struct h2_stream *stream, uint32_t error_code);
 ssize_t h2_stream_read_out(nghttp2_session *ng, int32_t id, uint8_t *buf, size_t size, uint32_t *flags,

@@ -116,6 +116,7 @@ void h2_respond(struct h2_session *s, struct h2_request *request, const struct h
 	}
 	st->state = H2_IS_ANSWERED;
 	s->n_unsent++;
+	h2_stream_forget(st);
 }
 
 void h2_reset(struct h2_session *s, struct h2_request *request)

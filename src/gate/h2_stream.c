@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define FIELD_OVERHEAD 32 /* RFC 9113 6.5.2 */
+#define MORE_SIZE      (H2_FIELD_OCTETS + H2_FIELDS)
 #define PATIENCE       4  /* so many times the bounds are read on to tell the peer 431; more is reset */
 
 /* --- life */
@@ -40,6 +41,14 @@ struct h2_stream *h2_stream_alloc(struct h2_session *s, int32_t id)
 	return st;
 }
 
+void h2_stream_forget(struct h2_stream *st)
+{
+	st->session->kept -= st->more ? MORE_SIZE : 0;
+	free(st->more);
+	free(st->body);
+	st->more = st->body = NULL;
+}
+
 void h2_stream_free(struct h2_stream *st)
 {
 	struct h2_session *s = st->session;
@@ -50,8 +59,7 @@ void h2_stream_free(struct h2_stream *st)
 	s->n_unsent -= s->server && st->state == H2_IS_ANSWERED;
 	if (s->current == st)
 		s->current = NULL;
-	free(st->more);
-	free(st->body);
+	h2_stream_forget(st);
 	free(st->out_owned);
 	if (s->n_spare < STREAM_SPARE) {
 		llist_add(&st->entry, &s->spare);
@@ -82,14 +90,17 @@ static struct h2_stream *find(struct h2_session *s, int32_t id)
 
 static char *room(struct h2_stream *st, size_t need)
 {
-	size_t more_size = H2_FIELD_OCTETS + H2_FIELDS;
+	const size_t more_size = MORE_SIZE;
+	struct h2_session *s = st->session;
 
 	if (STREAM_TEXT - st->text_len >= need) {
 		st->text_len += (uint32_t)need;
 		return st->text + st->text_len - need;
 	}
-	if (!st->more)
+	if (!st->more && s->kept + more_size <= H2_KEPT_MAX) {
 		st->more = malloc(more_size);
+		s->kept += st->more ? more_size : 0;
+	}
 	if (!st->more || more_size - st->more_len < need)
 		return NULL;
 	st->more_len += (uint32_t)need;

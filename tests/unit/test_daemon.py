@@ -539,7 +539,7 @@ def test_what_was_not_tried_is_not_saved():
                         "write file", "show running-config")
         contains(said, f"% Not saved: {reason}\r\n")
         contains(said, f"! {reason}\r\n!\r\n")
-        equal((said.count("Configuration saved to"), said.count("! not in force"), said.count("depth 6\r\n")), (1, 1, 3))
+        equal([said.count(part) for part in ("Configuration saved to", "! not in force", "depth 6\r\n")], [1, 1, 3])
         equal(check("-c", pond.config)[0], 0)
 
 
@@ -570,11 +570,21 @@ def test_discard_takes_back_what_is_pending():
 def test_leaving_a_node_unchanged_is_no_change():
     with Pond("pond\n depth 5\n") as pond:
         with take_port(OTHER):
-            said = pond.vty("enable", "configure terminal", "admin", f"listen 127.0.0.1 {OTHER}", "exit", "pond", "exit",
-                            "discard", "pond", "exit", "end", "write file")
+            said = pond.vty("enable", "configure terminal", "admin", f"listen 127.0.0.1 {OTHER}", "exit", "pond",
+                            "exit", "discard", "pond", "exit", "end", "write file")
         equal(said.count("% Not in force: admin listen"), 2)
         contains(said, "Configuration saved to")
         assert "changed at the terminal" not in pond.log(), pond.log()
+
+
+def test_a_reload_drops_what_is_pending():
+    with Pond("pond\n depth 5\n") as pond:
+        for text, said in (("pond\n depth 7\n", "configuration reloaded"), ("ponds\n", "not reloaded")):
+            pond.vty("enable", "configure terminal", "pond", "depth 95", "end")
+            pond.reload(text, said)
+            shown = pond.vty("enable", "show running-config")
+            contains(shown, " depth 7\r\n")
+            assert "! not in force" not in shown, shown
 
 
 def test_a_change_at_the_terminal_is_logged_once():
@@ -585,7 +595,8 @@ def test_a_change_at_the_terminal_is_logged_once():
 
 
 def test_written_file_reads_again():
-    with Pond("pond\n depth 5\n name a\n inlet n\n  flow fast\n") as pond:
+    before = "! told once\npond\n depth 5\n name a\n inlet n\n  flow fast\n"
+    with Pond(before) as pond:
         text = pond.vty("enable", "configure terminal", "pond", "name b", "end", "write file")
         contains(text, "Configuration saved to")
         with open(pond.config) as written:
@@ -593,6 +604,9 @@ def test_written_file_reads_again():
         contains(saved, "pond\n depth 5\n name b\n inlet n\n  flow fast\n")
         contains(saved, f"admin\n listen 127.0.0.1 {ADMIN}\n")
         contains(saved, f"ctrl\n bind 127.0.0.1 {CTRL}\n")
+        assert "told once" not in saved, saved
+        with open(pond.config + ".sav") as kept:
+            equal(kept.read(), before)
         status, _, err = check("-c", pond.config)
         equal((status, err), (0, ""))
         pond.reload(saved, "configuration reloaded")

@@ -163,14 +163,14 @@ static void what_is_refused_is_told_in_a_sentence(void **state)
 {
 	static struct gate_config config;
 	struct weir_why why;
-	char name[80];
+	char name[GATE_PATTERN_TEXT + 1];
 
 	(void)state;
 	config_init(&config);
-	memset(name, 'A', sizeof(name));
-	name[64] = '\0';
+	memset(name, 'A', GATE_PATTERN_TEXT);
+	name[GATE_PATTERN_TEXT] = '\0';
 	assert_int_equal(config_add_peer(&config.gsup.door, name, NULL, "10.0.0.0/8", &why), -EINVAL);
-	assert_non_null(strstr(why.text, "1 to 63"));
+	assert_non_null(strstr(why.text, "1 to 255"));
 	assert_int_equal(config_add_peer(&config.gsup.door, "A*B", NULL, "10.0.0.0/8", &why), -EINVAL);
 	assert_non_null(strstr(why.text, "last character"));
 	assert_int_equal(config_add_peer(&config.gsup.door, "A\xc3\xa4", NULL, "10.0.0.0/8", &why), -EINVAL);
@@ -204,6 +204,42 @@ static void an_identity_of_diameter_has_no_case_and_may_need_a_realm(void **stat
 	assert_int_equal(config_del_peer(door, "mme*", NULL, "10.0.0.0/24", NULL), -ENOENT);
 	assert_int_equal(config_del_peer(door, "mme*", "epc.example.org", "10.0.0.0/24", NULL), 0);
 	assert_int_equal(door->n_peers, 1);
+}
+
+/* TS 23.003 19.4.2.4: an MME of a pool has 69 octets; a DiameterIdentity may have 255. */
+static void names_may_be_as_long_as_diameter_has_them(void **state)
+{
+	static struct gate_config config;
+	struct door_config *door = &config.s13.door;
+	struct gate_address from;
+	struct weir_why why;
+	char name[GATE_PATTERN_TEXT + 1], other[GATE_PATTERN_TEXT];
+
+	(void)state;
+	config_init(&config);
+	memset(name, 'm', GATE_PATTERN_TEXT);
+	name[GATE_PATTERN_TEXT] = '\0';
+	assert_int_equal(address_from_text("10.0.0.1", 1, &from), 0);
+	assert_int_equal(config_add_peer(door, name, NULL, "10.0.0.0/8", &why), -EINVAL);
+	assert_int_equal(config_add_peer(door, "m", name, "10.0.0.0/8", &why), -EINVAL);
+	assert_int_equal(config_set_rate(door, name, &(struct rate_terms){.limit = 7}, &why), -EINVAL);
+	assert_int_equal(config_add_agent(&config.s13, name, &why), -EINVAL);
+	assert_null(config_peer_terms(&config.policy, WEIR_IF_S13, name, &why));
+	name[255] = '\0';
+	memcpy(other, name, sizeof(other));
+	other[254] = 'n';
+	assert_int_equal(config_add_peer(door, name, name, "10.0.0.0/8", &why), 0);
+	assert_true(config_allows_identity(door, name, name, &from));
+	assert_false(config_allows_identity(door, other, name, &from));
+	assert_false(config_allows_identity(door, name, other, &from));
+	assert_int_equal(config_set_rate(door, name, &(struct rate_terms){.limit = 7}, &why), 0);
+	assert_int_equal(config_rate_terms(door, name).limit, 7);
+	assert_int_equal(config_rate_terms(door, other).limit, 0);
+	assert_int_equal(config_add_agent(&config.s13, name, &why), 0);
+	assert_string_equal(config.s13.agent[0], name);
+	assert_non_null(config_peer_terms(&config.policy, WEIR_IF_S13, name, &why));
+	assert_int_equal(config_del_peer(door, name, name, "10.0.0.0/8", &why), 0);
+	assert_int_equal(config_del_agent(&config.s13, name, &why), 0);
 }
 
 static void the_first_rate_that_matches_counts(void **state)
@@ -525,6 +561,7 @@ int main(void)
 		cmocka_unit_test(nobody_may_connect_by_default),
 		cmocka_unit_test(what_is_refused_is_told_in_a_sentence),
 		cmocka_unit_test(an_identity_of_diameter_has_no_case_and_may_need_a_realm),
+		cmocka_unit_test(names_may_be_as_long_as_diameter_has_them),
 		cmocka_unit_test(the_first_rate_that_matches_counts),
 		cmocka_unit_test(of_several_names_the_rules_choose),
 		cmocka_unit_test(only_sctp_has_several_homes),

@@ -325,6 +325,14 @@ static void add_rapid_reset(struct octets *o, int32_t id)
 	add_frame(o, RST_STREAM, 0, id, "\0\0\0\x08", 4);
 }
 
+/* Nobody sends a body octet by octet, and nobody sends one at all who asks for equipment. */
+static void add_tiny_data(struct octets *o, int32_t id)
+{
+	if (id == 1)
+		add_empty_data(o, id);
+	add_frame(o, DATA, 0, 1, "x", 1);
+}
+
 /* An upper-case name: the stream is reset by us, the connection stands. */
 static void add_bad_field(struct octets *o, int32_t id)
 {
@@ -338,6 +346,7 @@ static const struct flood floods[] = {
 	{"SETTINGS", H2_CALM_SETTINGS, 1, add_settings},
 	{"empty DATA", H2_CALM_DATA, 1, add_empty_data},
 	{"DATA that is padding", H2_CALM_DATA, 1, add_padded_data},
+	{"DATA of one octet", H2_CALM_DATA, 1, add_tiny_data},
 	{"PRIORITY", H2_CALM_OTHER, 1, add_priority},
 	{"WINDOW_UPDATE", H2_CALM_OTHER, 1, add_window},
 	{"unknown frames", H2_CALM_OTHER, 1, add_unknown},
@@ -428,6 +437,48 @@ static void test_header_bomb(void **state)
 	assert_int_equal(answer.status, 0);
 	assert_int_equal(answer.reset, 2); /* INTERNAL_ERROR */
 	assert_int_equal(counters(*state).fields_cut, 1);
+}
+
+/* On a stream that is over: libnghttp2 ignores it without a word. */
+static void test_headers_of_a_stream_that_is_over(void **state)
+{
+	struct client *c = client_begin(*state);
+	struct octets *o = octets_new();
+	unsigned sent = 0;
+
+	assert_int_equal(client_get(c, check_path("00101"), NULL).status, 200);
+	add_get(o, 1, check_path("00101"), NULL);
+	for (; !c->ended && sent < 2 * H2_BUDGET; sent++)
+		client_send(c, o->at, o->len);
+	assert_in_range(sent, H2_BUDGET - 10, H2_BUDGET + 10);
+	assert_int_equal(counters(*state).calm[H2_CALM_OTHER], 1);
+}
+
+/* Requests that are begun and never ended, each with as many octets as it may have. */
+static void test_what_unfinished_requests_keep(void **state)
+{
+	static char token[15000];
+	struct client *c = client_begin(*state);
+	struct octets *o = octets_new();
+	const char *const fields[] = {"authorization", token, NULL};
+	struct octets *block = octets_new();
+	struct answer answer;
+
+	memset(token, 'x', sizeof(token) - 1);
+	add_fields(block, "POST", check_path("00101"), fields);
+	for (unsigned i = 0; i < 40; i++) {
+		o->len = 0;
+		add_frame(o, HEADERS, END_HEADERS, 1 + 2 * i, block->at, block->len);
+		client_send(c, o->at, o->len);
+	}
+	assert_true(counters(*state).fields_cut >= 40 - H2_KEPT_MAX / H2_FIELD_OCTETS);
+	o->len = 0;
+	add_get(o, 101, check_path("00101"), NULL); /* a usual one needs none of it */
+	client_send(c, o->at, o->len);
+	do
+		answer = client_answer(c);
+	while (answer.id && answer.id != 101); /* the others: 431, and a reset of what was still to come */
+	assert_int_equal(answer.status, 200);
 }
 
 /* Twice as many frames that ask nothing as requests: what some clients do. */
@@ -746,6 +797,8 @@ int main(void)
 		STAGED(test_incomplete),
 		STAGED(test_reset_before_answer),
 		STAGED(test_continuation_flood),
+		STAGED(test_headers_of_a_stream_that_is_over),
+		STAGED(test_what_unfinished_requests_keep),
 		STAGED(test_header_bomb),
 		STAGED(test_good_client),
 		STAGED(test_flow_control),

@@ -354,9 +354,9 @@ static void test_peer_rules_that_are_refused(void **state)
 	rules[1] = (struct weir_peer_rule){"m*c", WEIR_IF_GSUP, OPEN};
 	assert_refused(&draft, "peer m*c: '*' can only be the last character");
 	rules[1] = (struct weir_peer_rule){"", WEIR_IF_GSUP, OPEN};
-	assert_refused(&draft, "a peer's name has 1 to 63 characters");
+	assert_refused(&draft, "a peer's name has 1 to 255 characters");
 	memset(rules[1].name, 'x', sizeof(rules[1].name));
-	assert_refused(&draft, "a peer's name has 1 to 63 characters");
+	assert_refused(&draft, "a peer's name has 1 to 255 characters");
 	rules[1] = (struct weir_peer_rule){"sgsn", WEIR_IF_GSUP, OPEN};
 	rules[1].terms.unknown = WEIR_DO_CONTINUE;
 	assert_refused(&draft, "peer sgsn: unknown cannot be \"continue\"");

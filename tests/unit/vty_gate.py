@@ -39,6 +39,9 @@ MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEz+MsS+wOvoUVb3mNY/j8UIVt21pk
 -----END PUBLIC KEY-----
 """)
 
+# An MME as a pool has it (TS 23.003 19.4.2.4), of 69 octets.
+MMEGI = "topoff.vip1.a.mmec01.mmegi0001.mme.epc.mnc001.mcc001.3gppnetwork.org"
+
 # Each setting of each node, at least once, none of them the default.
 FULL = f"""traffic
  max-connections 77
@@ -59,9 +62,12 @@ s13
  listen 127.0.0.1 {S13}
  peer mme* realm example address 127.0.0.0/8
  peer dra1.example address 10.0.0.0/8
+ peer {MMEGI} realm epc.mnc001.mcc001.3gppnetwork.org address 10.0.0.0/8
  rate mme1.example limit 100 reserve 50
  rate mme* limit 1000
+ rate {MMEGI} limit 1000
  agent dra1.example
+ agent {MMEGI}
  watchdog 6
  connections-per-peer 16
  foreign limit 5
@@ -121,6 +127,7 @@ policy
  peer gsup MSC-* peer black
  peer gsup MSC-* unknown white
  peer s13 mme.* store-failure black
+ peer s13 {MMEGI} unknown white
 """
 
 
@@ -287,7 +294,7 @@ BAD = [
     ("gsup\n peer A address 10.0.0.1/8\n", 2, "no bits set behind the length"),
     ("gsup\n peer A address 10.0.0.0/33\n", 2, "is no address prefix"),
     ("gsup\n peer A*B address 10.0.0.0/8\n", 2, "'*' may only be its last character"),
-    ("gsup\n peer %s address 10.0.0.0/8\n" % ("A" * 64), 2, "1 to 63 are needed"),
+    ("gsup\n peer %s address 10.0.0.0/8\n" % ("A" * 256), 2, "1 to 255 are needed"),
     ("gsup\n no peer A address 10.0.0.0/8\n", 2, "there is no rule"),
     ("gsup\n hlr check-imei wait 99\n", 2, ""),
     ("gsup\n hlr check-imei wait 4001\n", 2, ""),
@@ -634,7 +641,8 @@ def test_a_port_that_is_taken_leaves_what_was():
 
 
 def test_a_mistake_is_not_saved_and_does_not_stay_in_the_way():
-    text = f"gsup\n listen 127.0.0.1 {GSUP}\ns13\n origin-host a.b\n origin-realm b\n"
+    text = (f"gsup\n listen 127.0.0.1 {GSUP}\n peer * address 127.0.0.0/8\n"
+            "s13\n origin-host a.b\n origin-realm b\n")
     pending = ("not in force: s13: TLS needs 'tls certificate FILE' and 'tls key FILE'; "
                "'discard' drops what is pending\n")
     with Gate(text) as gate:
