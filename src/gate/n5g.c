@@ -243,6 +243,11 @@ static const struct counter_row counter_rows[] = {
 	CALM(H2_CALM_FAULT, "fault", "connections ended for too many faulty frames"),
 };
 
+const struct clients *n5g_client_table(const struct n5g *n5g)
+{
+	return n5g->clients;
+}
+
 struct counter_table n5g_counter_table(const struct n5g *n5g)
 {
 	return (struct counter_table){"n5g", counter_rows, ARRAY_SIZE(counter_rows), &n5g->counters};

@@ -210,6 +210,11 @@ static const struct counter_row counter_rows[] = {
 	ROW(goodbyes_heard, "disconnections that peers announced"),
 };
 
+const struct clients *s13_client_table(const struct s13 *s13)
+{
+	return s13->clients;
+}
+
 struct counter_table s13_counter_table(const struct s13 *s13)
 {
 	return (struct counter_table){"s13", counter_rows, ARRAY_SIZE(counter_rows), &s13->counters};

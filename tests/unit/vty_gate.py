@@ -223,6 +223,16 @@ class Gate:
         return {b.split("\n", 1)[0]: b for b in blocks if b.split("\n", 1)[0] in
                 ("traffic", "gsup", "s13", "n5g", "nrf", "policy")}
 
+    def metrics(self):
+        admin = self.connect(ADMIN)
+        admin.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        page = b""
+        while True:
+            more = admin.recv(65536)
+            if not more:
+                return page.decode()
+            page += more
+
     def reload(self):
         self.process.send_signal(1)
 
@@ -733,15 +743,7 @@ def test_peers_counters_and_histogram_tell_what_happened():
         contains(gate.ask("show histogram"), "gsup: 3 checks")
         contains(gate.ask("show register"), "does not exist")
         contains(gate.ask("show attached"), "count")
-        admin = gate.connect(ADMIN)
-        admin.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
-        page = b""
-        while True:
-            more = admin.recv(65536)
-            if not more:
-                break
-            page += more
-        page = page.decode()
+        page = gate.metrics()
         contains(page, 'weir_gate_checks_received_total{interface="gsup"} 3\n')
         contains(page, 'weir_gate_checks_total{interface="gsup",tally="black"} 2\n')
         contains(page, "weir_gate_store_failed 1\n")
@@ -772,7 +774,17 @@ def test_limits_are_shown_with_the_peer():
             time.sleep(0.05)
         assert re.search(r"^ *\d+ n5g  open .* 1 +100 +7 .* 127.0.0.1:\d+ +127.0.0.1$", shown, re.M), shown
         contains(shown.splitlines()[0], "limit   reserve")
+        row = '{interface="n5g",peer="127.0.0.1"} %d\n'
+        for name, value in (("checks_total", 1), ("shed_total", 0), ("up", 1)):
+            contains(gate.metrics(), f"weir_gate_peer_{name}" + row % value)
         peer.close()
+        for _ in range(100):
+            page = gate.metrics()
+            if "weir_gate_peer_up" + row % 0 in page:
+                break
+            time.sleep(0.05)
+        contains(page, "weir_gate_peer_up" + row % 0)
+        contains(page, "weir_gate_peer_checks_total" + row % 1)
 
 
 def test_explain_reads_its_options_in_any_order():
