@@ -176,7 +176,7 @@ void n5g_policy_changed(struct n5g *n5g)
 #define ROW(field, text) COUNTER_ROW(struct n5g_counters, field, text)
 #define ANSWER(n, word, text)                                                                                          \
 	{                                                                                                              \
-		"answer_" word, "answers with " text, offsetof(struct n5g_counters, answer[n])                                         \
+		"answer_" word, "answers with " text, offsetof(struct n5g_counters, answer[n])                         \
 	}
 #define H2(field, text)                                                                                                \
 	{                                                                                                              \

