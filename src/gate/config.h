@@ -71,7 +71,7 @@ struct gsup_config {
 #define S13_WATCHDOG_MIN_S    6 /* RFC 3539 3.4.1 */
 #define S13_WATCHDOG_MAX_S    600
 #define S13_MAX_CONNECTIONS   16
-#define S13_FOREIGN_LIMIT_MAX 100000000
+#define S13_FOREIGN_LIMIT_MAX 10000000
 
 struct s13_config {
 	struct door_config door;

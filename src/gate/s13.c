@@ -188,6 +188,7 @@ static const struct counter_row counter_rows[] = {
 	ROW(unidentified, "connections that did not say who they are in time"),
 	ROW(violated, "connections closed for what they sent instead of a good CER"),
 	ROW(no_common, "peers refused because they neither speak S13 nor relay"),
+	ROW(impostors, "peers refused because their name is connected from another host"),
 	ROW(insecure, "peers refused because they want security inside of the connection"),
 	ROW(hasty, "peers refused because they came too often in a second"),
 	ROW(requests, "checks that came, whatever they were answered"),

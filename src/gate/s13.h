@@ -50,6 +50,7 @@
 #include "gate/check.h"
 #include "gate/counters.h"
 
+#define S13_FOREIGN_CLIENTS 10 /* all foreign ones together may ask so many times what one may */
 #define S13_CER_S       10
 #define S13_GOODBYE_S   2
 #define S13_CLOSE_S     5
@@ -67,7 +68,7 @@ struct traffic;
 
 struct s13_counters {
 	uint64_t connected, ended, replaced, stranger, unknown_peer, uncertified, unidentified, violated;
-	uint64_t no_common, insecure, hasty;
+	uint64_t no_common, insecure, hasty, impostors;
 	uint64_t requests, resent, faulty, undeliverable, looped, lent, foreign, foreign_shed, shed, crowded;
 	uint64_t unsupported, bad_length, unasked;
 	uint64_t watchdogs, suspected, silent, goodbyes, goodbyes_heard;

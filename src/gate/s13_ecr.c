@@ -98,13 +98,14 @@ static enum diameter_result find_client(struct s13_session *s, const struct s13_
 	return DIAMETER_TOO_BUSY;
 }
 
-/* Is there a foreign check left, for who asks and for who brings it?  Names behind an agent are easily invented. */
+/* Is there a foreign check left, for who asks, for who brings it, and for all of them?  Names are easily invented. */
 static bool take_foreign(struct s13_session *s, struct gate_client *client)
 {
-	uint32_t limit = s->s13->config->foreign_limit;
+	uint32_t limit = s->s13->config->foreign_limit, all = limit * S13_FOREIGN_CLIENTS;
 	int64_t now_us = traffic_now_us(s->s13->traffic);
 
-	return rate_take(&s->client->foreign, limit, limit, 1, now_us) &&
+	return rate_take(&s->s13->foreign, all, all, 1, now_us) &&
+	       rate_take(&s->client->foreign, limit, limit, 1, now_us) &&
 	       (client == s->client || rate_take(&client->foreign, limit, limit, 1, now_us));
 }
 
