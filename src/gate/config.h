@@ -71,7 +71,7 @@ struct gsup_config {
 #define S13_WATCHDOG_MIN_S    6 /* RFC 3539 3.4.1 */
 #define S13_WATCHDOG_MAX_S    600
 #define S13_MAX_CONNECTIONS   16
-#define S13_FOREIGN_LIMIT_MAX 100000000
+#define S13_FOREIGN_LIMIT_MAX 10000000
 
 struct s13_config {
 	struct door_config door;
@@ -87,12 +87,12 @@ struct s13_config {
 
 struct n5g_config {
 	struct door_config door;
-	char instance_id[TOKEN_UUID_TEXT]; /* our NF instance id; "": none */
-	char prefix[N5G_PREFIX_MAX + 1];   /* of the apiRoot; "" or "/..." */
-	unsigned max_streams;              /* of a connection at a time */
-	unsigned max_age_s;                /* for which a client may keep an answer; 0: not at all */
-	bool certificate_required;         /* of clients over TLS */
-	bool ignore_stamps;                /* the time for an answer runs from when the request came */
+	char instance_id[SBI_UUID_TEXT]; /* our NF instance id; "": none */
+	char prefix[N5G_PREFIX_MAX + 1]; /* of the apiRoot; "" or "/..." */
+	unsigned max_streams;            /* of a connection at a time */
+	unsigned max_age_s;              /* for which a client may keep an answer; 0: not at all */
+	bool certificate_required;       /* of clients over TLS */
+	bool ignore_stamps;              /* the time for an answer runs from when the request came */
 	struct token_config token;
 };
 

@@ -4,7 +4,8 @@
 /* The door of an interface: where it listens, with which certificate, and who may come in.
  *
  * An interface has one door.  A new configuration comes in two steps, so that all interfaces move or none does:
- * door_prepare opens the sockets that are new and reads the certificate, and can fail; door_commit closes what vanished
+ * door_prepare opens the sockets that are new and reads the certificate, and can fail (not for files under the same
+ * names that cannot be read any more: then the certificate in force stays); door_commit closes what vanished
  * and cannot.  Sockets that stay are never closed. */
 #pragma once
 

@@ -170,11 +170,6 @@ void *h2_data(const struct h2_session *s)
 	return s->data;
 }
 
-struct traffic_conn *h2_conn(const struct h2_session *s)
-{
-	return s->conn;
-}
-
 unsigned h2_streams(const struct h2_session *s)
 {
 	return s->n_streams;

@@ -81,6 +81,8 @@ struct h2_field {
 		.constant = true                                                                                       \
 	}
 
+struct h2_field h2_field_of(const char *name, const char *value); /* not constant */
+
 enum h2_calm {                /* why a connection was told to be calm: the cause that emptied the budget */
 	H2_CALM_RESET = 0,    /* RST_STREAM by either side */
 	H2_CALM_CONTINUATION, /* and header lists beyond the bounds */
@@ -145,9 +147,8 @@ struct h2_session *h2_client_alloc(struct traffic_conn *conn, const struct h2_te
 void h2_free(struct h2_session *session);
 
 void *h2_data(const struct h2_session *session);
-struct traffic_conn *h2_conn(const struct h2_session *session); /* NULL once closed */
-unsigned h2_streams(const struct h2_session *session);          /* open now */
-uint64_t h2_requests(const struct h2_session *session);         /* so far */
+unsigned h2_streams(const struct h2_session *session);  /* open now */
+uint64_t h2_requests(const struct h2_session *session); /* so far */
 /* Why we ended it, or are about to, in a few words for the log; NULL where we did not, or in order. */
 const char *h2_ending(const struct h2_session *session);
 
@@ -176,8 +177,6 @@ struct h2_answer {
 
 /* The request is gone afterwards.  Answers leave at the end of hooks->requests, or with h2_flush. */
 void h2_respond(struct h2_session *session, struct h2_request *request, const struct h2_answer *answer);
-/* RST_STREAM CANCEL instead of an answer. */
-void h2_reset(struct h2_session *session, struct h2_request *request);
 /* Write what was answered or called outside of h2_consume. */
 void h2_flush(struct h2_session *session);
 

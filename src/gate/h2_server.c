@@ -119,15 +119,6 @@ void h2_respond(struct h2_session *s, struct h2_request *request, const struct h
 	h2_stream_forget(st);
 }
 
-void h2_reset(struct h2_session *s, struct h2_request *request)
-{
-	struct h2_stream *st = stream_of(request);
-
-	(void)s;
-	if (st->state == H2_IS_HANDED)
-		h2_stream_reset(st, NGHTTP2_CANCEL);
-}
-
 /* --- time */
 
 static void forget_marks(struct h2_session *s)

@@ -291,6 +291,16 @@ ssize_t h2_stream_read_out(nghttp2_session *ng, int32_t id, uint8_t *buf, size_t
 	return (ssize_t)n;
 }
 
+struct h2_field h2_field_of(const char *name, const char *value)
+{
+	return (struct h2_field){
+		.name = name,
+		.value = value,
+		.name_len = (uint16_t)strlen(name),
+		.value_len = (uint16_t)strlen(value),
+	};
+}
+
 nghttp2_nv h2_nv(const struct h2_field *field)
 {
 	/* libnghttp2 takes octets without const, as it does for all fields; it writes none of them. */

@@ -176,7 +176,7 @@ void n5g_policy_changed(struct n5g *n5g)
 #define ROW(field, text) COUNTER_ROW(struct n5g_counters, field, text)
 #define ANSWER(n, word, text)                                                                                          \
 	{                                                                                                              \
-		"answer_" word, "answers with " text, offsetof(struct n5g_counters, answer[n])                                         \
+		"answer_" word, "answers with " text, offsetof(struct n5g_counters, answer[n])                         \
 	}
 #define H2(field, text)                                                                                                \
 	{                                                                                                              \
@@ -243,14 +243,14 @@ static const struct counter_row counter_rows[] = {
 	CALM(H2_CALM_FAULT, "fault", "connections ended for too many faulty frames"),
 };
 
+const struct clients *n5g_client_table(const struct n5g *n5g)
+{
+	return n5g->clients;
+}
+
 struct counter_table n5g_counter_table(const struct n5g *n5g)
 {
 	return (struct counter_table){"n5g", counter_rows, ARRAY_SIZE(counter_rows), &n5g->counters};
-}
-
-const struct n5g_counters *n5g_counters(const struct n5g *n5g)
-{
-	return &n5g->counters;
 }
 
 struct tokens *n5g_tokens(const struct n5g *n5g)
@@ -261,11 +261,6 @@ struct tokens *n5g_tokens(const struct n5g *n5g)
 const struct door *n5g_door(const struct n5g *n5g)
 {
 	return &n5g->door;
-}
-
-const struct gate_place *n5g_listening(const struct n5g *n5g, unsigned n)
-{
-	return door_listening(&n5g->door, n);
 }
 
 void n5g_each_connection(const struct n5g *n5g, n5g_connection_fn *fn, void *data)

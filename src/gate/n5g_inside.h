@@ -54,7 +54,6 @@ struct n5g_load {
 	uint32_t oci_s, lci_s; /* when the texts were made */
 	unsigned lci_load;
 	char oci[SBI_CONTROL_TEXT], lci[SBI_CONTROL_TEXT], date[SBI_DATE_TEXT];
-	size_t oci_len, lci_len;
 };
 
 struct n5g {

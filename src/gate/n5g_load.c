@@ -15,8 +15,8 @@ static void make_oci(struct n5g *n5g)
 
 	load->oci_s = load->second;
 	load->oci_until_s = load->second + N5G_OCI_VALID_S;
-	load->oci_len = sbi_oci_print(load->oci, sizeof(load->oci), load->second, N5G_OCI_VALID_S,
-				      percent ? percent : 1, n5g->config->instance_id);
+	sbi_oci_print(load->oci, sizeof(load->oci), load->second, N5G_OCI_VALID_S, percent ? percent : 1,
+		      n5g->config->instance_id);
 }
 
 void n5g_load_turn(struct n5g *n5g)
@@ -41,11 +41,6 @@ void n5g_load_shed(struct n5g *n5g)
 		make_oci(n5g);
 }
 
-static struct h2_field field(const char *name, uint8_t name_len, const char *value, size_t len)
-{
-	return (struct h2_field){.name = name, .name_len = name_len, .value = value, .value_len = (uint16_t)len};
-}
-
 static bool load_changed(const struct n5g_session *s)
 {
 	unsigned now = s->n5g->check->load, told = s->told_load;
@@ -61,8 +56,7 @@ static void make_lci(struct n5g *n5g)
 		return;
 	load->lci_s = load->second;
 	load->lci_load = n5g->check->load;
-	load->lci_len =
-		sbi_lci_print(load->lci, sizeof(load->lci), load->second, load->lci_load, n5g->config->instance_id);
+	sbi_lci_print(load->lci, sizeof(load->lci), load->second, load->lci_load, n5g->config->instance_id);
 }
 
 unsigned n5g_load_fields(struct n5g_session *s, struct h2_field fields[static 2])
@@ -73,15 +67,15 @@ unsigned n5g_load_fields(struct n5g_session *s, struct h2_field fields[static 2]
 
 	if (!n5g->config->instance_id[0])
 		return 0;
-	if (load->second < load->oci_until_s && load->oci_len) {
-		fields[n++] = field("3gpp-sbi-oci", 12, load->oci, load->oci_len);
+	if (load->second < load->oci_until_s) {
+		fields[n++] = h2_field_of("3gpp-sbi-oci", load->oci);
 		n5g->counters.oci++;
 	}
 	if (load_changed(s)) {
 		make_lci(n5g);
 		s->told_s = load->second;
 		s->told_load = load->lci_load;
-		fields[n++] = field("3gpp-sbi-lci", 12, load->lci, load->lci_len);
+		fields[n++] = h2_field_of("3gpp-sbi-lci", load->lci);
 		n5g->counters.lci++;
 	}
 	return n;

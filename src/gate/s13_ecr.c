@@ -98,13 +98,14 @@ static enum diameter_result find_client(struct s13_session *s, const struct s13_
 	return DIAMETER_TOO_BUSY;
 }
 
-/* Is there a foreign check left, for who asks and for who brings it?  Names behind an agent are easily invented. */
+/* Is there a foreign check left, for who asks, for who brings it, and for all of them?  Names are easily invented. */
 static bool take_foreign(struct s13_session *s, struct gate_client *client)
 {
-	uint32_t limit = s->s13->config->foreign_limit;
+	uint32_t limit = s->s13->config->foreign_limit, all = limit * S13_FOREIGN_CLIENTS;
 	int64_t now_us = traffic_now_us(s->s13->traffic);
 
-	return rate_take(&s->client->foreign, limit, limit, 1, now_us) &&
+	return rate_take(&s->s13->foreign, all, all, 1, now_us) &&
+	       rate_take(&s->client->foreign, limit, limit, 1, now_us) &&
 	       (client == s->client || rate_take(&client->foreign, limit, limit, 1, now_us));
 }
 
@@ -160,6 +161,8 @@ static enum diameter_result admit(struct s13_session *s, const struct s13_ecr *e
 	if (result == DIAMETER_OK)
 		return result;
 	check_shed(s->s13->check, WEIR_IF_S13, 1);
+	if (*client)
+		client_count(*client, 1, 1);
 	if (result == DIAMETER_TOO_BUSY) {
 		s->s13->counters.shed++;
 		s->shed++;
@@ -254,6 +257,7 @@ static void decide_client(struct s13 *s13, struct round *r, unsigned first)
 		place[n++] = (uint8_t)i;
 	}
 	check_answer(s13->check, WEIR_IF_S13, &client->peer, query, verdict, n, traffic_wall_s(s13->traffic));
+	client_count(client, n, 0);
 	for (unsigned i = 0; i < n; i++)
 		r->verdict[place[i]] = verdict[i];
 }

@@ -72,6 +72,7 @@ struct s13 {
 	struct diameter_us us; /* its names are those of config */
 	struct s13_tail tail;
 	struct clients *clients;
+	struct rate foreign; /* checks of all foreign clients together */
 	uint64_t chance;
 	uint32_t end_to_end;
 	bool stopping;

@@ -41,7 +41,7 @@ struct memory {
 
 struct keys {
 	struct token_config config;
-	char instance_id[TOKEN_UUID_TEXT];
+	char instance_id[SBI_UUID_TEXT];
 	struct token_key key[TOKEN_MAX_KEYS];
 };
 

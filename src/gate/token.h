@@ -32,12 +32,12 @@
 #include "core/why.h"
 #include "gate/address.h"
 #include "gate/counters.h"
+#include "wire/sbi.h"
 
 #define TOKEN_MAX_TEXT      4096 /* octets of a token; longer ones are refused unread */
 #define TOKEN_MAX_KEYS      8
 #define TOKEN_PATH_TEXT     256
 #define TOKEN_KID_TEXT      64
-#define TOKEN_UUID_TEXT     37
 #define TOKEN_SUBJECT_TEXT  64
 #define TOKEN_LEEWAY_S      30
 #define TOKEN_PER_S         100 /* verifications a second: a twentieth of one core */
@@ -61,7 +61,7 @@ struct token_key_config {
 
 struct token_config {
 	enum token_mode mode;
-	char issuer[TOKEN_UUID_TEXT]; /* "": any whose signature is good */
+	char issuer[SBI_UUID_TEXT]; /* "": any whose signature is good */
 	struct token_key_config key[TOKEN_MAX_KEYS];
 	unsigned n_keys;
 };

@@ -22,11 +22,6 @@ static const struct {
 	[TOKEN_RS512] = {"RS512", RSA_MIN, RSA_MAX},
 };
 
-const char *token_alg_name(enum token_alg alg)
-{
-	return alg < TOKEN_N_ALGS ? algs[alg].name : "?";
-}
-
 /* --- base64url (RFC 4648 5), without padding (RFC 7515 2) */
 
 static int sextet(char c)

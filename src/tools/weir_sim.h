@@ -136,12 +136,12 @@ struct sim_dialog {
 struct sim_protocol {
 	/* Open the link and be let in: 0 or a negative errno (told). */
 	int (*begin)(struct sim_dialog *dialog);
-	/* Take the first whole frame: its octets; 0: it is not whole yet; a negative errno: nothing more can be taken (told). */
+	/* Take the first whole frame: its octets; 0: not whole yet; a negative errno: no more can be taken (told). */
 	ssize_t (*take)(struct sim_dialog *dialog, const uint8_t *octets, size_t len);
 	/* One question: its octets or a negative errno.  asked, as it was typed, stays. */
 	int (*write_question)(struct sim_dialog *dialog, const char *asked, const struct weir_imei_reading *reading,
 			      int64_t now_us, uint8_t *buf, size_t size);
-	/* Say goodbye where err and the protocol ask for it; free what is the counterpart's own.  The link closes after. */
+	/* Say goodbye where err and the protocol ask for it; free what is its own.  The link closes after. */
 	void (*end)(struct sim_dialog *dialog, int err);
 };
 

@@ -16,6 +16,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "wire/sbi.h"
+
 #define BODY_MAX 65536
 #define PEI_TEXT 128
 
@@ -184,22 +186,16 @@ static int write_url(const struct amf *amf, const char *typed, char *buf, size_t
 	return len < 0 || (size_t)len >= size ? -EINVAL : 0;
 }
 
-/* The time as TS 29.500 5.2.3.2.2 writes it, and how long we wait for the answer. */
+/* The time, and how long we wait for the answer. */
 static int write_headers(struct amf *amf)
 {
-	static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-	static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-					 "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-	char lines[3][96] = {"accept: application/json,application/problem+json"};
+	char lines[3][96] = {"accept: application/json,application/problem+json"}, stamp[SBI_TIMESTAMP_TEXT];
 	struct timespec now;
-	struct tm tm;
 	size_t i;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	snprintf(lines[1], sizeof(lines[1]), "3gpp-sbi-sender-timestamp: %s, %02d %s %d %02d:%02d:%02d.%03d GMT",
-		 days[tm.tm_wday], tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec,
-		 (int)(now.tv_nsec / 1000000));
+	sbi_timestamp_print(stamp, sizeof(stamp), now.tv_sec * 1000ll + now.tv_nsec / 1000000);
+	snprintf(lines[1], sizeof(lines[1]), "3gpp-sbi-sender-timestamp: %s", stamp);
 	snprintf(lines[2], sizeof(lines[2]), "3gpp-sbi-max-rsp-time: %d", amf->options->timeout_ms);
 	for (i = 0; i < 3; i++) {
 		struct curl_slist *list = curl_slist_append(amf->headers, lines[i]);

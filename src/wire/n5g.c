@@ -202,16 +202,12 @@ static bool begins(const struct value *v, const char *word)
 	return v->len >= len && !memcmp(v->at, word, len);
 }
 
-static bool is_hex(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 /* "-xx" n times from an offset; where it ends, or 0. */
 static size_t hex_pairs(const struct value *v, size_t from, unsigned n)
 {
 	for (; n; n--, from += 3) {
-		if (v->len - from < 3 || v->at[from] != '-' || !is_hex(v->at[from + 1]) || !is_hex(v->at[from + 2]))
+		if (v->len - from < 3 || v->at[from] != '-' || !sbi_is_hex(v->at[from + 1]) ||
+		    !sbi_is_hex(v->at[from + 2]))
 			return 0;
 	}
 	return from;
@@ -278,7 +274,7 @@ static bool is_gpsi(const struct value *v)
 static bool is_features(const struct value *v)
 {
 	for (size_t i = 0; i < v->len; i++) {
-		if (!is_hex(v->at[i]))
+		if (!sbi_is_hex(v->at[i]))
 			return false;
 	}
 	return true;

@@ -214,7 +214,7 @@ size_t play_step(struct play *p, uint8_t what, const uint8_t *octets, size_t lef
 
 static void check_counters(const struct play *p)
 {
-	const struct n5g_counters *counters = n5g_counters(p->n5g);
+	const struct n5g_counters *counters = n5g_counter_table(p->n5g).counters;
 	uint64_t answers = 0;
 
 	for (unsigned i = 0; i < N5G_N_ANSWERS; i++)

@@ -73,7 +73,7 @@ void scene_limit(struct scene *scene, uint32_t limit, uint32_t reserve, uint32_t
 
 const struct n5g_counters *counted(const struct scene *scene)
 {
-	return n5g_counters(scene->n5g);
+	return n5g_counter_table(scene->n5g).counters;
 }
 
 const struct check_counters *checks(const struct scene *scene)
@@ -104,7 +104,7 @@ static struct client *client_alloc(struct scene *scene, int fd)
 
 struct client *client_dial(struct scene *scene)
 {
-	return client_alloc(scene, stage_dial(&n5g_listening(scene->n5g, 0)->address[0]));
+	return client_alloc(scene, stage_dial(&door_listening(n5g_door(scene->n5g), 0)->address[0]));
 }
 
 struct client *client_connect(struct scene *scene)

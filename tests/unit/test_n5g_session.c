@@ -435,7 +435,7 @@ static void test_refused_configuration(void **state)
 	struct client *c = client_begin(scene);
 	struct n5g_config next = *scene->config;
 	const char *loopback = "127.0.0.1";
-	unsigned port = n5g_listening(scene->n5g, 0)->address[0].port;
+	unsigned port = door_listening(n5g_door(scene->n5g), 0)->address[0].port;
 	struct weir_why why;
 
 	snprintf(next.prefix, sizeof(next.prefix), "/eir");

@@ -31,7 +31,7 @@ static struct {
 	bool busy, refuse;
 	unsigned calls, drops;
 	struct nrf_server server;
-	char method[8], id[NRF_UUID_TEXT], type[40], body[4096];
+	char method[8], id[SBI_UUID_TEXT], type[40], body[4096];
 } line;
 
 struct nrf_caller *nrf_caller_alloc(void *ctx, struct traffic *traffic, nrf_reply_fn *replied, void *data)

@@ -32,7 +32,7 @@ static void test_settings_that_are_refused(void **state)
 {
 	static const char *const bad_type[] = {"AMF", "amf"};
 	static const char *const types[] = {"AMF", "5G_EIR", "SCP"};
-	char uuid[NRF_UUID_TEXT];
+	char uuid[SBI_UUID_TEXT];
 	struct weir_why why;
 
 	(void)state;

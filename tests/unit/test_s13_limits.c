@@ -32,6 +32,30 @@ static void foreign_clients_are_limited(void **state)
 	assert_int_equal(tally(scene, WEIR_TALLY_SHED), 2);
 }
 
+/* Nor are many names, each with a connection of its own: there is a bound for all of them together. */
+static void foreign_peers_together_are_limited(void **state)
+{
+	struct scene *scene = *state;
+	char name[64];
+	int fd;
+
+	for (unsigned i = 0; i < S13_FOREIGN_CLIENTS; i++) {
+		snprintf(name, sizeof(name), "mme%u.example", i);
+		fd = scene_connect(scene);
+		put(scene, fd, cer(name, "abroad"));
+		assert_answer(scene, fd, 257, 0, 2001);
+		for (unsigned k = 0; k < 10; k++) {
+			put(scene, fd, ecr_of(name, "abroad", GREY_IMSI, IMEI));
+			assert_status(scene, fd, 2);
+		}
+	}
+	fd = scene_connect(scene);
+	put(scene, fd, cer("mme99.example", "abroad"));
+	assert_answer(scene, fd, 257, 0, 2001);
+	put(scene, fd, ecr_of("mme99.example", "abroad", GREY_IMSI, IMEI));
+	assert_answer(scene, fd, 324, 0x60, 3004);
+}
+
 /* What an agent brings counts for it too, whoever asks. */
 static void an_agent_has_its_limit(void **state)
 {
@@ -186,6 +210,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(foreign_clients_are_limited),
+		TEST(foreign_peers_together_are_limited),
 		TEST(an_agent_has_its_limit),
 		TEST(each_agent_has_its_own_new_clients),
 		TEST(a_foreign_peer_is_foreign),

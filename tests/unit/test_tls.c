@@ -498,6 +498,19 @@ static void handshakes_have_a_rate(void **state)
 	assert_true(server.secured > 0);
 }
 
+static void save_copy(const char *from, const char *to)
+{
+	char octets[8192];
+	FILE *in = fopen(from, "r"), *out = fopen(to, "w");
+	size_t n;
+
+	assert_true(in && out);
+	n = fread(octets, 1, sizeof(octets), in);
+	assert_int_equal(fwrite(octets, 1, n, out), n);
+	fclose(in);
+	fclose(out);
+}
+
 /* A reload may put TLS on a port that spoke in clear: the socket stays, it could not be opened twice. */
 static void a_port_goes_from_clear_to_tls_and_back(void **state)
 {
@@ -611,6 +624,42 @@ static void the_own_certificate_is_known(void **state)
 	tls_context_put(c);
 }
 
+/* A renewal that is half written, and a change of something else. */
+static void a_broken_file_leaves_the_certificate_in_force(void **state)
+{
+	static const char *const here[] = {"127.0.0.1"};
+	static struct door_config config[3];
+	struct stage *stage = *state;
+	struct weir_why why;
+	struct door door;
+	FILE *f;
+
+	memset(config, 0, sizeof(config));
+	door_init(&door, stage->traffic, &server_kind, NULL);
+	for (unsigned i = 0; i < 3; i++) {
+		config[i].tls = pki_files("server", "ca");
+		assert_int_equal(config_add_listen(&config[i], GATE_TLS, here, 1, 0, &why), 0);
+	}
+	snprintf(config[0].tls.certificate, TLS_PATH_TEXT, "%s", pki_file("renewed", ""));
+	config[1].tls = config[0].tls;
+	save_copy(pki_file("server", ""), config[0].tls.certificate);
+	assert_int_equal(door_prepare(&door, &config[0], &why), 0);
+	door_commit(&door);
+	f = fopen(config[0].tls.certificate, "w");
+	assert_non_null(f);
+	fclose(f);
+	assert_int_equal(door_prepare(&door, &config[1], &why), 0);
+	door_commit(&door);
+	client.wanted = 10;
+	stage->listener = door.listener[0];
+	ask(stage, context(TLS_CLIENT, "client", "ca", TLS_PEER_MUST, NULL), "eir.example.org");
+	settle(stage);
+	assert_int_equal(client.got, 10);
+	snprintf(config[2].tls.certificate, TLS_PATH_TEXT, "%s", pki_file("nowhere", "")); /* a change */
+	assert_true(door_prepare(&door, &config[2], &why) < 0);
+	door_close(&door);
+}
+
 static void files_are_refused_in_words(void **state)
 {
 	struct weir_why why;
@@ -652,6 +701,7 @@ int main(void)
 		ROW(silent_handshakes_give_way),
 		ROW(handshakes_have_a_rate),
 		ROW(a_port_goes_from_clear_to_tls_and_back),
+		ROW(a_broken_file_leaves_the_certificate_in_force),
 		cmocka_unit_test(files_are_refused_in_words),
 		cmocka_unit_test(the_peers_complaint_is_heard),
 		cmocka_unit_test(who_speaks_in_clear_is_known_by_it),

@@ -20,8 +20,8 @@ ok() {
 
 octets_of() { echo $(($(tr -d ' \n' <"$1" | wc -c) / 2)); }
 
-# dissect PORT FIELD...: the vectors in hexes, a packet each, from the protocol's port to itself; these fields of each, a
-# line with | between, in $work/fields.  The plan and its first line.
+# dissect PORT FIELD...: the vectors in hexes, a packet each, from the protocol's port to itself; these fields of each,
+# a line with | between, in $work/fields.  The plan and its first line.
 dissect() {
 	local hex count wrong='' port=$1
 	shift
