@@ -134,7 +134,7 @@ DEFUN(show_attached, show_attached_cmd, "show attached",
 struct question {
 	struct weir_query query;
 	struct weir_imei_reading reading;
-	char peer[PEER_NAME_TEXT]; /* "": any */
+	char peer[WEIR_PEER_TEXT]; /* "": any */
 };
 
 /* "imsi X", "peer Y", "interface Z" in any order. */
@@ -239,7 +239,7 @@ DEFUN(explain, explain_cmd, "explain imei IMEI .OPTIONS",
 		return CMD_WARNING;
 	}
 	if (q.query.interface == WEIR_IF_S13)
-		config_lower(q.peer);
+		config_keep_identity(q.peer);
 	q.query.terms = policy_terms(the_gate->check.policy, q.query.interface, q.peer);
 	if (!q.query.fault) /* also where an earlier step decides: who asks wants to see them */
 		register_lookup(the_gate->check.reg, &q.query, &facts, 1);
