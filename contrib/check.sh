@@ -23,7 +23,8 @@ set -u
 tools='tshark:tshark osmo-stp:osmo-stp osmo-hlr:osmo-hlr osmo-msc:osmo-msc osmo-mgw:osmo-mgw
 	linux.uml:user-mode-linux modprobe:kmod ip:iproute2 systemd-analyze:systemd
 	clang:clang sqlite3:sqlite3 curl:curl openssl:openssl node:nodejs npm:npm nghttp:nghttp2-client
-	nghttpd:nghttp2-server freeDiameterd:freediameterd shellcheck:shellcheck codespell:codespell
+	nghttpd:nghttp2-server gnutls-cli:gnutls-bin freeDiameterd:freediameterd
+	shellcheck:shellcheck codespell:codespell
 	nc:netcat-openbsd dpkg-buildpackage:dpkg-dev dh:debhelper lintian:lintian python3:python3'
 # Packages without a program that tells them.
 packages='lksctp-tools libclang-rt-14-dev freediameter-extensions libfreediameter-dev python3-scapy'

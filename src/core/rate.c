@@ -67,7 +67,7 @@ static void gate_take(struct rate *gate, uint32_t capacity, int64_t now_us)
 		gate->tokens = -full(capacity);
 }
 
-enum rate_answer rate_admit(struct rate_peer *peer, const struct rate_terms *terms, struct rate *gate,
+enum rate_answer rate_admit(struct rate_peer *peer, const struct rate_terms *terms, struct rate_gate *gate,
 			    uint32_t capacity, unsigned priority, int64_t now_us)
 {
 	bool reserved;
@@ -78,13 +78,15 @@ enum rate_answer rate_admit(struct rate_peer *peer, const struct rate_terms *ter
 	}
 	if (capacity) {
 		reserved = terms->reserve && has_token(&peer->reserve, terms->reserve, now_us);
-		if (!reserved && !gate_has(gate, capacity, priority, now_us)) {
+		if (!reserved && !gate_has(&gate->bucket, capacity, priority, now_us)) {
 			peer->shed++;
+			gate->shed++;
 			return RATE_SHED_GATE;
 		}
 		if (reserved)
 			peer->reserve.tokens -= WHOLE;
-		gate_take(gate, capacity, now_us);
+		gate_take(&gate->bucket, capacity, now_us);
+		gate->taken++;
 	}
 	if (terms->limit)
 		peer->limit.tokens -= WHOLE;

@@ -34,6 +34,12 @@ struct rate {
 	int64_t tokens; /* in millionths; negative: debt */
 };
 
+/* Of the whole gate, and what became of the checks that wanted a part of its capacity. */
+struct rate_gate {
+	struct rate bucket;
+	uint64_t taken, shed;
+};
+
 /* What is configured for a peer, checks a second; 0: none. */
 struct rate_terms {
 	uint32_t limit, reserve;
@@ -51,7 +57,7 @@ enum rate_answer {
 };
 
 /* May one check be answered now?  gate may be NULL where capacity is 0. */
-enum rate_answer rate_admit(struct rate_peer *peer, const struct rate_terms *terms, struct rate *gate,
+enum rate_answer rate_admit(struct rate_peer *peer, const struct rate_terms *terms, struct rate_gate *gate,
 			    uint32_t capacity, unsigned priority, int64_t now_us);
 
 /* A bucket alone: take cost tokens of one that fills at per_s and holds burst.  False where there are fewer. */

@@ -17,13 +17,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <osmocom/vty/command.h>
 #include <osmocom/vty/vty.h>
 
 #include "daemon/hint.h"
+#include "daemon/memory_vty.h"
 
 struct reader {
 	const struct config_source *source;
@@ -67,22 +67,6 @@ static bool is_word(const char *text, size_t len, const char *word)
 	return len == strlen(word) && !memcmp(text, word, len);
 }
 
-/* Words that every node knows and that are for people at a terminal. */
-static bool is_for_terminal(const char *text)
-{
-	static const struct {
-		const char *word;
-		bool alone; /* only where nothing follows */
-	} words[] = {{"write", false}, {"show", false}, {"list", true}, {"help", true}, {"exit", true}, {"end", true}};
-	size_t len = strcspn(text, " \t");
-	bool alone = !text[len + strspn(text + len, " \t")];
-
-	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (is_word(text, len, words[i].word) && (alone || !words[i].alone))
-			return true;
-	return false;
-}
-
 /* Take one line without its end; true when it can be handed out. */
 static bool take_line(struct reader *reader, const char *line, size_t len)
 {
@@ -112,7 +96,7 @@ static bool take_line(struct reader *reader, const char *line, size_t len)
 	}
 	reader->past_first = true;
 	reader->text[used] = 0;
-	if (is_for_terminal(reader->text + indent)) {
+	if (hint_is_for_terminal(reader->text + indent)) {
 		refuse(reader, "\"%.60s\" is for the terminal, not for a configuration; leave the line out%s",
 		       reader->text + indent,
 		       is_word(reader->text + indent, used - indent, "exit") ||
@@ -240,25 +224,6 @@ static void explain(struct reader *reader, int code)
 	reader->failed = true;
 }
 
-/* A VTY whose output goes to memory: a command that refuses says why there. */
-static struct vty *output_alloc(void)
-{
-	int fd = memfd_create("weir-config", MFD_CLOEXEC);
-	struct vty *vty;
-
-	if (fd < 0)
-		return NULL;
-	vty = vty_new();
-	if (!vty) {
-		close(fd);
-		return NULL;
-	}
-	vty->type = VTY_FILE;
-	vty->node = CONFIG_NODE;
-	vty->fd = fd;
-	return vty;
-}
-
 static void run(struct reader *reader, FILE *stream)
 {
 	int code = config_from_file(reader->vty, stream);
@@ -292,7 +257,7 @@ int config_read(const struct config_source *source, struct config_fault *fault)
 			refuse(&reader, "cannot be opened: %s; -c names the file", strerror(errno));
 	}
 	if (!reader.failed) {
-		reader.vty = output_alloc();
+		reader.vty = memory_vty_alloc(); /* a command that refuses says why there */
 		stream = fopencookie(&reader, "r", (cookie_io_functions_t){.read = stream_read});
 		if (reader.vty && stream)
 			run(&reader, stream);

@@ -16,7 +16,9 @@
  * Drafts.  Commands write into a draft.  Reading the text is config_begin (back to the defaults), the commands,
  * then config_commit, or config_abort (the draft becomes what is in force).  After a commit the draft stays and equals
  * what is in force.  At a terminal commands change it, and config_commit is called again when their node is left
- * ("exit", "end"); where that fails the sentence is printed and what was in force stays in force.
+ * ("exit", "end"); where that fails the sentence is printed and what was in force stays in force.  The draft stays
+ * pending then: it is not saved, and `discard` calls config_abort (pending.h).  What is pending is told from what the
+ * nodes write, so a node writes every setting that is not the default.
  * Lines of libosmocore (log, stats, line vty) are in force as soon as they are read and are not taken back.
  * `admin` listen follows a reload; the telnet and control ports are those of the start.
  *
@@ -60,6 +62,8 @@ struct daemon_spec {
 int daemon_main(const struct daemon_spec *spec, int argc, char **argv);
 
 const char *daemon_state_dir(void);
+/* Was -t given?  What there is to say about a good configuration then goes to stderr, not into a log. */
+bool daemon_only_checks(void);
 /* Leave the loop after this turn. */
 void daemon_quit(void);
 

@@ -129,6 +129,39 @@ static bool is_near(const char *word, const char *right)
 	return distance(word, right) <= (len <= 3 ? 1 : 2);
 }
 
+bool hint_is_for_terminal(const char *line)
+{
+	static const struct {
+		const char *word;
+		bool alone; /* only where nothing follows */
+	} words[] = {{"write", false}, {"show", false}, {"list", true},   {"help", true},
+		     {"exit", true},   {"end", true},   {"discard", true}};
+	size_t len = strcspn(line, " \t");
+	bool alone = !line[len + strspn(line + len, " \t")];
+
+	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (len == strlen(words[i].word) && !memcmp(line, words[i].word, len) && (alone || !words[i].alone))
+			return true;
+	return false;
+}
+
+/* Every node knows the words for the terminal; a configuration would be wrong with them. */
+static void forget_terminal_words(vector choices)
+{
+	for (unsigned i = vector_active(choices); i-- > 0;)
+		if (choice(choices, i) && hint_is_for_terminal(choice(choices, i)->cmd))
+			vector_unset(choices, i);
+}
+
+static unsigned count(vector choices)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < vector_active(choices); i++)
+		n += choice(choices, i) != NULL;
+	return n;
+}
+
 /* "a", "b" or "c" */
 static unsigned print_near(char *buf, size_t size, vector choices, const char *word)
 {
@@ -146,10 +179,9 @@ static unsigned print_near(char *buf, size_t size, vector choices, const char *w
 	return n;
 }
 
-/* a, b, <1-65535> (TCP port) ...; helps where there are few choices. */
-static void print_choices(char *buf, size_t size, vector choices)
+/* a, b, <1-65535> (TCP port) ...; false: it was cut. */
+static bool print_list(char *buf, size_t size, vector choices, bool help)
 {
-	bool help = vector_active(choices) <= 3;
 	size_t at = 0;
 
 	buf[0] = 0;
@@ -167,11 +199,19 @@ static void print_choices(char *buf, size_t size, vector choices)
 				       strcmp(desc->cmd, "<cr>") ? desc->cmd : "the end of the line");
 		if (len < 0 || (size_t)len >= sizeof(one) || at + (size_t)len + 5 >= size) {
 			snprintf(buf + at, size - at, " ...");
-			return;
+			return false;
 		}
 		memcpy(buf + at, one, (size_t)len + 1);
 		at += (size_t)len;
 	}
+	return true;
+}
+
+/* Helps where there are few choices and their helps are short. */
+static void print_choices(char *buf, size_t size, vector choices)
+{
+	if (count(choices) > 3 || !print_list(buf, size, choices, true))
+		print_list(buf, size, choices, false);
 }
 
 /* The words before the wrong one, as they stand in the line. */
@@ -223,6 +263,7 @@ static void explain_first(struct vty *vty, vector words, vector choices, struct 
 	char node[60], above[60], near[120], all[MAX_CHOICES];
 	int parent = node_above(vty, words);
 
+	forget_terminal_words(choices);
 	print_node(node, sizeof(node), vty->node);
 	if (parent >= 0) {
 		print_node(above, sizeof(above), parent);

@@ -33,16 +33,24 @@ static const struct option_row rows[] = {
 };
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
 
+/* NAME in a help stands for the name of the program. */
+static void print_row(const struct daemon_spec *spec, const struct option_row *row)
+{
+	const char *name = strstr(row->help, "NAME");
+	int before = name ? (int)(name - row->help) : (int)strlen(row->help);
+	char form[40];
+
+	snprintf(form, sizeof(form), "-%c, --%s%s%s", row->letter, row->word, row->argument ? " " : "",
+		 row->argument ? row->argument : "");
+	printf("  %-28s %.*s%s%s\n", form, before, row->help, name ? spec->name : "",
+	       name ? name + strlen("NAME") : "");
+}
+
 static void print_usage(const struct daemon_spec *spec)
 {
 	printf("Usage: %s [OPTIONS]\n%s\n\n", spec->name, spec->sentence);
-	for (unsigned i = 0; i < N_ROWS; i++) {
-		char form[40];
-
-		snprintf(form, sizeof(form), "-%c, --%s%s%s", rows[i].letter, rows[i].word, rows[i].argument ? " " : "",
-			 rows[i].argument ? rows[i].argument : "");
-		printf("  %-28s %s\n", form, rows[i].help);
-	}
+	for (unsigned i = 0; i < N_ROWS; i++)
+		print_row(spec, &rows[i]);
 }
 
 static void print_version(const struct daemon_spec *spec)

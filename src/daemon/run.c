@@ -39,6 +39,7 @@
 #include "daemon/config_text.h"
 #include "daemon/nodes.h"
 #include "daemon/options.h"
+#include "daemon/pending.h"
 
 #define STOP_MAX_S 10 /* an orderly end that takes longer is no longer one */
 #define TICK_S     1
@@ -50,9 +51,11 @@ struct daemon {
 	struct vty_app_info app_info;
 	struct nodes nodes;
 	struct node_ports ports; /* in force */
+	struct pending pending;
 	struct admin *admin;
 	struct ctrl_handle *ctrl;
 	bool telnet_open;
+	bool serving; /* ports are open */
 	struct osmo_signalfd *signals;
 	struct osmo_timer_list tick, watchdog, stop_deadline;
 	uint64_t watchdog_us; /* between feedings; 0: none asked for */
@@ -79,6 +82,11 @@ long long daemon_mono_us(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
+}
+
+bool daemon_only_checks(void)
+{
+	return the_daemon && the_daemon->options.check_only;
 }
 
 const char *daemon_state_dir(void)
@@ -137,38 +145,61 @@ static const struct admin_page pages[] = {
 	{"/readyz", "text/plain; charset=utf-8", page_readyz},
 };
 
-/* Open, move or close the admin listener as the draft says; where that fails what was stays. */
-static int admin_apply(struct daemon *daemon, struct weir_why *why)
+/* The admin listener of the draft: the one there is, a new one, or NULL for none. */
+static int admin_prepare(struct daemon *daemon, struct admin **admin, struct weir_why *why)
 {
 	const struct node_port *port = &daemon->nodes.draft.admin;
-	struct admin *admin = NULL;
 
-	if (port->on && admin_is_at(daemon->admin, port->addr, port->port))
+	*admin = NULL;
+	if (!port->on)
 		return 0;
-	if (port->on) {
-		admin = admin_alloc(daemon->ctx, port->addr, port->port, pages, sizeof(pages) / sizeof(pages[0]),
-				    daemon, why);
-		if (!admin)
-			return -EADDRINUSE;
-		LOGDAEMON(daemon, LOGL_NOTICE, "metrics and health on http://%s:%u\n", port->addr, port->port);
+	if (admin_is_at(daemon->admin, port->addr, port->port)) {
+		*admin = daemon->admin;
+		return 0;
 	}
+	*admin = admin_alloc(daemon->ctx, port->addr, port->port, pages, sizeof(pages) / sizeof(pages[0]), daemon, why);
+	return *admin ? 0 : -EADDRINUSE;
+}
+
+static void admin_commit(struct daemon *daemon, struct admin *admin)
+{
+	const struct node_port *port = &daemon->nodes.draft.admin;
+
+	if (admin == daemon->admin)
+		return;
 	admin_free(daemon->admin);
 	daemon->admin = admin;
-	return 0;
+	if (admin)
+		LOGDAEMON(daemon, LOGL_NOTICE, "metrics and health on http://%s:%u\n", port->addr, port->port);
+}
+
+static void admin_abort(struct daemon *daemon, struct admin *admin)
+{
+	if (admin != daemon->admin)
+		admin_free(admin);
 }
 
 /* Configuration */
 
-/* Publish the draft: the rooms', then ours. */
+/* Publish the draft, ours and the rooms', as a whole or not at all. */
 static int commit(struct daemon *daemon, struct weir_why *why)
 {
+	struct admin *admin = NULL;
 	int rc = 0;
 
-	if (daemon->spec->config_commit)
+	if (daemon->serving)
+		rc = admin_prepare(daemon, &admin, why);
+	if (!rc && daemon->spec->config_commit)
 		rc = daemon->spec->config_commit(daemon->spec->root, why);
-	if (!rc)
-		daemon->ports = daemon->nodes.draft;
-	return rc;
+	if (rc) {
+		admin_abort(daemon, admin);
+		return rc;
+	}
+	if (daemon->serving)
+		admin_commit(daemon, admin);
+	daemon->ports = daemon->nodes.draft;
+	pending_settle(&daemon->pending);
+	return 0;
 }
 
 static void abort_draft(struct daemon *daemon)
@@ -176,6 +207,12 @@ static void abort_draft(struct daemon *daemon)
 	if (daemon->spec->config_abort)
 		daemon->spec->config_abort(daemon->spec->root);
 	daemon->nodes.draft = daemon->ports;
+	pending_settle(&daemon->pending);
+}
+
+static void drop_pending(void *data)
+{
+	abort_draft(data);
 }
 
 static struct node_ports default_ports(const struct daemon_spec *spec)
@@ -214,15 +251,20 @@ static int configure(struct daemon *daemon, struct config_fault *fault)
 	return rc;
 }
 
-/* A node was left at a terminal: what was changed there is published now. */
+/* A node was left at a terminal: what is pending is published now. */
 static int node_was_left(struct vty *vty)
 {
+	struct daemon *daemon = the_daemon;
 	struct weir_why why = {0};
 
 	if (vty->type == VTY_FILE || vty->node <= CONFIG_NODE)
 		return 0;
-	if (commit(the_daemon, &why) || admin_apply(the_daemon, &why))
-		vty_out(vty, "%% Not in force: %s%s", why.text, VTY_NEWLINE);
+	if (!pending_is(&daemon->pending))
+		pending_settle(&daemon->pending);
+	else if (commit(daemon, &why))
+		pending_refuse(&daemon->pending, vty, &why);
+	else
+		LOGDAEMON(daemon, LOGL_NOTICE, "configuration changed at the terminal\n");
 	return 0;
 }
 
@@ -237,8 +279,6 @@ static void reload(struct daemon *daemon)
 	if (configure(daemon, &fault))
 		LOGDAEMON(daemon, LOGL_ERROR, "not reloaded, all stays as it was: %s: %s\n", fault.place,
 			  fault.why.text);
-	else if (admin_apply(daemon, &fault.why))
-		LOGDAEMON(daemon, LOGL_ERROR, "reloaded, but %s\n", fault.why.text);
 	else
 		LOGDAEMON(daemon, LOGL_NOTICE, "configuration reloaded\n");
 	sd_notify(0, "READY=1");
@@ -392,6 +432,7 @@ static void start_vty(struct daemon *daemon)
 		.copyright = "Copyright (C) 2026 The Weir authors\r\nLicense AGPLv3+, no warranty\r\n",
 		.tall_ctx = daemon->ctx,
 		.go_parent_cb = node_was_left,
+		.config_is_consistent = pending_may_save,
 	};
 	vty_init(&daemon->app_info);
 	logging_vty_add_cmds();
@@ -401,6 +442,7 @@ static void start_vty(struct daemon *daemon)
 	nodes_init(&daemon->nodes);
 	if (daemon->spec->vty_init)
 		daemon->spec->vty_init(daemon->spec->root);
+	pending_init(&daemon->pending, drop_pending, daemon);
 	host_config_set(daemon->options.config_file);
 }
 
@@ -409,6 +451,8 @@ static int open_ports(struct daemon *daemon, struct weir_why *why)
 	const struct daemon_spec *spec = daemon->spec;
 	const struct node_port *ctrl = &daemon->ports.ctrl;
 	int vty_port = vty_get_bind_port(spec->vty_port);
+	struct admin *admin;
+	int rc;
 
 	if (spec->vty_port && telnet_init_dynif(daemon->ctx, NULL, vty_get_bind_addr(), vty_port))
 		return why_set(why, -EADDRINUSE,
@@ -422,7 +466,11 @@ static int open_ports(struct daemon *daemon, struct weir_why *why)
 				       "ctrl, bind %s %u: cannot listen there; a free port would be right", ctrl->addr,
 				       ctrl->port);
 	}
-	return admin_apply(daemon, why);
+	rc = admin_prepare(daemon, &admin, why);
+	if (!rc)
+		admin_commit(daemon, admin);
+	daemon->serving = !rc;
+	return rc;
 }
 
 static void close_ports(struct daemon *daemon)
@@ -508,6 +556,7 @@ int daemon_main(const struct daemon_spec *spec, int argc, char **argv)
 	status = configure_and_serve(&daemon);
 	if (spec->fini)
 		spec->fini(spec->root);
+	pending_fini(&daemon.pending);
 	osmo_fd_unregister(&daemon.signals->ofd);
 	close(daemon.signals->ofd.fd);
 	return status;

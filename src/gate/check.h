@@ -21,6 +21,10 @@
 struct weir_register;
 struct sightings;
 
+/* What a verdict is on an interface's wire, in words: "2001, Equipment-Status 1 (black)".  For `explain`; each
+ * interface has its own (gsup_words, s13_words, n5g_words), from the table that its encoder uses. */
+#define CHECK_WORDS_TEXT 64
+
 #define CHECK_BATCH 64 /* more are answered in several rounds by check_answer itself */
 
 struct check_counters {
@@ -45,7 +49,7 @@ struct check {
 	struct check_histogram histogram[WEIR_N_INTERFACES];
 	unsigned answered[WEIR_N_INTERFACES]; /* in this turn: for the histogram, and 0 again after it */
 	uint32_t capacity;            /* checks a second that the gate takes on; 0: no bound */
-	struct rate rate;             /* of all interfaces that can shed (core/rate.h) */
+	struct rate_gate rate;        /* of all interfaces that can shed (core/rate.h) */
 	unsigned per_second[WEIR_N_INTERFACES]; /* checks received in the last second */
 	unsigned load;                /* share of the last second in which the loop worked, 0..100 */
 	int store_error;              /* the last one, for the alarm; whoever follows the register makes it 0 again */

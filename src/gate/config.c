@@ -93,25 +93,58 @@ bool config_identity_matches(const char *pattern, const char *name)
 	return same_identity(pattern, name);
 }
 
+static unsigned first_peer_rule(const struct door_config *config, const char *name, const char *realm,
+				const struct gate_address *address)
+{
+	unsigned i;
+
+	for (i = 0; i < config->n_peers; i++) {
+		const struct gate_peer_rule *rule = &config->peer[i];
+		if (prefix_covers(&rule->prefix, address) && config_identity_matches(rule->pattern, name) &&
+		    (!realm || !rule->realm[0] || same_identity(rule->realm, realm)))
+			break;
+	}
+	return i;
+}
+
 bool config_allows_identity(const struct door_config *config, const char *name, const char *realm,
 			    const struct gate_address *address)
 {
-	for (unsigned i = 0; i < config->n_peers; i++) {
-		const struct gate_peer_rule *rule = &config->peer[i];
-		if (prefix_covers(&rule->prefix, address) && config_identity_matches(rule->pattern, name) &&
-		    (!rule->realm[0] || same_identity(rule->realm, realm)))
-			return true;
-	}
-	return false;
+	return first_peer_rule(config, name, realm, address) < config->n_peers;
+}
+
+static unsigned first_rate_rule(const struct door_config *config, const char *name)
+{
+	unsigned i;
+
+	for (i = 0; i < config->n_rates && !config_identity_matches(config->rate[i].pattern, name); i++)
+		;
+	return i;
 }
 
 struct rate_terms config_rate_terms(const struct door_config *config, const char *name)
 {
-	for (unsigned i = 0; i < config->n_rates; i++) {
-		if (config_identity_matches(config->rate[i].pattern, name))
-			return config->rate[i].terms;
-	}
-	return (struct rate_terms){0};
+	unsigned i = first_rate_rule(config, name);
+
+	return i < config->n_rates ? config->rate[i].terms : (struct rate_terms){0};
+}
+
+static int compare(unsigned a, unsigned b)
+{
+	return a < b ? -1 : a > b;
+}
+
+int config_compare_names(const struct door_config *config, const struct gate_address *address, const char *a,
+			 const char *b)
+{
+	unsigned peer_a = first_peer_rule(config, a, NULL, address), peer_b = first_peer_rule(config, b, NULL, address);
+	int order = compare(peer_a == config->n_peers, peer_b == config->n_peers);
+
+	if (!order)
+		order = compare(first_rate_rule(config, a), first_rate_rule(config, b));
+	if (!order)
+		order = compare(peer_a, peer_b);
+	return order ? order : strcasecmp(a, b);
 }
 
 static int pattern_check(const char *pattern, size_t size, struct weir_why *why)
@@ -464,7 +497,7 @@ struct weir_peer_rule *config_peer_terms(struct policy_config *config, enum weir
 	if (pattern_check(pattern, sizeof(rule->name), why))
 		return NULL;
 	snprintf(name, sizeof(name), "%s", pattern);
-	if (interface == WEIR_IF_S13)
+	if (interface != WEIR_IF_GSUP)
 		config_keep_identity(name);
 	for (unsigned i = 0; i < config->n_peers; i++) {
 		rule = &config->peer[i];

@@ -71,7 +71,7 @@ struct gsup_config {
 #define S13_WATCHDOG_MIN_S    6 /* RFC 3539 3.4.1 */
 #define S13_WATCHDOG_MAX_S    600
 #define S13_MAX_CONNECTIONS   16
-#define S13_FOREIGN_LIMIT_MAX 100000000
+#define S13_FOREIGN_LIMIT_MAX 10000000
 
 struct s13_config {
 	struct door_config door;
@@ -87,12 +87,12 @@ struct s13_config {
 
 struct n5g_config {
 	struct door_config door;
-	char instance_id[TOKEN_UUID_TEXT]; /* our NF instance id; "": none */
-	char prefix[N5G_PREFIX_MAX + 1];   /* of the apiRoot; "" or "/..." */
-	unsigned max_streams;              /* of a connection at a time */
-	unsigned max_age_s;                /* for which a client may keep an answer; 0: not at all */
-	bool certificate_required;         /* of clients over TLS */
-	bool ignore_stamps;                /* the time for an answer runs from when the request came */
+	char instance_id[SBI_UUID_TEXT]; /* our NF instance id; "": none */
+	char prefix[N5G_PREFIX_MAX + 1]; /* of the apiRoot; "" or "/..." */
+	unsigned max_streams;            /* of a connection at a time */
+	unsigned max_age_s;              /* for which a client may keep an answer; 0: not at all */
+	bool certificate_required;       /* of clients over TLS */
+	bool ignore_stamps;              /* the time for an answer runs from when the request came */
 	struct token_config token;
 };
 
@@ -122,10 +122,15 @@ struct weir_policy_draft config_policy_draft(const struct gate_config *config);
 /* May this peer connect?  By address alone (before it said its name), and by both. */
 bool config_covers_address(const struct door_config *config, const struct gate_address *address);
 bool config_allows_peer(const struct door_config *config, const char *name, const struct gate_address *address);
-/* realm NULL: it is not asked for.  Names and realms of Diameter are compared without regard to case (RFC 6733 4.3.1);
- * those of GSUP and certificates' names come in as they are. */
+/* The same without regard to case, as Diameter (RFC 6733 4.3.1) and certificates (RFC 6125 6.4.1) compare names; those
+ * of GSUP are as they are.  realm NULL: it is not asked for. */
 bool config_allows_identity(const struct door_config *config, const char *name, const char *realm,
 			    const struct gate_address *address);
+/* Which of two names that the same peer has is the one for its rates and terms?  One that is allowed from there before
+ * one that is not; then the one whose rate rule, and then whose peer rule, comes first; then the alphabet: so whoever
+ * orders the names has no say.  Negative: a; 0 where they are equal. */
+int config_compare_names(const struct door_config *config, const struct gate_address *address, const char *a,
+			 const char *b);
 bool config_pattern_matches(const char *pattern, const char *name);
 /* All zero where no rule speaks of this name. */
 struct rate_terms config_rate_terms(const struct door_config *config, const char *name);
@@ -158,7 +163,7 @@ bool config_identity_matches(const char *pattern, const char *name);
 int config_set_hlr(struct gsup_config *config, const char *address, unsigned port, struct weir_why *why);
 
 /* The rule of a prefix or of a peer, made where it is not there; NULL with why where there is no more room.  A rule
- * that says nothing any more goes with config_tidy.  Names of S13 are kept as Diameter's. */
+ * that says nothing any more goes with config_tidy.  Names of S13 and N5g are kept as Diameter's. */
 struct weir_imsi_rule *config_imsi_rule(struct policy_config *config, const char *prefix, struct weir_why *why);
 int config_del_imsi_rule(struct policy_config *config, const char *prefix, struct weir_why *why);
 struct weir_peer_rule *config_peer_terms(struct policy_config *config, enum weir_interface interface,

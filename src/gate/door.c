@@ -7,6 +7,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include <osmocom/core/logging.h>
+
+#include "gate/log.h"
 #include "gate/traffic.h"
 
 void door_init(struct door *door, struct traffic *traffic, const struct traffic_kind *kind, void *owner)
@@ -74,9 +77,22 @@ static struct tls_context *tls_for(const struct door *door, const struct gate_pl
 	return place->transport == GATE_TLS ? door->next_tls : NULL;
 }
 
-int door_prepare(struct door *door, const struct door_config *config, struct weir_why *why)
+/* Files that are not what they were, while a renewal writes them for example, are no reason to refuse a change of
+ * something else: the certificate that is in force stays so. */
+static int renew_tls(struct door *door, const struct door_config *config, struct weir_why *why)
 {
 	int rc = read_tls(door->kind->name, config, door->demand, door->alpn, &door->next_tls, why);
+
+	if (!rc || !door->tls || memcmp(&config->tls, &door->config->tls, sizeof(config->tls)))
+		return rc;
+	LOGP(DGATE, LOGL_ERROR, "%s; the certificate that was read before stays in force\n", why->text);
+	door->next_tls = tls_context_get(door->tls);
+	return 0;
+}
+
+int door_prepare(struct door *door, const struct door_config *config, struct weir_why *why)
+{
+	int rc = renew_tls(door, config, why);
 
 	door->next = config;
 	for (unsigned i = 0; i < config->n_listen && !rc; i++) {
@@ -128,6 +144,11 @@ void door_commit(struct door *door)
 int64_t door_certificate_ends_s(const struct door *door)
 {
 	return door->tls ? tls_context_expires_s(door->tls) : 0;
+}
+
+const struct tls_context *door_certificate(const struct door *door)
+{
+	return door->tls;
 }
 
 const struct gate_place *door_listening(const struct door *door, unsigned n)

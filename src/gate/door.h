@@ -4,7 +4,8 @@
 /* The door of an interface: where it listens, with which certificate, and who may come in.
  *
  * An interface has one door.  A new configuration comes in two steps, so that all interfaces move or none does:
- * door_prepare opens the sockets that are new and reads the certificate, and can fail; door_commit closes what vanished
+ * door_prepare opens the sockets that are new and reads the certificate, and can fail (not for files under the same
+ * names that cannot be read any more: then the certificate in force stays); door_commit closes what vanished
  * and cannot.  Sockets that stay are never closed. */
 #pragma once
 
@@ -49,5 +50,6 @@ void door_abort(struct door *door);
 
 /* Seconds since 1970 when the certificate in force ends; 0: there is none. */
 int64_t door_certificate_ends_s(const struct door *door);
+const struct tls_context *door_certificate(const struct door *door); /* in force; NULL: none */
 /* The n-th listening place with real ports, NULL past the last. */
 const struct gate_place *door_listening(const struct door *door, unsigned n);

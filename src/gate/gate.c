@@ -7,6 +7,7 @@
 #include "gate/gate.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -15,6 +16,7 @@
 #include <osmocom/core/talloc.h>
 
 #include "daemon/daemon.h"
+#include "gate/door.h"
 #include "gate/gsup.h"
 #include "gate/log.h"
 #include "gate/n5g.h"
@@ -23,9 +25,11 @@
 #include "gate/peers.h"
 #include "gate/s13.h"
 #include "gate/traffic.h"
+#include "gate/warnings.h"
 #include "register/register.h"
 
 #define OTHER_FILES   64 /* descriptors that are no traffic: store, VTY, log, listeners */
+#define DAY_S         86400
 #define STORE_CLEAR_S 10 /* no look-up failed for so long: the store is well again */
 
 struct gate *gate_alloc(void *ctx)
@@ -176,6 +180,35 @@ static int put_in_force(struct gate *gate, struct gate_config *config, struct we
 	return 0;
 }
 
+static void warn(const char *sentence, void *data)
+{
+	(void)data;
+	if (daemon_only_checks())
+		fprintf(stderr, "weir-gate: warning: %s\n", sentence);
+	else
+		LOGP(DGATE, LOGL_NOTICE, "%s\n", sentence);
+}
+
+static void warn_of_config(const struct gate_config *config)
+{
+	const struct nrf_self self = nrf_self_of(config);
+
+	warnings_config(config, &self, daemon_now_ms() / 1000, warn, NULL);
+}
+
+/* Those in force, which may be others than their files by now: once a day, so that an end in sight is heard of. */
+static void warn_of_certificates(const struct gate *gate)
+{
+	const struct gate_config *config = gate->current;
+	int64_t now_s = daemon_now_ms() / 1000;
+
+	warnings_certificate("s13", config->s13.door.tls.certificate, door_certificate(s13_door(gate->s13)), NULL,
+			     now_s, warn, NULL);
+	warnings_certificate("n5g", config->n5g.door.tls.certificate, door_certificate(n5g_door(gate->n5g)), NULL,
+			     now_s, warn, NULL);
+	warnings_certificate("nrf", config->nrf.tls.certificate, nrf_certificate(gate->nrf), NULL, now_s, warn, NULL);
+}
+
 int gate_config_commit(void *root, struct weir_why *why)
 {
 	struct gate *gate = root;
@@ -195,6 +228,8 @@ int gate_config_commit(void *root, struct weir_why *why)
 	if (rc) {
 		policy_free(policy);
 		talloc_free(config);
+	} else {
+		warn_of_config(gate->current);
 	}
 	return rc;
 }
@@ -308,6 +343,10 @@ static void each_second(void *data)
 	gsup_expire(gate->gsup, daemon_mono_us());
 	notify_flush(gate->notify, daemon_mono_us(), daemon_now_ms() / 1000);
 	notify_second(gate->notify);
+	if (++gate->certificates_s >= DAY_S) {
+		gate->certificates_s = 0;
+		warn_of_certificates(gate);
+	}
 }
 
 unsigned gate_counter_tables(const struct gate *gate, struct counter_table tables[static GATE_COUNTER_TABLES])

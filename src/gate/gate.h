@@ -41,8 +41,9 @@ struct gate {
 	struct nrf *nrf;
 	struct notify *notify;
 	struct osmo_timer_list second, tenth;
-	char instance_id[TOKEN_UUID_TEXT]; /* of this start, for want of a configured one */
+	char instance_id[SBI_UUID_TEXT]; /* of this start, for want of a configured one */
 	bool started, stopping;
+	unsigned certificates_s;   /* since our certificates were judged */
 	bool store_failed;         /* the alarm is raised */
 	unsigned store_well_s;     /* how long no look-up has failed */
 	struct weir_why store_why; /* what was said when it was raised */

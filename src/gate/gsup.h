@@ -43,6 +43,7 @@
 #include "core/digits.h"
 #include "core/why.h"
 #include "gate/address.h"
+#include "gate/check.h"
 #include "gate/counters.h"
 #include "wire/gsup.h"
 
@@ -53,7 +54,6 @@
 #define GSUP_CANCELS    4096 /* of them at a time */
 #define GSUP_WAITING    1024 /* checks that wait for the HLR; more are answered at once */
 
-struct check;
 struct gsup;
 struct gsup_config;
 struct peers;
@@ -99,6 +99,8 @@ void gsup_expire(struct gsup *gsup, int64_t now_us);
 
 /* SIGTERM: no new connections; every session says what it has to say and ends. */
 void gsup_stop(struct gsup *gsup);
+
+const char *gsup_words(char buf[static CHECK_WORDS_TEXT], const struct weir_verdict *verdict); /* check.h */
 
 struct counter_table gsup_counter_table(const struct gsup *gsup);
 const struct gsup_counters *gsup_counters(const struct gsup *gsup);

@@ -15,10 +15,11 @@
 #include "gate/gsup_session.h"
 
 #include <errno.h>
+#include <stdio.h>
 
-#define ROUND 64 /* frames of a round: one look-up batch */
-#define ANSWER_GROWTH                                                                                                  \
-	32 /* an answer carries what its request carried, less the IMEI, and result or cause and class */
+#define ROUND         64 /* frames of a round: one look-up batch */
+#define ANSWER_GROWTH 32 /* an answer carries what its request carried, less the IMEI, and result or cause and class   \
+			  */
 
 /* What a colour means on this wire. */
 static const bool colour_accepts[WEIR_N_COLOURS] = {
@@ -34,7 +35,7 @@ struct round {
 	size_t down_need, up_need;
 	struct ipa_frame frame[ROUND];
 	bool is_check[ROUND], has_room[ROUND]; /* of the frames; is there room on the HLR's side */
-	struct gsup_view view[ROUND]; /* of the checks, in order */
+	struct gsup_view view[ROUND];          /* of the checks, in order */
 	struct weir_query query[ROUND];
 	struct weir_verdict verdict[ROUND];
 };
@@ -98,8 +99,8 @@ static bool is_check(const struct ipa_frame *frame)
 static struct traffic_conn *collect_one(struct gsup_session *s, struct round *r, const struct ipa_frame *frame)
 {
 	size_t down = answer_room(frame), up = s->up && frame->protocol != IPA_CCM ? frame->len : 0;
-	bool check = is_check(frame), has_room = !up || (s->state == GSUP_PROXY &&
-							 traffic_room(s->up) >= r->up_need + up);
+	bool check = is_check(frame),
+	     has_room = !up || (s->state == GSUP_PROXY && traffic_room(s->up) >= r->up_need + up);
 
 	if (traffic_room(s->down) < r->down_need + down)
 		return s->down;
@@ -130,19 +131,31 @@ static struct traffic_conn *collect(struct gsup_session *s, struct round *r, con
 	return awaited;
 }
 
+static enum gsup_cause cause_of(const struct weir_verdict *verdict)
+{
+	return verdict->tally == WEIR_TALLY_MALFORMED ? GSUP_CAUSE_INVALID_MANDATORY : GSUP_CAUSE_NETWORK_FAILURE;
+}
+
+const char *gsup_words(char buf[static CHECK_WORDS_TEXT], const struct weir_verdict *verdict)
+{
+	if (verdict->answer == WEIR_ANSWER_REFUSE)
+		snprintf(buf, CHECK_WORDS_TEXT, "Check-IMEI Error, cause %u", cause_of(verdict));
+	else
+		snprintf(buf, CHECK_WORDS_TEXT, "Check-IMEI Result, %s",
+			 colour_accepts[verdict->colour] ? "ACK" : "NACK");
+	return buf;
+}
+
 static int encode_answer(const struct gsup_view *view, const struct weir_verdict *verdict, uint8_t *buf, size_t size)
 {
 	if (verdict->answer == WEIR_ANSWER_REFUSE)
-		return gsup_error(view,
-				  verdict->tally == WEIR_TALLY_MALFORMED ? GSUP_CAUSE_INVALID_MANDATORY
-									 : GSUP_CAUSE_NETWORK_FAILURE,
-				  buf, size);
+		return gsup_error(view, cause_of(verdict), buf, size);
 	return gsup_check_imei_result(view, colour_accepts[verdict->colour], buf, size);
 }
 
 /* Tell the HLR of an accepted check.  True where its answer is waited for, ours kept back. */
-static bool tell_hlr(struct gsup_session *s, const struct ipa_frame *frame, bool has_room,
-		     const struct gsup_view *view, const struct weir_query *query, const uint8_t *answer, size_t len)
+static bool tell_hlr(struct gsup_session *s, const struct ipa_frame *frame, bool has_room, const struct gsup_view *view,
+		     const struct weir_query *query, const uint8_t *answer, size_t len)
 {
 	struct gsup *gsup = s->gsup;
 

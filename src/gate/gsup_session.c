@@ -301,6 +301,7 @@ static void down_closed(struct traffic_conn *conn, enum traffic_end end)
 
 const struct traffic_kind gsup_down_kind = {
 	.name = "gsup",
+	.log = DGSUP,
 	.in_size = IN_SIZE,
 	.out_size = OUT_SIZE,
 	.accepted = down_accepted,
@@ -342,6 +343,7 @@ static void up_closed(struct traffic_conn *conn, enum traffic_end end)
 
 const struct traffic_kind gsup_up_kind = {
 	.name = "gsup-hlr",
+	.log = DGSUP,
 	.in_size = IN_SIZE,
 	.out_size = OUT_SIZE,
 	.consume = up_consume,

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gate/tls.h"
 #include "gate/traffic.h"
 
 #define PINGS_MISSED 2
@@ -169,11 +170,6 @@ void *h2_data(const struct h2_session *s)
 	return s->data;
 }
 
-struct traffic_conn *h2_conn(const struct h2_session *s)
-{
-	return s->conn;
-}
-
 unsigned h2_streams(const struct h2_session *s)
 {
 	return s->n_streams;
@@ -288,7 +284,8 @@ static int greet(struct h2_session *s, const uint8_t *octets, size_t len)
 		s->terms->counters->http1++;
 		traffic_send(s->conn, http1_answer, sizeof(http1_answer) - 1);
 	} else {
-		s->ending = "speaks something else";
+		s->ending =
+			octets[0] == TLS_HANDSHAKE ? "began with TLS on a port without it" : "speaks something else";
 		s->terms->counters->no_preface++;
 	}
 	return -EPROTO;
@@ -316,12 +313,33 @@ static void broken(struct h2_session *s, ssize_t error)
 		     "protocol violated");
 }
 
-static void expire(struct h2_session *s)
+static void end_now(struct h2_session *s, uint64_t *counter, enum traffic_end end, const char *why)
 {
-	if (s->server)
-		h2_server_expire(s, h2_now_us(s));
-	else
-		h2_client_expire(s, h2_now_us(s));
+	(*counter)++;
+	s->ending = why;
+	traffic_close(s->conn, end);
+}
+
+/* False: the connection had to end, as what is in its send buffer cannot be taken back. */
+static bool expire(struct h2_session *s)
+{
+	int64_t now = h2_now_us(s);
+
+	if (!s->server) {
+		h2_client_expire(s, now);
+	} else if (h2_server_stuck(s, now)) {
+		end_now(s, &s->terms->counters->stuck, TRAFFIC_END_STALLED, "did not take answers in time");
+		return false;
+	} else {
+		h2_server_expire(s, now);
+	}
+	return true;
+}
+
+/* Something may have waited for the peer: not all of it may still leave. */
+static bool expire_waiting(struct h2_session *s)
+{
+	return !h2_server_waits(s) || expire(s);
 }
 
 static void take(struct h2_session *s, const uint8_t *octets, size_t len)
@@ -356,10 +374,10 @@ ssize_t h2_consume(struct h2_session *s, const uint8_t *octets, size_t len)
 	}
 	h2_enter(s);
 	s->pings = 0;
-	if (s->n_unsent) /* they waited for the peer: not all of them may still leave */
-		expire(s);
-	take(s, octets, len);
-	settle(s);
+	if (expire_waiting(s)) {
+		take(s, octets, len);
+		settle(s);
+	}
 	h2_leave(s);
 	return (ssize_t)len;
 }
@@ -367,22 +385,14 @@ ssize_t h2_consume(struct h2_session *s, const uint8_t *octets, size_t len)
 void h2_drained(struct h2_session *s)
 {
 	h2_enter(s);
-	if (s->n_unsent)
-		expire(s);
-	h2_write(s);
+	if (expire_waiting(s))
+		h2_write(s);
 	if (s->conn && !s->blocked)
 		traffic_resume(s->conn);
 	h2_leave(s);
 }
 
 /* --- time */
-
-static void end_silent(struct h2_session *s, uint64_t *counter, const char *why)
-{
-	(*counter)++;
-	s->ending = why;
-	traffic_close(s->conn, TRAFFIC_END_SILENT);
-}
 
 static void mind_silence(struct h2_session *s, int64_t now)
 {
@@ -391,7 +401,7 @@ static void mind_silence(struct h2_session *s, int64_t now)
 	if (s->blocked || now - heard < H2_SILENCE_S * 1000000ll)
 		return; /* whom we do not listen to may be silent; traffic minds those who do not read */
 	if (s->pings >= PINGS_MISSED) {
-		end_silent(s, &s->terms->counters->silent, "did not answer PINGs");
+		end_now(s, &s->terms->counters->silent, TRAFFIC_END_SILENT, "did not answer PINGs");
 		return;
 	}
 	s->pings++;
@@ -410,7 +420,7 @@ static void say_goodbye(struct h2_session *s)
 static void tick(struct h2_session *s, int64_t now)
 {
 	if (!s->settled && now - s->born_us >= H2_PREFACE_S * 1000000ll) {
-		end_silent(s, &s->terms->counters->no_preface, "did not say its preface in time");
+		end_now(s, &s->terms->counters->no_preface, TRAFFIC_END_SILENT, "did not say its preface in time");
 		return;
 	}
 	if (s->goodbye && now - s->goodbye_us >= H2_GOODBYE_S * 1000000ll) {
@@ -419,8 +429,8 @@ static void tick(struct h2_session *s, int64_t now)
 	}
 	if (s->goodbye == 1)
 		say_goodbye(s);
-	expire(s);
-	mind_silence(s, now);
+	if (expire(s))
+		mind_silence(s, now);
 	if (s->conn)
 		settle(s);
 }

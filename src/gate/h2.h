@@ -23,13 +23,15 @@
  * - Everything is bounded: streams, header fields and octets, bodies, the time until a request is complete and an
  *   answer is taken, and the rate of frames that are no requests (below).  A peer that reads slowly is not read.
  * - Where the peer's preface does not come within H2_PREFACE_S, or no octet within H2_SILENCE_S and no answer to two
- *   PINGs, the connection is closed.  traffic_known() is said when the peer's SETTINGS are in.
+ *   PINGs, the connection is closed.  traffic_known() is the interface's to say: that a peer speaks HTTP/2 does not
+ *   tell who it is.
  * - HTTP/1 is told "505" and closed (a server of cleartext with prior knowledge, TS 29.500 5.2.1, does not upgrade).
  *
  * Floods (rapid reset, CONTINUATION, PING, SETTINGS, empty DATA, WINDOW_UPDATE, PRIORITY, header errors).  Each
  * connection has a budget of H2_BUDGET that fills at H2_BUDGET_S a second and with each request that was answered
- * whole.  Frames that do no work cost 1, a reset by either side 2, what is against the rules 4.  When it is empty the
- * connection ends with GOAWAY ENHANCE_YOUR_CALM and the cause is counted.
+ * whole.  Frames that do no work (also DATA of a few octets, and HEADERS of a stream that is over) cost 1, a reset by
+ * either side 2, what is against the rules 4.  When it is empty the connection ends with GOAWAY ENHANCE_YOUR_CALM and
+ * the cause is counted.
  *
  * nghttp2.h stays behind h2.c and h2_*.c. */
 #pragma once
@@ -45,10 +47,11 @@ struct h2_session;
 #define H2_IN_SIZE      16384
 #define H2_OUT_SIZE     32768
 #define H2_BATCH        64
-#define H2_FIELDS       64    /* header fields of a request or an answer; more: fields_cut */
-#define H2_FIELD_OCTETS 16384 /* names, values and 32 for each, as RFC 9113 6.5.2 counts them; more: fields_cut */
-#define H2_WANTED       24    /* names in h2_terms.wanted */
-#define H2_BODY_MAX     65536 /* the most that h2_terms.body_max may say */
+#define H2_FIELDS       64     /* header fields of a request or an answer; more: fields_cut */
+#define H2_FIELD_OCTETS 16384  /* names, values and 32 for each, as RFC 9113 6.5.2 counts them; more: fields_cut */
+#define H2_KEPT_MAX     262144 /* octets of fields beyond the usual that all requests of a connection may keep */
+#define H2_WANTED       24     /* names in h2_terms.wanted */
+#define H2_BODY_MAX     65536  /* the most that h2_terms.body_max may say */
 #define H2_STREAMS      100
 #define H2_STREAMS_MAX  1000
 #define H2_PREFACE_S    5
@@ -78,6 +81,8 @@ struct h2_field {
 		.constant = true                                                                                       \
 	}
 
+struct h2_field h2_field_of(const char *name, const char *value); /* not constant */
+
 enum h2_calm {                /* why a connection was told to be calm: the cause that emptied the budget */
 	H2_CALM_RESET = 0,    /* RST_STREAM by either side */
 	H2_CALM_CONTINUATION, /* and header lists beyond the bounds */
@@ -98,6 +103,7 @@ struct h2_counters {
 	uint64_t silent;     /* connections whose peer did not answer PINGs */
 	uint64_t incomplete; /* requests reset because the rest did not come within H2_STREAM_S */
 	uint64_t untaken;    /* answers reset because the peer did not take them within their time */
+	uint64_t stuck;      /* connections ended because answers stayed in the send buffer beyond their time */
 	uint64_t fields_cut, body_cut;
 	uint64_t broken; /* connections ended by an error of the protocol */
 	uint64_t calm[H2_N_CALMS];
@@ -141,9 +147,8 @@ struct h2_session *h2_client_alloc(struct traffic_conn *conn, const struct h2_te
 void h2_free(struct h2_session *session);
 
 void *h2_data(const struct h2_session *session);
-struct traffic_conn *h2_conn(const struct h2_session *session); /* NULL once closed */
-unsigned h2_streams(const struct h2_session *session);          /* open now */
-uint64_t h2_requests(const struct h2_session *session);         /* so far */
+unsigned h2_streams(const struct h2_session *session);  /* open now */
+uint64_t h2_requests(const struct h2_session *session); /* so far */
 /* Why we ended it, or are about to, in a few words for the log; NULL where we did not, or in order. */
 const char *h2_ending(const struct h2_session *session);
 
@@ -166,13 +171,12 @@ struct h2_answer {
 	const char *body;
 	size_t body_len;     /* content-length is the caller's field */
 	bool body_constant;  /* as h2_field.constant; else it is copied */
-	int64_t deadline_us; /* by traffic_now_us: reset the stream rather than let the answer leave later; 0: none */
+	int64_t deadline_us; /* by traffic_now_us; 0: none.  Reset the stream, or where the answer waits in the send
+			      * buffer end the connection, rather than let it leave later (by more than a second) */
 };
 
 /* The request is gone afterwards.  Answers leave at the end of hooks->requests, or with h2_flush. */
 void h2_respond(struct h2_session *session, struct h2_request *request, const struct h2_answer *answer);
-/* RST_STREAM CANCEL instead of an answer. */
-void h2_reset(struct h2_session *session, struct h2_request *request);
 /* Write what was answered or called outside of h2_consume. */
 void h2_flush(struct h2_session *session);
 

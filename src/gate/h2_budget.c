@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define EARNED 4
+#define TINY   64 /* octets of DATA */
 
 void h2_budget_init(struct h2_budget *budget, int64_t now_us)
 {
@@ -50,14 +51,19 @@ void h2_budget_earn(struct h2_budget *budget)
 static void charge_frame(struct h2_budget *budget, const uint8_t header[static 9])
 {
 	uint32_t len = (uint32_t)header[0] << 16 | header[1] << 8 | header[2];
+	uint32_t id = (uint32_t)(header[5] & 0x7f) << 24 | header[6] << 16 | header[7] << 8 | header[8];
 	uint8_t type = header[3], flags = header[4];
 
 	switch (type) {
-	case NGHTTP2_DATA: /* that carries nothing; padded ones carry little, and nobody pads who asks */
-		if (!(flags & NGHTTP2_FLAG_END_STREAM) && (!len || (flags & NGHTTP2_FLAG_PADDED)))
+	case NGHTTP2_DATA: /* that carries next to nothing; padded ones carry little, and nobody pads who asks */
+		if (!(flags & NGHTTP2_FLAG_END_STREAM) && (len < TINY || (flags & NGHTTP2_FLAG_PADDED)))
 			h2_budget_charge(budget, H2_CALM_DATA, 1);
 		break;
-	case NGHTTP2_HEADERS:
+	case NGHTTP2_HEADERS: /* trailers, or of a stream that is over */
+		if (id <= budget->last_id)
+			h2_budget_charge(budget, H2_CALM_OTHER, 1);
+		else
+			budget->last_id = id;
 		break;
 	case NGHTTP2_RST_STREAM:
 		h2_budget_charge(budget, H2_CALM_RESET, 2);

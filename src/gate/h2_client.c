@@ -22,24 +22,14 @@ const char *h2_outcome_name(enum h2_outcome outcome)
 	return (unsigned)outcome < H2_N_OUTCOMES ? outcome_names[outcome] : "?";
 }
 
-static struct h2_field field_of(const char *name, const char *value)
-{
-	return (struct h2_field){
-		.name = name,
-		.value = value,
-		.name_len = (uint16_t)strlen(name),
-		.value_len = (uint16_t)strlen(value),
-	};
-}
-
 static int32_t submit(struct h2_stream *st, const struct h2_call *call)
 {
 	nghttp2_data_provider provider = {.source.ptr = st, .read_callback = h2_stream_read_out};
 	const struct h2_field pseudo[] = {
-		field_of(":method", call->method),
-		field_of(":scheme", call->scheme),
-		field_of(":authority", call->authority),
-		field_of(":path", call->path),
+		h2_field_of(":method", call->method),
+		h2_field_of(":scheme", call->scheme),
+		h2_field_of(":authority", call->authority),
+		h2_field_of(":path", call->path),
 	};
 	nghttp2_nv nv[4 + CALL_FIELDS];
 

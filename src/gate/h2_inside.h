@@ -31,6 +31,7 @@ struct h2_budget {
 	int64_t filled_us;
 	uint32_t payload_left; /* of the frame that is under way */
 	uint8_t header[9], header_len;
+	uint32_t last_id; /* the greatest stream that HEADERS have named */
 	bool empty;
 	enum h2_calm cause; /* of empty */
 };
@@ -83,6 +84,13 @@ struct h2_stream {
 	char text[STREAM_TEXT]; /* last: not cleared */
 };
 
+/* Answers in the send buffer that may not leave late: up to so many octets of the connection, and the first of their
+ * deadlines. */
+struct h2_mark {
+	uint64_t until;
+	int64_t deadline_us; /* 0: none */
+};
+
 struct h2_session {
 	struct traffic_conn *conn; /* NULL once closed */
 	const struct h2_terms *terms;
@@ -103,7 +111,9 @@ struct h2_session {
 	struct h2_budget budget;
 	struct llist_head streams, ready, done, spare;
 	unsigned n_streams, n_spare, n_unsent; /* n_unsent: answered, and not all of it written */
+	struct h2_mark mark[2]; /* server; the second is of what was written while the first had not left */
 	uint64_t requests;
+	size_t kept; /* octets in more of all streams */
 	uint8_t wanted_len[H2_WANTED];
 	unsigned n_wanted;
 	const uint8_t *pending; /* of a frame that was half written */
@@ -124,6 +134,8 @@ void h2_ping_answered(struct h2_session *session);
 int h2_callbacks(nghttp2_session_callbacks **callbacks);
 struct h2_stream *h2_stream_alloc(struct h2_session *session, int32_t id);
 void h2_stream_free(struct h2_stream *stream);
+/* Its fields and its body were looked at for the last time. */
+void h2_stream_forget(struct h2_stream *stream);
 /* RST_STREAM; nobody waits for it any more. */
 void h2_stream_reset(struct h2_stream *stream, uint32_t error_code);
 ssize_t h2_stream_read_out(nghttp2_session *ng, int32_t id, uint8_t *buf, size_t size, uint32_t *flags,
@@ -136,6 +148,12 @@ nghttp2_nv h2_nv(const struct h2_field *field);
 void h2_server_whole(struct h2_stream *stream); /* it is complete, or will not be read further */
 void h2_server_closed(struct h2_stream *stream, uint32_t error_code);
 void h2_server_hand_over(struct h2_session *session);
+/* Its last frame went into the send buffer. */
+void h2_server_written(const struct h2_stream *stream);
+/* Are there answers that have not left? */
+bool h2_server_waits(struct h2_session *session);
+/* Is one in the send buffer that may not leave any more? */
+bool h2_server_stuck(struct h2_session *session, int64_t now_us);
 void h2_server_expire(struct h2_session *session, int64_t now_us);
 
 /* h2_client.c */

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gate/traffic.h"
+
 #define ANSWER_FIELDS 16
 
 static struct h2_stream *stream_of(struct h2_request *request)
@@ -114,18 +116,50 @@ void h2_respond(struct h2_session *s, struct h2_request *request, const struct h
 	}
 	st->state = H2_IS_ANSWERED;
 	s->n_unsent++;
-}
-
-void h2_reset(struct h2_session *s, struct h2_request *request)
-{
-	struct h2_stream *st = stream_of(request);
-
-	(void)s;
-	if (st->state == H2_IS_HANDED)
-		h2_stream_reset(st, NGHTTP2_CANCEL);
+	h2_stream_forget(st);
 }
 
 /* --- time */
+
+static void forget_marks(struct h2_session *s)
+{
+	while (s->mark[0].deadline_us && s->conn->octets_out >= s->mark[0].until) {
+		s->mark[0] = s->mark[1];
+		s->mark[1] = (struct h2_mark){0};
+	}
+}
+
+/* Two marks are enough: what is called stuck by mistake has left, but within the time that the buffer takes to empty,
+ * and that is longer than half of what the answer had. */
+void h2_server_written(const struct h2_stream *st)
+{
+	struct h2_session *s = st->session;
+	struct h2_mark *mark;
+
+	if (!st->deadline_us || !s->conn)
+		return;
+	forget_marks(s);
+	mark = &s->mark[s->mark[0].deadline_us != 0];
+	mark->until = s->conn->octets_out + s->conn->out_size - traffic_room(s->conn);
+	if (!mark->deadline_us || st->deadline_us < mark->deadline_us)
+		mark->deadline_us = st->deadline_us;
+}
+
+bool h2_server_waits(struct h2_session *s)
+{
+	forget_marks(s);
+	return s->n_unsent || s->mark[0].deadline_us;
+}
+
+bool h2_server_stuck(struct h2_session *s, int64_t now_us)
+{
+	forget_marks(s);
+	for (unsigned i = 0; i < 2; i++) {
+		if (s->mark[i].deadline_us && now_us > s->mark[i].deadline_us)
+			return true;
+	}
+	return false;
+}
 
 static void expire(struct h2_stream *st, int64_t now_us)
 {

@@ -11,9 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gate/traffic.h"
-
 #define FIELD_OVERHEAD 32 /* RFC 9113 6.5.2 */
+#define MORE_SIZE      (H2_FIELD_OCTETS + H2_FIELDS)
 #define PATIENCE       4  /* so many times the bounds are read on to tell the peer 431; more is reset */
 
 /* --- life */
@@ -42,6 +41,14 @@ struct h2_stream *h2_stream_alloc(struct h2_session *s, int32_t id)
 	return st;
 }
 
+void h2_stream_forget(struct h2_stream *st)
+{
+	st->session->kept -= st->more ? MORE_SIZE : 0;
+	free(st->more);
+	free(st->body);
+	st->more = st->body = NULL;
+}
+
 void h2_stream_free(struct h2_stream *st)
 {
 	struct h2_session *s = st->session;
@@ -52,8 +59,7 @@ void h2_stream_free(struct h2_stream *st)
 	s->n_unsent -= s->server && st->state == H2_IS_ANSWERED;
 	if (s->current == st)
 		s->current = NULL;
-	free(st->more);
-	free(st->body);
+	h2_stream_forget(st);
 	free(st->out_owned);
 	if (s->n_spare < STREAM_SPARE) {
 		llist_add(&st->entry, &s->spare);
@@ -84,14 +90,17 @@ static struct h2_stream *find(struct h2_session *s, int32_t id)
 
 static char *room(struct h2_stream *st, size_t need)
 {
-	size_t more_size = H2_FIELD_OCTETS + H2_FIELDS;
+	const size_t more_size = MORE_SIZE;
+	struct h2_session *s = st->session;
 
 	if (STREAM_TEXT - st->text_len >= need) {
 		st->text_len += (uint32_t)need;
 		return st->text + st->text_len - need;
 	}
-	if (!st->more)
+	if (!st->more && s->kept + more_size <= H2_KEPT_MAX) {
 		st->more = malloc(more_size);
+		s->kept += st->more ? more_size : 0;
+	}
 	if (!st->more || more_size - st->more_len < need)
 		return NULL;
 	st->more_len += (uint32_t)need;
@@ -282,6 +291,16 @@ ssize_t h2_stream_read_out(nghttp2_session *ng, int32_t id, uint8_t *buf, size_t
 	return (ssize_t)n;
 }
 
+struct h2_field h2_field_of(const char *name, const char *value)
+{
+	return (struct h2_field){
+		.name = name,
+		.value = value,
+		.name_len = (uint16_t)strlen(name),
+		.value_len = (uint16_t)strlen(value),
+	};
+}
+
 nghttp2_nv h2_nv(const struct h2_field *field)
 {
 	/* libnghttp2 takes octets without const, as it does for all fields; it writes none of them. */
@@ -300,11 +319,8 @@ nghttp2_nv h2_nv(const struct h2_field *field)
 
 static void take_settings(struct h2_session *s, const nghttp2_frame *frame)
 {
-	if (s->settled || (frame->hd.flags & NGHTTP2_FLAG_ACK))
-		return;
-	s->settled = true;
-	if (s->conn)
-		traffic_known(s->conn);
+	if (!(frame->hd.flags & NGHTTP2_FLAG_ACK))
+		s->settled = true;
 }
 
 static void take_end(struct h2_session *s, const nghttp2_frame *frame)
@@ -370,6 +386,8 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
 		if (!s->server || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
 			break;
 		st = find(s, frame->hd.stream_id);
+		if (st)
+			h2_server_written(st);
 		if (st && !st->ended) /* answered before it was whole: the rest need not come */
 			nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, st->id, NGHTTP2_NO_ERROR);
 		break;

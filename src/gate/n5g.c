@@ -134,7 +134,7 @@ int n5g_prepare(struct n5g *n5g, const struct n5g_config *config, struct weir_wh
 	int rc = tokens_prepare(n5g->tokens, &config->token, config->instance_id, why);
 
 	n5g->next = config;
-	n5g->door.demand = demand_of(config);
+	n5g->door.demand = demand_of(config); /* of the context that is made now; abort takes it back */
 	if (!rc && !n5g->stopping)
 		rc = door_prepare(&n5g->door, &config->door, why);
 	if (rc)
@@ -146,6 +146,7 @@ void n5g_abort(struct n5g *n5g)
 {
 	tokens_abort(n5g->tokens);
 	door_abort(&n5g->door);
+	n5g->door.demand = demand_of(n5g->config);
 	n5g->next = NULL;
 }
 
@@ -175,7 +176,7 @@ void n5g_policy_changed(struct n5g *n5g)
 #define ROW(field, text) COUNTER_ROW(struct n5g_counters, field, text)
 #define ANSWER(n, word, text)                                                                                          \
 	{                                                                                                              \
-		"answer_" word, text, offsetof(struct n5g_counters, answer[n])                                         \
+		"answer_" word, "answers with " text, offsetof(struct n5g_counters, answer[n])                         \
 	}
 #define H2(field, text)                                                                                                \
 	{                                                                                                              \
@@ -191,7 +192,7 @@ static const struct counter_row counter_rows[] = {
 	ROW(stranger, "connections from an address that no peer rule covers"),
 	ROW(forbidden, "checks of clients whose name is not allowed from their address"),
 	ROW(unnumbered, "clients that came while as many as can be told apart were connected"),
-	ROW(stamp_off, "requests whose sender's clock is too far off ours to be believed"),
+	ROW(stamp_off, "requests whose sender's clock or ours must be wrong"),
 	ROW(field_wrong, "3gpp-Sbi header fields that could not be read"),
 	ROW(oci, "answers that said how much less should be sent"),
 	ROW(lci, "answers that said what the load is"),
@@ -225,6 +226,7 @@ static const struct counter_row counter_rows[] = {
 	H2(resets_out, "streams that we reset"),
 	H2(incomplete, "requests whose rest did not come in time"),
 	H2(untaken, "answers that could not leave in time"),
+	H2(stuck, "connections ended because answers stayed in the send buffer beyond their time"),
 	H2(http1, "connections that spoke HTTP/1"),
 	H2(no_preface, "connections that did not begin as HTTP/2 does"),
 	H2(silent, "connections whose client did not answer PINGs"),
@@ -241,14 +243,14 @@ static const struct counter_row counter_rows[] = {
 	CALM(H2_CALM_FAULT, "fault", "connections ended for too many faulty frames"),
 };
 
+const struct clients *n5g_client_table(const struct n5g *n5g)
+{
+	return n5g->clients;
+}
+
 struct counter_table n5g_counter_table(const struct n5g *n5g)
 {
 	return (struct counter_table){"n5g", counter_rows, ARRAY_SIZE(counter_rows), &n5g->counters};
-}
-
-const struct n5g_counters *n5g_counters(const struct n5g *n5g)
-{
-	return &n5g->counters;
 }
 
 struct tokens *n5g_tokens(const struct n5g *n5g)
@@ -259,11 +261,6 @@ struct tokens *n5g_tokens(const struct n5g *n5g)
 const struct door *n5g_door(const struct n5g *n5g)
 {
 	return &n5g->door;
-}
-
-const struct gate_place *n5g_listening(const struct n5g *n5g, unsigned n)
-{
-	return door_listening(&n5g->door, n);
 }
 
 void n5g_each_connection(const struct n5g *n5g, n5g_connection_fn *fn, void *data)
@@ -277,6 +274,8 @@ void n5g_each_connection(const struct n5g *n5g, n5g_connection_fn *fn, void *dat
 			.tls = s->conn->tls ? tls_describe(s->conn->tls) : NULL,
 			.address = s->conn->remote,
 			.transport = s->conn->transport,
+			.id = s->client ? s->client->peer.id : 0,
+			.terms = s->client ? s->client->terms : (struct rate_terms){0},
 			.streams = h2_streams(s->h2),
 			.up_s = (now - s->conn->since_us) / 1000000,
 			.silent_s = (now - s->conn->heard_us) / 1000000,

@@ -158,28 +158,13 @@ static void shed(struct n5g_session *s, const struct item *item, enum n5g_answer
 {
 	check_shed(s->n5g->check, WEIR_IF_N5G, 1);
 	s->shed++;
+	if (s->client)
+		client_count(s->client, 1, 1);
 	complain(s, item, answer);
 	respond(s, item, answer);
 }
 
 /* --- decided */
-
-static enum n5g_answer refusal_of(const struct weir_verdict *verdict, struct n5g_question *question)
-{
-	switch (verdict->tally) {
-	case WEIR_TALLY_MALFORMED:
-		if (!question->param) { /* it could be read, but the policy takes it for none */
-			question->param = "pei";
-			question->param_len = 3;
-			question->reason = "is none that a device has";
-		}
-		return question->refusal;
-	case WEIR_TALLY_SHED:
-		return N5G_FORBIDDEN;
-	default:
-		return N5G_STORE_FAILED;
-	}
-}
 
 /* What a colour means on this wire. */
 static const enum n5g_answer colours[WEIR_N_COLOURS] = {
@@ -188,6 +173,39 @@ static const enum n5g_answer colours[WEIR_N_COLOURS] = {
 	[WEIR_BLACK] = N5G_BLACK,
 	[WEIR_UNKNOWN] = N5G_UNKNOWN,
 };
+
+/* malformed: of the pei's fault, where the policy refuses it. */
+static enum n5g_answer answer_of(const struct weir_verdict *verdict, enum n5g_answer malformed)
+{
+	if (verdict->answer != WEIR_ANSWER_REFUSE)
+		return colours[verdict->colour];
+	switch (verdict->tally) {
+	case WEIR_TALLY_MALFORMED:
+		return malformed;
+	case WEIR_TALLY_SHED:
+		return N5G_FORBIDDEN;
+	default:
+		return N5G_STORE_FAILED;
+	}
+}
+
+const char *n5g_words(char buf[static CHECK_WORDS_TEXT], const struct weir_verdict *verdict)
+{
+	enum n5g_answer answer = answer_of(verdict, N5G_PARAM_INCORRECT);
+
+	snprintf(buf, CHECK_WORDS_TEXT, "%u %s", n5g_answer_status(answer), n5g_answer_word(answer));
+	return buf;
+}
+
+/* It could be read, but the policy takes it for none. */
+static void blame_pei(struct n5g_question *question)
+{
+	if (question->param)
+		return;
+	question->param = "pei";
+	question->param_len = 3;
+	question->reason = "is none that a device has";
+}
 
 static void decide(struct batch *b)
 {
@@ -198,10 +216,13 @@ static void decide(struct batch *b)
 		return;
 	check_answer(n5g->check, WEIR_IF_N5G, &s->client->peer, b->query, b->verdict, b->n,
 		     traffic_wall_s(n5g->traffic));
+	client_count(s->client, b->n, 0);
 	for (unsigned i = 0; i < b->n; i++) {
 		const struct weir_verdict *verdict = &b->verdict[i];
 		bool refused = verdict->answer == WEIR_ANSWER_REFUSE;
-		enum n5g_answer answer = refused ? refusal_of(verdict, &b->item[i].question) : colours[verdict->colour];
+		enum n5g_answer answer = answer_of(verdict, b->item[i].question.refusal);
+		if (refused && verdict->tally == WEIR_TALLY_MALFORMED)
+			blame_pei(&b->item[i].question);
 		if (b->debug)
 			log_item(s, LOGL_DEBUG, &b->item[i], answer);
 		else if (refused)
@@ -239,7 +260,7 @@ static enum n5g_answer judge_client(struct batch *b, struct item *item)
 	if (tokens_mode(s->n5g->tokens) != TOKEN_OFF && text && memchr(text->at, ',', text->len))
 		return N5G_AUTHORIZE_TWICE; /* joined by h2: a token has no comma */
 	if (tokens_mode(s->n5g->tokens) != TOKEN_OFF)
-		answer = token_authorize(s->n5g->tokens, text ? text->at : NULL, text ? text->len : 0,
+		answer = token_authorize(s->n5g->tokens, &s->asker, text ? text->at : NULL, text ? text->len : 0,
 					 traffic_wall_us(s->n5g->traffic), &token);
 	if (answer != TOKEN_NOT_ASKED && answer != TOKEN_GOOD) {
 		item->challenge = token_challenge(answer);
@@ -261,24 +282,24 @@ static enum n5g_answer judge_client(struct batch *b, struct item *item)
 	return s->allowed ? N5G_WHITE : N5G_FORBIDDEN;
 }
 
-/* When the client sent it, by our monotonic clock: what its timestamp says where that can be believed, else when it
- * began to arrive. */
+/* When the client sent it, by our monotonic clock: what its timestamp says where that can be, else when it began to
+ * arrive. */
 static int64_t sent_us(struct n5g *n5g, const struct item *item)
 {
 	const struct h2_text *stamp = sent(item, SENDER_TIMESTAMP);
-	int64_t ms, off_us;
+	int64_t begun_us = item->request->begun_us, ms, sent_us;
 
 	if (!stamp || n5g->config->ignore_stamps)
-		return item->request->begun_us;
+		return begun_us;
 	if (sbi_timestamp_read(stamp->at, stamp->len, &ms)) {
 		n5g->counters.field_wrong++;
-		return item->request->begun_us;
+		return begun_us;
 	}
-	off_us = ms * 1000 - traffic_wall_us(n5g->traffic);
-	if (off_us >= -N5G_STAMP_S * 1000000ll && off_us <= N5G_STAMP_S * 1000000ll)
-		return traffic_now_us(n5g->traffic) + off_us;
+	sent_us = ms * 1000 - traffic_wall_us(n5g->traffic) + traffic_now_us(n5g->traffic);
+	if (sent_us >= begun_us - N5G_STAMP_LATE_S * 1000000ll && sent_us <= begun_us + N5G_STAMP_AHEAD_S * 1000000ll)
+		return sent_us < begun_us ? sent_us : begun_us;
 	n5g->counters.stamp_off++;
-	return item->request->begun_us;
+	return begun_us;
 }
 
 /* Late by its own clock although it came just now: either the way here is very slow, or a clock is wrong and the client
@@ -335,13 +356,13 @@ static enum n5g_answer judge_rate(struct n5g_session *s, struct item *item)
 	if (!check->capacity && !client->terms.limit)
 		return N5G_WHITE;
 	answer = rate_admit(&client->rate, &client->terms, &check->rate, check->capacity, priority_of(s, item), now_us);
-	n5g_load_count(s->n5g, answer == RATE_SHED_GATE);
 	if (answer == RATE_SHED_PEER) {
 		item->retry_s = rate_wait_s(&client->rate.limit, client->terms.limit, now_us);
 		return N5G_TOO_MANY;
 	}
 	if (answer == RATE_SHED_GATE) {
-		item->retry_s = rate_wait_s(&check->rate, check->capacity, now_us);
+		n5g_load_shed(s->n5g);
+		item->retry_s = rate_wait_s(&check->rate.bucket, check->capacity, now_us);
 		return N5G_CONGESTED;
 	}
 	return N5G_WHITE;

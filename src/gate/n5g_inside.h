@@ -37,8 +37,10 @@ struct n5g_session {
 	struct traffic_conn *conn;
 	struct h2_session *h2;
 	struct gate_client *client; /* of the last request; NULL before the first */
+	const char *certified;      /* the one of its certificate's names that counts; NULL: not chosen yet, or none */
 	bool allowed;               /* that client, from there */
 	bool by_token;              /* its name is that of its last token */
+	struct token_asker asker;
 	unsigned told_load;
 	uint32_t told_s;
 	uint64_t shed;
@@ -47,12 +49,11 @@ struct n5g_session {
 /* n5g_load.c: counted by the second of the wall clock. */
 struct n5g_load {
 	uint32_t second;
-	unsigned taken, shed;  /* in this second, by the gate's capacity */
+	uint64_t taken, shed;  /* by the gate's capacity, until this second began (core/rate.h) */
 	uint32_t oci_until_s;  /* answers carry it while this is not over */
 	uint32_t oci_s, lci_s; /* when the texts were made */
 	unsigned lci_load;
 	char oci[SBI_CONTROL_TEXT], lci[SBI_CONTROL_TEXT], date[SBI_DATE_TEXT];
-	size_t oci_len, lci_len;
 };
 
 struct n5g {
@@ -76,8 +77,8 @@ struct n5g {
 
 /* n5g_session.c */
 extern const struct traffic_kind n5g_kind;
-/* The name that the connection itself gives. */
-const char *n5g_session_name(const struct n5g_session *session, char buf[static GATE_ADDRESS_TEXT]);
+/* The name that the connection itself gives: of its certificate, or its address. */
+const char *n5g_session_name(struct n5g_session *session, char buf[static GATE_ADDRESS_TEXT]);
 /* From now on it asks under this name.  0, or -EBUSY where as many names as can be told apart are connected. */
 int n5g_session_meet(struct n5g_session *session, const char *name);
 /* Is it still allowed?  Says goodbye where not. */
@@ -89,6 +90,6 @@ void n5g_requests(struct h2_session *h2, struct h2_request *const *requests, uns
 
 /* n5g_load.c */
 void n5g_load_turn(struct n5g *n5g); /* before a batch: second and date */
-void n5g_load_count(struct n5g *n5g, bool shed);
+void n5g_load_shed(struct n5g *n5g); /* by the gate's capacity */
 /* Fields for an answer to this session, at most two.  Returns how many; they need to stay only until it is given. */
 unsigned n5g_load_fields(struct n5g_session *session, struct h2_field fields[static 2]);

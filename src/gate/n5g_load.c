@@ -5,45 +5,40 @@
  * made once a second, not for each answer. */
 #include "gate/n5g_inside.h"
 
-/* The share that was shed is the share that should not have been sent. */
+/* The share that was shed, on whatever interface, is the share that should not have been sent. */
 static void make_oci(struct n5g *n5g)
 {
+	const struct rate_gate *gate = &n5g->check->rate;
 	struct n5g_load *load = &n5g->load;
-	unsigned all = load->taken + load->shed, percent = all ? (unsigned)(100ull * load->shed / all) : 0;
+	uint64_t shed = gate->shed - load->shed, all = gate->taken - load->taken + shed;
+	unsigned percent = all ? (unsigned)(100 * shed / all) : 0;
 
 	load->oci_s = load->second;
 	load->oci_until_s = load->second + N5G_OCI_VALID_S;
-	load->oci_len = sbi_oci_print(load->oci, sizeof(load->oci), load->second, N5G_OCI_VALID_S,
-				      percent ? percent : 1, n5g->config->instance_id);
+	sbi_oci_print(load->oci, sizeof(load->oci), load->second, N5G_OCI_VALID_S, percent ? percent : 1,
+		      n5g->config->instance_id);
 }
 
 void n5g_load_turn(struct n5g *n5g)
 {
+	const struct rate_gate *gate = &n5g->check->rate;
 	struct n5g_load *load = &n5g->load;
-	uint32_t now = traffic_wall_s(n5g->traffic);
+	uint32_t now = traffic_wall_s(n5g->traffic), before = load->second;
 
-	if (now == load->second)
+	if (now == before)
 		return;
 	load->second = now;
-	if (load->shed)
+	if (gate->shed != load->shed && now - before < N5G_OCI_VALID_S) /* else it was long ago, for all we know */
 		make_oci(n5g);
-	load->taken = load->shed = 0;
+	load->taken = gate->taken;
+	load->shed = gate->shed;
 	sbi_date_print(load->date, sizeof(load->date), now);
 }
 
-void n5g_load_count(struct n5g *n5g, bool shed)
+void n5g_load_shed(struct n5g *n5g)
 {
-	struct n5g_load *load = &n5g->load;
-
-	load->taken += !shed;
-	load->shed += shed;
-	if (shed && load->second >= load->oci_until_s) /* the first one in a while: do not wait for the second's end */
+	if (n5g->load.second >= n5g->load.oci_until_s) /* the first in a while: do not wait for the second's end */
 		make_oci(n5g);
-}
-
-static struct h2_field field(const char *name, uint8_t name_len, const char *value, size_t len)
-{
-	return (struct h2_field){.name = name, .name_len = name_len, .value = value, .value_len = (uint16_t)len};
 }
 
 static bool load_changed(const struct n5g_session *s)
@@ -61,8 +56,7 @@ static void make_lci(struct n5g *n5g)
 		return;
 	load->lci_s = load->second;
 	load->lci_load = n5g->check->load;
-	load->lci_len =
-		sbi_lci_print(load->lci, sizeof(load->lci), load->second, load->lci_load, n5g->config->instance_id);
+	sbi_lci_print(load->lci, sizeof(load->lci), load->second, load->lci_load, n5g->config->instance_id);
 }
 
 unsigned n5g_load_fields(struct n5g_session *s, struct h2_field fields[static 2])
@@ -73,15 +67,15 @@ unsigned n5g_load_fields(struct n5g_session *s, struct h2_field fields[static 2]
 
 	if (!n5g->config->instance_id[0])
 		return 0;
-	if (load->second < load->oci_until_s && load->oci_len) {
-		fields[n++] = field("3gpp-sbi-oci", 12, load->oci, load->oci_len);
+	if (load->second < load->oci_until_s) {
+		fields[n++] = h2_field_of("3gpp-sbi-oci", load->oci);
 		n5g->counters.oci++;
 	}
 	if (load_changed(s)) {
 		make_lci(n5g);
 		s->told_s = load->second;
 		s->told_load = load->lci_load;
-		fields[n++] = field("3gpp-sbi-lci", 12, load->lci, load->lci_len);
+		fields[n++] = h2_field_of("3gpp-sbi-lci", load->lci);
 		n5g->counters.lci++;
 	}
 	return n;

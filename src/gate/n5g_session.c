@@ -14,11 +14,32 @@
 #include "gate/log.h"
 #include "gate/tls.h"
 
-const char *n5g_session_name(const struct n5g_session *s, char buf[static GATE_ADDRESS_TEXT])
+/* Of the names in its certificate. */
+static const char *choose_name(const struct n5g_session *s)
 {
-	const char *name = s->conn->tls && tls_peer_shown(s->conn->tls) ? tls_peer_name(s->conn->tls) : "";
+	const struct door_config *door = &s->n5g->config->door;
+	const char *best = NULL, *name;
 
-	return *name ? name : address_print(buf, &s->conn->remote);
+	for (unsigned i = 0; s->conn->tls && (name = tls_peer_name(s->conn->tls, i)); i++) {
+		if (!best || config_compare_names(door, &s->conn->remote, name, best) < 0)
+			best = name;
+	}
+	return best;
+}
+
+const char *n5g_session_name(struct n5g_session *s, char buf[static GATE_ADDRESS_TEXT])
+{
+	if (!s->certified)
+		s->certified = choose_name(s);
+	return s->certified ? s->certified : address_print(buf, &s->conn->remote);
+}
+
+/* Only now it need not give way: whoever speaks HTTP/2 has shown nothing that a stranger could not. */
+static void judge(struct n5g_session *s)
+{
+	s->allowed = config_allows_identity(&s->n5g->config->door, s->client->name, NULL, &s->conn->remote);
+	if (s->allowed)
+		traffic_known(s->conn);
 }
 
 int n5g_session_meet(struct n5g_session *s, const char *name)
@@ -36,16 +57,20 @@ int n5g_session_meet(struct n5g_session *s, const char *name)
 	clients_join(client);
 	clients_leave(s->n5g->clients, s->client, now_us);
 	s->client = client;
-	s->allowed = config_allows_peer(&s->n5g->config->door, client->name, &s->conn->remote);
+	judge(s);
 	return 0;
 }
 
 void n5g_session_judge(struct n5g_session *s)
 {
 	const struct door_config *door = &s->n5g->config->door;
+	char address[GATE_ADDRESS_TEXT];
 
+	s->certified = NULL; /* by other rules another of its names may be the one */
+	if (s->client && !s->by_token)
+		n5g_session_meet(s, n5g_session_name(s, address)); /* where there is no place it keeps the one it has */
 	if (s->client)
-		s->allowed = config_allows_peer(door, s->client->name, &s->conn->remote);
+		judge(s);
 	if (s->client ? !s->allowed : !config_covers_address(door, &s->conn->remote))
 		h2_goodbye(s->h2);
 }
@@ -73,6 +98,7 @@ static bool accepted(struct traffic_conn *conn, void *owner)
 	}
 	s->n5g = n5g;
 	s->conn = conn;
+	s->asker.from = conn->remote;
 	conn->data = s;
 	llist_add_tail(&s->entry, &n5g->sessions);
 	n5g->counters.connected++;
@@ -122,6 +148,7 @@ static void closed(struct traffic_conn *conn, enum traffic_end end)
 
 const struct traffic_kind n5g_kind = {
 	.name = "n5g",
+	.log = DN5G,
 	.in_size = H2_IN_SIZE,
 	.out_size = H2_OUT_SIZE,
 	.accepted = accepted,

@@ -35,14 +35,7 @@ DEFUN(cfg_instance, cfg_instance_cmd, "nf-instance-id UUID",
 {
 	struct weir_why why;
 
-	if (!sbi_is_uuid(argv[0], strlen(argv[0])))
-		return gate_vty_said(vty,
-				     why_set(&why, -EINVAL,
-					     "'%.40s' is no UUID; hexadecimal digits in groups of 8-4-4-4-12 are",
-					     argv[0]),
-				     &why);
-	snprintf(draft()->instance_id, sizeof(draft()->instance_id), "%s", argv[0]);
-	return CMD_SUCCESS;
+	return gate_vty_said(vty, nrf_uuid_read(argv[0], draft()->instance_id, &why), &why);
 }
 
 DEFUN(cfg_no_instance, cfg_no_instance_cmd, "no nf-instance-id", NO_STR "Our identity in the 5G core\n")

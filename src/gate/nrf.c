@@ -42,7 +42,7 @@ static const char *const phase_names[] = {
 struct home {
 	bool known;
 	struct nrf_server server;
-	char instance_id[NRF_UUID_TEXT];
+	char instance_id[SBI_UUID_TEXT];
 };
 
 struct nrf {
@@ -447,6 +447,8 @@ void nrf_state(const struct nrf *nrf, struct nrf_state *state)
 		.name = phase_names[nrf->phase],
 		.on = on,
 		.registered = nrf->phase == NRF_REGISTERED && !nrf->failures,
+		.known = nrf->home.known,
+		.profile = &nrf->plan->profile,
 		.instance_id = nrf->plan->profile.instance_id,
 		.heartbeat_s = nrf->heartbeat_s,
 		.failures = nrf->failures,
@@ -458,6 +460,11 @@ void nrf_state(const struct nrf *nrf, struct nrf_state *state)
 		nrf_server_print(state->server, asked(nrf));
 }
 
+const struct tls_context *nrf_certificate(const struct nrf *nrf)
+{
+	return nrf->plan->tls;
+}
+
 #define ROW(field, text) COUNTER_ROW(struct nrf_counters, field, text)
 
 static const struct counter_row rows[] = {
@@ -466,8 +473,8 @@ static const struct counter_row rows[] = {
 	ROW(deregistered, "farewells taken"),
 	ROW(forgotten, "heartbeats whose sender the NRF did not know any more"),
 	ROW(failed, "calls to NRFs without a good answer"),
-	ROW(late, "of those: without an answer in time"),
-	ROW(redirected, "of those: sent elsewhere, where we do not go"),
+	ROW(late, "calls to NRFs that were not answered in time"),
+	ROW(redirected, "calls to NRFs that were told to go elsewhere, where we do not go"),
 };
 
 struct counter_table nrf_counter_table(const struct nrf *nrf)

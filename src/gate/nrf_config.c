@@ -226,25 +226,14 @@ int nrf_config_set_allowed(struct nrf_config *config, const char *const *types, 
 
 /* --- UUIDs */
 
-int nrf_uuid_read(const char *text, char out[static NRF_UUID_TEXT], struct weir_why *why)
+int nrf_uuid_read(const char *text, char out[static SBI_UUID_TEXT], struct weir_why *why)
 {
-	static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
-	char uuid[NRF_UUID_TEXT];
-	unsigned i;
-
-	for (i = 0; text[i] && i < sizeof(shape) - 1; i++) {
-		if (shape[i] == '-' ? text[i] != '-' : !isxdigit((unsigned char)text[i]))
-			break;
-		uuid[i] = (char)tolower((unsigned char)text[i]);
-	}
-	if (i != sizeof(shape) - 1 || text[i])
-		return why_set(why, -EINVAL, "'%.40s' is no UUID; write it as %s", text, shape);
-	uuid[i] = '\0';
-	memcpy(out, uuid, sizeof(uuid));
-	return 0;
+	if (sbi_uuid_read(text, strlen(text), out) == 0)
+		return 0;
+	return why_set(why, -EINVAL, "'%.40s' is no UUID; hexadecimal digits in groups of 8-4-4-4-12 are", text);
 }
 
-int nrf_uuid_make(char out[static NRF_UUID_TEXT])
+int nrf_uuid_make(char out[static SBI_UUID_TEXT])
 {
 	unsigned char o[16];
 
@@ -252,7 +241,7 @@ int nrf_uuid_make(char out[static NRF_UUID_TEXT])
 		return -errno;
 	o[6] = (o[6] & 0x0f) | 0x40; /* RFC 4122 4.4 */
 	o[8] = (o[8] & 0x3f) | 0x80;
-	snprintf(out, NRF_UUID_TEXT, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", o[0], o[1],
+	snprintf(out, SBI_UUID_TEXT, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", o[0], o[1],
 		 o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10], o[11], o[12], o[13], o[14], o[15]);
 	return 0;
 }

@@ -20,7 +20,6 @@
 #define NRF_MAX_ALLOWED 8
 #define NRF_TYPE_TEXT   24
 #define NRF_NAME_TEXT   128
-#define NRF_UUID_TEXT   TOKEN_UUID_TEXT
 
 #define NRF_HEARTBEAT_MAX_S 3600
 
@@ -47,7 +46,7 @@ struct nrf_plmn {
 
 /* What an NFProfile says of us besides what is the same for every 5G-EIR (TS 29.510 6.1.6.2.2). */
 struct nrf_profile {
-	char instance_id[NRF_UUID_TEXT];
+	char instance_id[SBI_UUID_TEXT];
 	bool oauth2_required;
 	char fqdn[NRF_NAME_TEXT]; /* "": none */
 	struct nrf_place offer[NRF_MAX_OFFERS];
@@ -83,6 +82,6 @@ int nrf_config_del_plmn(struct nrf_config *config, const char *mcc, const char *
 int nrf_config_set_allowed(struct nrf_config *config, const char *const *types, unsigned n, struct weir_why *why);
 
 /* A UUID in any case of letters (RFC 4122 3), small letters out; 0 or -EINVAL with a sentence. */
-int nrf_uuid_read(const char *text, char out[static NRF_UUID_TEXT], struct weir_why *why);
+int nrf_uuid_read(const char *text, char out[static SBI_UUID_TEXT], struct weir_why *why);
 /* A random one (version 4).  0 or a negative errno. */
-int nrf_uuid_make(char out[static NRF_UUID_TEXT]);
+int nrf_uuid_make(char out[static SBI_UUID_TEXT]);

@@ -180,7 +180,7 @@ void s13_policy_changed(struct s13 *s13)
 
 static const struct counter_row counter_rows[] = {
 	ROW(connected, "peers that connected and were allowed"),
-	ROW(ended, "of these, connections that have ended"),
+	ROW(ended, "connections of peers that were allowed, ended since"),
 	ROW(replaced, "connections told to go because the peer opened too many"),
 	ROW(stranger, "connections from an address that no rule covers"),
 	ROW(unknown_peer, "peers refused because no rule allows their name and realm"),
@@ -188,17 +188,18 @@ static const struct counter_row counter_rows[] = {
 	ROW(unidentified, "connections that did not say who they are in time"),
 	ROW(violated, "connections closed for what they sent instead of a good CER"),
 	ROW(no_common, "peers refused because they neither speak S13 nor relay"),
+	ROW(impostors, "peers refused because their name is connected from another host"),
 	ROW(insecure, "peers refused because they want security inside of the connection"),
 	ROW(hasty, "peers refused because they came too often in a second"),
 	ROW(requests, "checks that came, whatever they were answered"),
-	ROW(resent, "of these sent again by the peer"),
-	ROW(faulty, "of these refused because they break the rules of the protocol"),
-	ROW(undeliverable, "of these refused because they are for another host or realm"),
-	ROW(looped, "of these refused because they have been here before"),
-	ROW(lent, "of these refused because they came in another's name from no agent"),
-	ROW(foreign, "of these from a realm that is not ours"),
-	ROW(foreign_shed, "foreign ones refused, or more than their limit"),
-	ROW(shed, "of these refused as too busy"),
+	ROW(resent, "checks that the peer marked as sent again"),
+	ROW(faulty, "checks refused because they break the rules of the protocol"),
+	ROW(undeliverable, "checks refused because they are for another host or realm"),
+	ROW(looped, "checks refused because they have been here before"),
+	ROW(lent, "checks refused because they came in another's name from no agent"),
+	ROW(foreign, "checks from a realm that is not ours"),
+	ROW(foreign_shed, "checks from other realms refused by configuration or above their limit"),
+	ROW(shed, "checks refused as too busy: above the limit of their client or of the gate"),
 	ROW(crowded, "peers or clients refused because too many are known, or new at a time"),
 	ROW(unsupported, "other requests: of another application, command or header"),
 	ROW(bad_length, "connections closed for a message of a length that cannot be"),
@@ -209,6 +210,11 @@ static const struct counter_row counter_rows[] = {
 	ROW(goodbyes, "disconnections that we announced"),
 	ROW(goodbyes_heard, "disconnections that peers announced"),
 };
+
+const struct clients *s13_client_table(const struct s13 *s13)
+{
+	return s13->clients;
+}
 
 struct counter_table s13_counter_table(const struct s13 *s13)
 {
@@ -263,6 +269,7 @@ void s13_each_peer(const struct s13 *s13, s13_peer_fn *fn, void *data)
 			.transport = s->conn->transport,
 			.id = s->client ? s->client->peer.id : 0,
 			.agent = s->agent,
+			.terms = s->client ? s->client->terms : (struct rate_terms){0},
 			.up_s = (now - s->conn->since_us) / 1000000,
 			.silent_s = (now - s->conn->heard_us) / 1000000,
 			.checks = s->checks,

@@ -47,8 +47,10 @@
 
 #include "core/why.h"
 #include "gate/address.h"
+#include "gate/check.h"
 #include "gate/counters.h"
 
+#define S13_FOREIGN_CLIENTS 10 /* all foreign ones together may ask so many times what one may */
 #define S13_CER_S       10
 #define S13_GOODBYE_S   2
 #define S13_CLOSE_S     5
@@ -58,15 +60,15 @@
 #define S13_CERS        10 /* of a client, a second */
 #define S13_CERS_BURST  20 /* more than may be open */
 
-struct check;
 struct peers;
+struct clients;
 struct s13;
 struct s13_config;
 struct traffic;
 
 struct s13_counters {
 	uint64_t connected, ended, replaced, stranger, unknown_peer, uncertified, unidentified, violated;
-	uint64_t no_common, insecure, hasty;
+	uint64_t no_common, insecure, hasty, impostors;
 	uint64_t requests, resent, faulty, undeliverable, looped, lent, foreign, foreign_shed, shed, crowded;
 	uint64_t unsupported, bad_length, unasked;
 	uint64_t watchdogs, suspected, silent, goodbyes, goodbyes_heard;
@@ -90,6 +92,9 @@ void s13_policy_changed(struct s13 *s13);
 /* SIGTERM: no new connections; every session says goodbye, answers what still comes and ends. */
 void s13_stop(struct s13 *s13);
 
+const char *s13_words(char buf[static CHECK_WORDS_TEXT], const struct weir_verdict *verdict); /* check.h */
+
+const struct clients *s13_client_table(const struct s13 *s13); /* for their numbers */
 struct counter_table s13_counter_table(const struct s13 *s13);
 const struct s13_counters *s13_counters(const struct s13 *s13);
 const struct door *s13_door(const struct s13 *s13);                        /* for its certificate */
@@ -105,6 +110,7 @@ struct s13_peer_state {
 	enum gate_transport transport;
 	uint16_t id;
 	bool agent;
+	struct rate_terms terms;
 	int64_t up_s, silent_s;
 	uint64_t checks, refused, shed; /* ECRs; of those answered with a fault; with 3004 */
 	uint64_t octets_in, octets_out;

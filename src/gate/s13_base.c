@@ -46,7 +46,9 @@ static void send_error(struct s13_session *s, const struct diameter_message *m, 
 void s13_base_bad_length(struct s13_session *s, const struct diameter_message *m)
 {
 	s->s13->counters.bad_length++;
-	s13_session_gripe(s, "sent a message of a length that cannot be");
+	s13_session_gripe(s, s->state == S13_WAIT_CER && m->version == TLS_HANDSHAKE
+				     ? "began with TLS on a port without it"
+				     : "sent a message of a length that cannot be");
 	/* to a stranger only where it begins like a CER: anything may knock here */
 	if (m->version == 1 && (m->flags & DIAMETER_REQUEST) &&
 	    (s->state != S13_WAIT_CER || is_request(m, DIAMETER_CAPABILITIES_EXCHANGE)))
@@ -130,6 +132,29 @@ static void replace(struct s13_session *s)
 	s13_session_goodbye(s, DIAMETER_DO_NOT_WANT_TO_TALK_TO_YOU);
 }
 
+static bool same_host(const struct traffic_conn *a, const struct traffic_conn *b)
+{
+	return a->remote.family == b->remote.family &&
+	       !memcmp(a->remote.octets, b->remote.octets, sizeof(a->remote.octets));
+}
+
+/* Would a connection of this name, of another host and well, have to go for it?  RFC 6733 5.6 rejects the newcomer; a
+ * peer that comes back from the same host knows better than we do whether its old connection is dead. */
+static bool is_impostor(const struct s13_session *newcomer, const struct gate_client *client)
+{
+	const struct s13_session *s, *oldest = NULL;
+	unsigned n = 0;
+
+	llist_for_each_entry(s, &newcomer->s13->sessions, entry) {
+		if (s->client != client || s->state != S13_OPEN)
+			continue;
+		if (n++ == 0)
+			oldest = s;
+	}
+	return oldest && n >= newcomer->s13->config->connections_per_peer && oldest->watchdog == S13_OKAY &&
+	       !same_host(oldest->conn, newcomer->conn);
+}
+
 /* Above what the configuration allows, the oldest connections of the same peer go; above S13_LEAVING on their way out,
  * the oldest of those are waited for no longer. */
 static void limit_connections(const struct s13_session *newest)
@@ -199,6 +224,9 @@ static int judge_cer(struct s13_session *s, const struct diameter_cer *cer)
 	if (!rate_take(&client->comings, S13_CERS, S13_CERS_BURST, 1, traffic_now_us(s13->traffic)))
 		return turn_away_for(s, m, DIAMETER_TOO_BUSY, &s13->counters.hasty,
 				     "refused: it came too often in a second");
+	if (is_impostor(s, client))
+		return turn_away_for(s, m, DIAMETER_UNKNOWN_PEER, &s13->counters.impostors,
+				     "refused: its name is connected from another host, and well");
 	open_session(s, cer, client);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "gate/s13_session.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define ROUND CHECK_BATCH
@@ -62,15 +63,16 @@ static enum diameter_result check_route(struct s13 *s13, const struct s13_ecr *e
 	return DIAMETER_OK;
 }
 
-/* Somebody behind an agent.  NULL where too many new ones come, or there is no place. */
-static struct gate_client *meet(struct s13 *s13, const char *name)
+/* Somebody behind an agent.  NULL where too many new ones come with it, or there is no place. */
+static struct gate_client *meet(struct s13_session *s, const char *name)
 {
-	int64_t now_us = traffic_now_us(s13->traffic);
-	struct gate_client *client = clients_find(s13->clients, name, now_us);
+	struct clients *clients = s->s13->clients;
+	int64_t now_us = traffic_now_us(s->s13->traffic);
+	struct gate_client *client = clients_find(clients, name, now_us);
 
-	if (client || !rate_take(&s13->fresh, S13_NEW_CLIENTS, S13_NEW_CLIENTS, 1, now_us))
+	if (client || !rate_take(&s->fresh, S13_NEW_CLIENTS, S13_NEW_CLIENTS, 1, now_us))
 		return client;
-	return clients_add(s13->clients, name, now_us);
+	return clients_add(clients, name, now_us);
 }
 
 /* Who asks.  A peer that asks for itself, which is nearly always, costs one comparison. */
@@ -89,11 +91,22 @@ static enum diameter_result find_client(struct s13_session *s, const struct s13_
 		return DIAMETER_AUTHORIZATION_REJECTED;
 	}
 	diameter_identity(&ecr->view, &ecr->origin_host, name);
-	*client = meet(s->s13, name);
+	*client = meet(s, name);
 	if (*client)
 		return DIAMETER_OK;
 	s->s13->counters.crowded++;
 	return DIAMETER_TOO_BUSY;
+}
+
+/* Is there a foreign check left, for who asks, for who brings it, and for all of them?  Names are easily invented. */
+static bool take_foreign(struct s13_session *s, struct gate_client *client)
+{
+	uint32_t limit = s->s13->config->foreign_limit, all = limit * S13_FOREIGN_CLIENTS;
+	int64_t now_us = traffic_now_us(s->s13->traffic);
+
+	return rate_take(&s->s13->foreign, all, all, 1, now_us) &&
+	       rate_take(&s->client->foreign, limit, limit, 1, now_us) &&
+	       (client == s->client || rate_take(&client->foreign, limit, limit, 1, now_us));
 }
 
 /* Not of a realm of ours: the client by its own word, or the peer that speaks for itself. */
@@ -108,17 +121,28 @@ static enum diameter_result check_foreign(struct s13_session *s, const struct s1
 		s->s13->counters.foreign_shed++;
 		return DIAMETER_AUTHORIZATION_REJECTED;
 	}
-	if (rate_take(&client->foreign, config->foreign_limit, config->foreign_limit, 1,
-		      traffic_now_us(s->s13->traffic)))
+	if (take_foreign(s, client))
 		return DIAMETER_OK;
 	s->s13->counters.foreign_shed++;
 	return DIAMETER_TOO_BUSY;
 }
 
-static enum diameter_result check_rate(struct s13 *s13, const struct s13_ecr *ecr, struct gate_client *client)
+/* What an agent brings counts for it too, as far as it has a limit; its reservation is for what it asks itself. */
+static bool agent_admits(struct s13_session *s, struct gate_client *client)
 {
+	const struct rate_terms terms = {.limit = s->client->terms.limit};
+
+	return client == s->client || !terms.limit ||
+	       rate_admit(&s->client->rate, &terms, NULL, 0, 0, traffic_now_us(s->s13->traffic)) == RATE_ADMIT;
+}
+
+static enum diameter_result check_rate(struct s13_session *s, const struct s13_ecr *ecr, struct gate_client *client)
+{
+	struct s13 *s13 = s->s13;
 	unsigned drmp = ecr->priority == S13_PRIORITY_NONE ? RATE_DEFAULT_DRMP : ecr->priority;
 
+	if (!agent_admits(s, client))
+		return DIAMETER_TOO_BUSY;
 	if (rate_admit(&client->rate, &client->terms, &s13->check->rate, s13->check->capacity, 2 * drmp,
 		       traffic_now_us(s13->traffic)) == RATE_ADMIT)
 		return DIAMETER_OK;
@@ -133,10 +157,12 @@ static enum diameter_result admit(struct s13_session *s, const struct s13_ecr *e
 	if (result == DIAMETER_OK)
 		result = check_foreign(s, ecr, *client);
 	if (result == DIAMETER_OK)
-		result = check_rate(s->s13, ecr, *client);
+		result = check_rate(s, ecr, *client);
 	if (result == DIAMETER_OK)
 		return result;
 	check_shed(s->s13->check, WEIR_IF_S13, 1);
+	if (*client)
+		client_count(*client, 1, 1);
 	if (result == DIAMETER_TOO_BUSY) {
 		s->s13->counters.shed++;
 		s->shed++;
@@ -231,6 +257,7 @@ static void decide_client(struct s13 *s13, struct round *r, unsigned first)
 		place[n++] = (uint8_t)i;
 	}
 	check_answer(s13->check, WEIR_IF_S13, &client->peer, query, verdict, n, traffic_wall_s(s13->traffic));
+	client_count(client, n, 0);
 	for (unsigned i = 0; i < n; i++)
 		r->verdict[place[i]] = verdict[i];
 }
@@ -250,17 +277,39 @@ static int refuse(struct s13 *s13, const struct s13_ecr *ecr, uint8_t *to, size_
 	return s13_refuse(&ecr->view.message, &s13->us, &ecr->view.fault, to, room);
 }
 
-/* What the policy refuses. */
+/* What a refusal of the policy is on this wire. */
+static enum diameter_result refusal_of(const struct weir_verdict *verdict)
+{
+	switch (verdict->tally) {
+	case WEIR_TALLY_MALFORMED:
+		return DIAMETER_INVALID_AVP_VALUE;
+	case WEIR_TALLY_FAILED:
+		return DIAMETER_UNABLE_TO_COMPLY;
+	default:
+		return DIAMETER_AUTHORIZATION_REJECTED;
+	}
+}
+
+const char *s13_words(char buf[static CHECK_WORDS_TEXT], const struct weir_verdict *verdict)
+{
+	if (verdict->answer == WEIR_ANSWER_REFUSE)
+		snprintf(buf, CHECK_WORDS_TEXT, "%d (%s)", refusal_of(verdict),
+			 diameter_result_name(refusal_of(verdict)));
+	else if (verdict->colour == WEIR_UNKNOWN)
+		snprintf(buf, CHECK_WORDS_TEXT, "%d (equipment unknown)", S13_ERROR_UNKNOWN);
+	else
+		snprintf(buf, CHECK_WORDS_TEXT, "%d, Equipment-Status %d (%s)", DIAMETER_SUCCESS,
+			 colour_status[verdict->colour], colour_name(verdict->colour));
+	return buf;
+}
+
 static int refuse_decided(struct s13 *s13, struct s13_ecr *ecr, const struct weir_verdict *verdict, uint8_t *to,
 			  size_t room)
 {
 	if (verdict->tally == WEIR_TALLY_MALFORMED)
-		s13_blame_imei(ecr, DIAMETER_INVALID_AVP_VALUE);
+		s13_blame_imei(ecr, refusal_of(verdict));
 	else
-		diameter_blame(&ecr->view,
-			       verdict->tally == WEIR_TALLY_FAILED ? DIAMETER_UNABLE_TO_COMPLY
-								   : DIAMETER_AUTHORIZATION_REJECTED,
-			       NULL, NULL);
+		diameter_blame(&ecr->view, refusal_of(verdict), NULL, NULL);
 	return refuse(s13, ecr, to, room);
 }
 

@@ -312,6 +312,7 @@ static void closed(struct traffic_conn *conn, enum traffic_end end)
 
 const struct traffic_kind s13_kind = {
 	.name = "s13",
+	.log = DS13,
 	.in_size = IN_SIZE,
 	.out_size = OUT_SIZE,
 	.sctp_ppid = SCTP_PPID,

@@ -53,6 +53,7 @@ struct s13_session {
 	int64_t tw_us;       /* how long the watchdog waits */
 	uint32_t hop_by_hop; /* of our last request */
 	uint64_t checks, refused, shed;
+	struct rate fresh; /* new clients that come with this agent */
 	struct gate_client *client; /* NULL before the CER */
 	uint16_t host_len;
 	char host[DIAMETER_IDENTITY_TEXT]; /* as the peer spells itself */
@@ -71,7 +72,7 @@ struct s13 {
 	struct diameter_us us; /* its names are those of config */
 	struct s13_tail tail;
 	struct clients *clients;
-	struct rate fresh; /* new clients behind agents */
+	struct rate foreign; /* checks of all foreign clients together */
 	uint64_t chance;
 	uint32_t end_to_end;
 	bool stopping;

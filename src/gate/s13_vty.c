@@ -89,7 +89,7 @@ DEFUN(cfg_connections, cfg_connections_cmd, "connections-per-peer <1-16>",
 
 #define FOREIGN_HELP "Clients of realms that are not served\n"
 
-DEFUN(cfg_foreign_limit, cfg_foreign_limit_cmd, "foreign limit <1-100000000>",
+DEFUN(cfg_foreign_limit, cfg_foreign_limit_cmd, "foreign limit <1-10000000>",
       FOREIGN_HELP "More of each client is refused as too busy\nChecks a second\n")
 {
 	draft()->foreign_refuse = false;

@@ -5,12 +5,14 @@
  *
  * It never touches an event loop and never waits.  Errors of GnuTLS become errno or a sentence here and nowhere else.
  */
+#define _GNU_SOURCE /* memmem */
 #include "gate/tls.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
@@ -27,24 +29,110 @@ struct tls_context {
 	const char *alpn;
 	gnutls_certificate_credentials_t credentials;
 	gnutls_priority_t priorities;
-	int64_t expires_s;
+	gnutls_x509_crt_t own; /* NULL: none */
 };
+
+#define LAST 7 /* octets of an alert in clear */
 
 struct tls_session {
 	struct tls_context *context;
 	gnutls_session_t session;
-	gnutls_x509_crt_t peer; /* NULL: none shown */
-	bool unsent;            /* a record that the socket did not take */
-	unsigned verified;      /* flags of a verification that failed */
-	char server[TLS_NAME_TEXT], peer_name[TLS_NAME_TEXT], text[96];
+	gnutls_x509_crt_t peer;    /* NULL: none shown */
+	bool unsent;               /* a record that the socket did not take */
+	bool heard, made;          /* something came; the handshake is done */
+	uint8_t first, last[LAST]; /* octets that came while it was made */
+	int fd;
+	const char *complaint; /* the fatal alert of the peer */
+	unsigned verified;     /* flags of a verification that failed */
+	unsigned n_names;      /* of the peer */
+	char *names;           /* each with its end, one behind the other */
+	size_t names_len;
+	char server[TLS_NAME_TEXT], text[96];
 };
 
 /* --- contexts */
 
-static int read_own(struct tls_context *c, const struct tls_files *files, struct weir_why *why)
+/* A file of PEM as far as it tells why it is of no use: GnuTLS says "Error while reading file" for all of it. */
+struct pem {
+	char text[65536];
+	size_t len;
+};
+
+static int pem_read(struct pem *pem, const char *path, struct weir_why *why)
+{
+	FILE *f = fopen(path, "r");
+	int err = f ? 0 : errno;
+
+	pem->len = f ? fread(pem->text, 1, sizeof(pem->text), f) : 0;
+	if (f && ferror(f))
+		err = errno; /* a directory opens */
+	if (f)
+		fclose(f);
+	return err ? why_set(why, -err, "%.200s: %s", path, strerror(err)) : 0;
+}
+
+static bool pem_has(const struct pem *pem, const char *words)
+{
+	return memmem(pem->text, pem->len, words, strlen(words)) != NULL;
+}
+
+static int blame_certificate(struct pem *pem, const char *path, struct weir_why *why)
+{
+	int rc = pem_read(pem, path, why);
+
+	if (rc || pem_has(pem, "BEGIN CERTIFICATE") || pem_has(pem, "BEGIN X509 CERTIFICATE"))
+		return rc;
+	return why_set(why, -EINVAL, "no certificate in %.200s", path);
+}
+
+static int blame_key(struct pem *pem, const char *path, struct weir_why *why)
+{
+	int rc = pem_read(pem, path, why);
+
+	if (rc)
+		return rc;
+	if (!pem_has(pem, "PRIVATE KEY-----"))
+		return why_set(why, -EINVAL, "no private key in %.200s", path);
+	if (pem_has(pem, "BEGIN ENCRYPTED PRIVATE KEY") || pem_has(pem, "4,ENCRYPTED"))
+		return why_set(why, -EINVAL, "%.180s: the key has a passphrase; that is not supported", path);
+	return 0;
+}
+
+/* Which of the two files, and what of it.  The error of GnuTLS where neither tells. */
+static int blame_own(const struct tls_files *files, int error, struct weir_why *why)
+{
+	struct pem *pem = malloc(sizeof(*pem));
+	int rc = pem ? blame_certificate(pem, files->certificate, why) : 0;
+
+	if (pem && !rc)
+		rc = blame_key(pem, files->private_key, why);
+	if (pem)
+		explicit_bzero(pem, sizeof(*pem));
+	free(pem);
+	if (rc)
+		return rc;
+	if (error == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
+		return why_set(why, -EINVAL, "the key %.100s is not that of %.100s", files->private_key,
+			       files->certificate);
+	return why_set(why, -EINVAL, "certificate %.90s with key %.90s: %s", files->certificate, files->private_key,
+		       gnutls_strerror(error));
+}
+
+static void keep_own(struct tls_context *c)
 {
 	gnutls_x509_crt_t *chain;
 	unsigned n;
+
+	if (gnutls_certificate_get_x509_crt(c->credentials, 0, &chain, &n) < 0)
+		return;
+	for (unsigned i = 1; i < n; i++)
+		gnutls_x509_crt_deinit(chain[i]);
+	c->own = n ? chain[0] : NULL;
+	gnutls_free(chain);
+}
+
+static int read_own(struct tls_context *c, const struct tls_files *files, struct weir_why *why)
+{
 	int rc;
 
 	if (!files->certificate[0] && !files->private_key[0] && c->role == TLS_CLIENT)
@@ -54,15 +142,18 @@ static int read_own(struct tls_context *c, const struct tls_files *files, struct
 	rc = gnutls_certificate_set_x509_key_file(c->credentials, files->certificate, files->private_key,
 						  GNUTLS_X509_FMT_PEM);
 	if (rc < 0)
-		return why_set(why, -EINVAL, "TLS certificate %.100s with key %.100s: %s", files->certificate,
-			       files->private_key, gnutls_strerror(rc));
-	if (gnutls_certificate_get_x509_crt(c->credentials, 0, &chain, &n) < 0)
-		return 0;
-	c->expires_s = n ? gnutls_x509_crt_get_expiration_time(chain[0]) : 0;
-	for (unsigned i = 0; i < n; i++)
-		gnutls_x509_crt_deinit(chain[i]);
-	gnutls_free(chain);
+		return blame_own(files, rc, why);
+	keep_own(c);
 	return 0;
+}
+
+static int blame_authorities(const char *path, int error, struct weir_why *why)
+{
+	struct pem *pem = malloc(sizeof(*pem));
+	int rc = pem ? blame_certificate(pem, path, why) : 0;
+
+	free(pem);
+	return rc ? rc : why_set(why, -EINVAL, "authorities in %.180s: %s", path, gnutls_strerror(error));
 }
 
 static int read_authorities(struct tls_context *c, const struct tls_files *files, struct weir_why *why)
@@ -77,8 +168,7 @@ static int read_authorities(struct tls_context *c, const struct tls_files *files
 	}
 	n = gnutls_certificate_set_x509_trust_file(c->credentials, files->ca, GNUTLS_X509_FMT_PEM);
 	if (n <= 0)
-		return why_set(why, -EINVAL, "TLS authorities %.200s: %s", files->ca,
-			       n ? gnutls_strerror(n) : "no certificate in it");
+		return blame_authorities(files->ca, n, why);
 	c->asks = true;
 	return 0;
 }
@@ -126,12 +216,24 @@ void tls_context_put(struct tls_context *c)
 		gnutls_certificate_free_credentials(c->credentials);
 	if (c->priorities)
 		gnutls_priority_deinit(c->priorities);
+	if (c->own)
+		gnutls_x509_crt_deinit(c->own);
 	free(c);
 }
 
 int64_t tls_context_expires_s(const struct tls_context *c)
 {
-	return c->expires_s;
+	return c->own ? (int64_t)gnutls_x509_crt_get_expiration_time(c->own) : 0;
+}
+
+int64_t tls_context_begins_s(const struct tls_context *c)
+{
+	return c->own ? (int64_t)gnutls_x509_crt_get_activation_time(c->own) : 0;
+}
+
+bool tls_context_carries(const struct tls_context *c, const char *name)
+{
+	return c->own && gnutls_x509_crt_check_hostname(c->own, name) != 0;
 }
 
 /* --- sessions */
@@ -151,6 +253,36 @@ static int verify(gnutls_session_t session)
 	return status ? -1 : 0;
 }
 
+/* The first octet of a record (RFC 8446 5.1)? */
+static bool is_tls(uint8_t octet)
+{
+	return octet >= 20 && octet <= 23;
+}
+
+static void remember(struct tls_session *s, const uint8_t *octets, size_t len)
+{
+	size_t n = len < LAST ? len : LAST;
+
+	if (!s->heard)
+		s->first = octets[0];
+	s->heard = true;
+	memmove(s->last, s->last + n, LAST - n);
+	memcpy(s->last + LAST - n, octets + len - n, n);
+}
+
+/* As GnuTLS itself reads a socket, with an eye on what came. */
+static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t size)
+{
+	struct tls_session *s = ptr;
+	ssize_t n = recv(s->fd, buf, size, 0);
+
+	if (n > 0 && !s->made)
+		remember(s, buf, (size_t)n);
+	if (n < 0)
+		gnutls_transport_set_errno(s->session, errno);
+	return n;
+}
+
 static int set_up(struct tls_session *s, int fd)
 {
 	const struct tls_context *c = s->context;
@@ -160,7 +292,8 @@ static int set_up(struct tls_session *s, int fd)
 	if (gnutls_init(&s->session, flags | (c->role == TLS_SERVER ? GNUTLS_SERVER : GNUTLS_CLIENT)) < 0)
 		return -ENOMEM;
 	gnutls_session_set_ptr(s->session, s);
-	gnutls_transport_set_int(s->session, fd);
+	gnutls_transport_set_ptr2(s->session, s, (gnutls_transport_ptr_t)(intptr_t)fd);
+	gnutls_transport_set_pull_function(s->session, pull);
 	gnutls_handshake_set_timeout(s->session, GNUTLS_INDEFINITE_TIMEOUT); /* the deadline is the loop's */
 	if (gnutls_priority_set(s->session, c->priorities) < 0 ||
 	    gnutls_credentials_set(s->session, GNUTLS_CRD_CERTIFICATE, c->credentials) < 0)
@@ -190,6 +323,7 @@ struct tls_session *tls_session_alloc(struct tls_context *context, int fd, const
 	if (!s)
 		return NULL;
 	s->context = tls_context_get(context);
+	s->fd = fd;
 	if (name)
 		memcpy(s->server, name, strlen(name) + 1);
 	if (set_up(s, fd)) {
@@ -207,34 +341,54 @@ void tls_session_free(struct tls_session *s)
 		gnutls_x509_crt_deinit(s->peer);
 	if (s->session)
 		gnutls_deinit(s->session);
+	free(s->names);
 	tls_context_put(s->context);
 	free(s);
 }
 
-/* A name with a NUL in it is cut by whoever prints it: it is none. */
-static bool take_name(struct tls_session *s, int rc, size_t len)
+/* A name with a NUL in it is cut by whoever prints it, one with other control characters is the terminal's: none. */
+static bool can_be_printed(const char *name, size_t len)
 {
-	if (rc >= 0 && len && len < TLS_NAME_TEXT && !memchr(s->peer_name, '\0', len)) {
-		s->peer_name[len] = '\0';
-		return true;
+	for (size_t i = 0; i < len; i++) {
+		if (name[i] < ' ' || name[i] > '~')
+			return false;
 	}
-	s->peer_name[0] = '\0';
-	return false;
+	return len && len < TLS_NAME_TEXT;
 }
 
-static void learn_name(struct tls_session *s)
+static void keep_name(struct tls_session *s, const char *name, size_t len)
 {
-	for (unsigned i = 0; i < 64; i++) {
-		size_t len = TLS_NAME_TEXT - 1;
-		int type = gnutls_x509_crt_get_subject_alt_name(s->peer, i, s->peer_name, &len, NULL);
+	char *names = can_be_printed(name, len) ? realloc(s->names, s->names_len + len + 1) : NULL;
+
+	if (!names)
+		return;
+	s->names = names;
+	for (size_t i = 0; i < len; i++)
+		names[s->names_len++] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] - 'A' + 'a' : name[i]);
+	names[s->names_len++] = '\0';
+	s->n_names++;
+}
+
+/* The common name says nothing beside a dNSName, however useless that is (RFC 6125 6.4.4). */
+static void learn_names(struct tls_session *s)
+{
+	char name[TLS_NAME_TEXT];
+	bool alone = true;
+	size_t len;
+
+	for (unsigned i = 0; i < TLS_NAMES; i++) {
+		len = sizeof(name);
+		int type = gnutls_x509_crt_get_subject_alt_name(s->peer, i, name, &len, NULL);
 		if (type == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
 			break;
-		if (type == GNUTLS_SAN_DNSNAME && take_name(s, 0, len))
-			return;
+		if (type != GNUTLS_SAN_DNSNAME)
+			continue;
+		alone = false;
+		keep_name(s, name, len);
 	}
-	size_t len = TLS_NAME_TEXT - 1;
-	int rc = gnutls_x509_crt_get_dn_by_oid(s->peer, GNUTLS_OID_X520_COMMON_NAME, 0, 0, s->peer_name, &len);
-	take_name(s, rc, len);
+	len = sizeof(name);
+	if (alone && gnutls_x509_crt_get_dn_by_oid(s->peer, GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &len) == 0)
+		keep_name(s, name, len);
 }
 
 static void learn_peer(struct tls_session *s)
@@ -249,7 +403,7 @@ static void learn_peer(struct tls_session *s)
 		s->peer = NULL;
 		return;
 	}
-	learn_name(s);
+	learn_names(s);
 }
 
 static void say_failure(struct tls_session *s, int rc, struct weir_why *why)
@@ -258,12 +412,11 @@ static void say_failure(struct tls_session *s, int rc, struct weir_why *why)
 
 	if (s->verified && gnutls_certificate_verification_status_print(s->verified, GNUTLS_CRT_X509, &text, 0) >= 0 &&
 	    text.data)
-		why_set(why, -EPROTO, "TLS: %s", (const char *)text.data);
-	else if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED || rc == GNUTLS_E_WARNING_ALERT_RECEIVED)
-		why_set(why, -EPROTO, "TLS: the peer says %s",
-			gnutls_alert_get_name(gnutls_alert_get(s->session)) ?: "no");
+		why_set(why, -EPROTO, "%s", (const char *)text.data);
+	else if (s->complaint)
+		why_set(why, -EPROTO, "the peer says: %s", s->complaint);
 	else
-		why_set(why, -EPROTO, "TLS: %s", gnutls_strerror(rc));
+		why_set(why, -EPROTO, "%s", gnutls_strerror(rc));
 	gnutls_free(text.data);
 }
 
@@ -285,6 +438,24 @@ static int agree(const struct tls_session *s)
 	return GNUTLS_E_NO_APPLICATION_PROTOCOL;
 }
 
+/* OpenSSL refuses our certificate in clear, when we await records that are encrypted: GnuTLS cannot decrypt it. */
+static void hear_clear_complaint(struct tls_session *s)
+{
+	static const uint8_t alert[LAST - 1] = {21, 3, 3, 0, 2, 2}; /* RFC 8446 5.1, 6: a fatal one */
+
+	if (!memcmp(s->last, alert, sizeof(alert)))
+		s->complaint = gnutls_alert_get_name(s->last[LAST - 1]) ?: "no";
+}
+
+/* The alert that ended it, if one did. */
+static void hear_complaint(struct tls_session *s, int rc)
+{
+	if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED)
+		s->complaint = gnutls_alert_get_name(gnutls_alert_get(s->session)) ?: "no";
+	else if (rc == GNUTLS_E_DECRYPTION_FAILED)
+		hear_clear_complaint(s);
+}
+
 int tls_handshake(struct tls_session *s, struct weir_why *why)
 {
 	int rc = gnutls_handshake(s->session);
@@ -292,12 +463,17 @@ int tls_handshake(struct tls_session *s, struct weir_why *why)
 	if (rc == GNUTLS_E_SUCCESS)
 		rc = agree(s);
 	if (rc == GNUTLS_E_SUCCESS) {
+		s->made = true;
 		learn_peer(s);
 		learn_ciphers(s);
 		return 0;
 	}
+	if (s->heard && !is_tls(s->first))
+		return why_set(why, -EPROTO, "speaks in clear %s", /* and would not understand an alert */
+			       s->context->role == TLS_SERVER ? "on a TLS port" : "where TLS is wanted");
 	if (!gnutls_error_is_fatal(rc))
 		return -EAGAIN;
+	hear_complaint(s, rc);
 	say_failure(s, rc, why);
 	gnutls_alert_send_appropriate(s->session, rc); /* as far as the socket takes it at once */
 	return -EPROTO;
@@ -318,7 +494,13 @@ ssize_t tls_recv(struct tls_session *s, void *buf, size_t size)
 		return -EPROTO; /* nobody renegotiates with us */
 	if (n == GNUTLS_E_PREMATURE_TERMINATION)
 		return 0; /* our protocols carry their own lengths */
+	hear_complaint(s, (int)n);
 	return gnutls_error_is_fatal((int)n) ? -EPROTO : -EAGAIN;
+}
+
+const char *tls_complaint(const struct tls_session *s)
+{
+	return s->complaint;
 }
 
 /* What GnuTLS has made a record of must leave first; it says then how many octets of the caller's that were. */
@@ -360,9 +542,15 @@ bool tls_peer_is(const struct tls_session *s, const char *name)
 	return s->peer && gnutls_x509_crt_check_hostname(s->peer, name) != 0;
 }
 
-const char *tls_peer_name(const struct tls_session *s)
+const char *tls_peer_name(const struct tls_session *s, unsigned n)
 {
-	return s->peer_name;
+	const char *name = s->names;
+
+	if (n >= s->n_names)
+		return NULL;
+	while (n--)
+		name += strlen(name) + 1;
+	return name;
 }
 
 const char *tls_describe(const struct tls_session *s)

@@ -24,6 +24,9 @@
 
 #define TLS_PATH_TEXT 256
 #define TLS_NAME_TEXT 256
+#define TLS_NAMES     64
+/* The first octet of who begins with TLS (RFC 8446 5.1): not to be met on a port in clear. */
+#define TLS_HANDSHAKE 0x16
 
 struct tls_files {
 	char certificate[TLS_PATH_TEXT]; /* PEM, the chain; "" is none (a client may do without) */
@@ -31,7 +34,10 @@ struct tls_files {
 	char ca[TLS_PATH_TEXT];          /* PEM, who may have signed the peer's; "": nobody's is asked for */
 };
 
-enum tls_role { TLS_SERVER, TLS_CLIENT };
+enum tls_role {
+	TLS_SERVER,
+	TLS_CLIENT
+};
 
 enum tls_demand {
 	TLS_PEER_MUST = 0, /* no handshake without a certificate that the authorities signed */
@@ -49,6 +55,9 @@ struct tls_context *tls_context_get(struct tls_context *context); /* one more us
 void tls_context_put(struct tls_context *context);                /* one less; NULL is fine */
 /* Seconds since 1970 when the own certificate ends; 0: there is none. */
 int64_t tls_context_expires_s(const struct tls_context *context);
+int64_t tls_context_begins_s(const struct tls_context *context);
+/* Does the own certificate carry this host name, as those judge who verify names?  False where there is none. */
+bool tls_context_carries(const struct tls_context *context, const char *name);
 
 /* name: of the server that a client connects to, which its certificate must carry; NULL at a server.  The session uses
  * fd and does not close it. */
@@ -63,6 +72,8 @@ bool tls_wants_write(const struct tls_session *session);
  * -EAGAIN the same octets must come first in the next one; they may have moved. */
 ssize_t tls_recv(struct tls_session *session, void *buf, size_t size);
 ssize_t tls_send(struct tls_session *session, const void *buf, size_t len);
+/* What the peer said when tls_recv or tls_handshake failed: "Certificate is bad".  NULL: it said nothing. */
+const char *tls_complaint(const struct tls_session *session);
 /* Octets that were decrypted and that tls_recv returns without the socket. */
 size_t tls_pending(const struct tls_session *session);
 /* Tell the peer that nothing more comes: 0, or -EAGAIN. */
@@ -71,7 +82,9 @@ int tls_bye(struct tls_session *session);
 /* Did the peer show a certificate (it was verified), and is this its name (RFC 6125: dNSName, else the common name)? */
 bool tls_peer_shown(const struct tls_session *session);
 bool tls_peer_is(const struct tls_session *session, const char *name);
-/* Its first dNSName, else its common name, else "". */
-const char *tls_peer_name(const struct tls_session *session);
+/* The n-th of the names in its certificate, NULL past the last: its dNSNames (the first TLS_NAMES), or its common name
+ * where it has none of those.  In small letters, as case does not matter in them (RFC 6125 6.4.1).  What is longer than
+ * TLS_NAME_TEXT or has characters that cannot be printed is no name: it would reach logs and terminals. */
+const char *tls_peer_name(const struct tls_session *session, unsigned n);
 /* "TLS1.3 ECDHE-..."; for show. */
 const char *tls_describe(const struct tls_session *session);

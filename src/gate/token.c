@@ -14,14 +14,17 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 
 #include "core/rate.h"
 #include "gate/token_key.h"
 #include "gate/token_text.h"
 
-#define WAYS      4
-#define REFUSED_S 60
-#define BURST     20 /* verifications at once: 10 ms */
+#define WAYS          4
+#define REFUSED_S     60
+#define BURST         10 /* verifications at once, of each half: 5 ms */
+#define ADDRESS_BURST 5
+#define ADDRESSES     1024 /* buckets; addresses that share one by chance share what it allows */
 
 struct place {
 	uint64_t hash;
@@ -38,7 +41,7 @@ struct memory {
 
 struct keys {
 	struct token_config config;
-	char instance_id[TOKEN_UUID_TEXT];
+	char instance_id[SBI_UUID_TEXT];
 	struct token_key key[TOKEN_MAX_KEYS];
 };
 
@@ -46,7 +49,8 @@ struct tokens {
 	struct keys *keys, *next;
 	struct memory good, bad;
 	uint64_t seed;
-	struct rate rate;
+	struct rate kept, fresh; /* verifications for who is known, and for all */
+	struct rate address[ADDRESSES];
 	struct token_counters counters;
 };
 
@@ -152,16 +156,32 @@ static const char *claims_wrong(const struct keys *keys, const struct token_clai
 	return NULL;
 }
 
+/* Whoever has many addresses has them in one /64 mostly. */
+static struct rate *rate_of(struct tokens *tokens, const struct gate_address *from)
+{
+	size_t len = from->family == AF_INET6 ? 8 : 4;
+
+	return &tokens->address[hash_of(tokens->seed, (const char *)from->octets, len) % ADDRESSES];
+}
+
+static bool may_verify(struct tokens *tokens, const struct token_asker *asker, int64_t wall_us)
+{
+	if (asker->known && rate_take(&tokens->kept, TOKEN_KEPT_PER_S, BURST, 1, wall_us))
+		return true;
+	return rate_take(rate_of(tokens, &asker->from), TOKEN_ADDRESS_PER_S, ADDRESS_BURST, 1, wall_us) &&
+	       rate_take(&tokens->fresh, TOKEN_PER_S - TOKEN_KEPT_PER_S, BURST, 1, wall_us);
+}
+
 /* text is terminated here: libjwt wants it so. */
-static enum token_answer verify(struct tokens *tokens, const struct token_claims *claims, const char *text,
-				int64_t wall_us)
+static enum token_answer verify(struct tokens *tokens, const struct token_asker *asker,
+				const struct token_claims *claims, const char *text, int64_t wall_us)
 {
 	const struct keys *keys = tokens->keys;
 
 	for (unsigned i = 0; i < keys->config.n_keys; i++) {
 		if (!token_key_fits(&keys->key[i], claims))
 			continue;
-		if (!rate_take(&tokens->rate, TOKEN_PER_S, BURST, 1, wall_us))
+		if (!may_verify(tokens, asker, wall_us))
 			return TOKEN_BUSY;
 		tokens->counters.verified++;
 		if (token_key_verify(&keys->key[i], claims->alg, text))
@@ -180,8 +200,8 @@ static bool some_key_fits(const struct keys *keys, const struct token_claims *cl
 }
 
 /* A token that nobody remembers. */
-static enum token_answer judge(struct tokens *tokens, const char *text, size_t len, uint64_t hash, int64_t wall_us,
-			       struct token_result *result)
+static enum token_answer judge(struct tokens *tokens, const struct token_asker *asker, const char *text, size_t len,
+			       uint64_t hash, int64_t wall_us, struct token_result *result)
 {
 	char terminated[TOKEN_MAX_TEXT + 1];
 	struct token_claims claims;
@@ -198,7 +218,7 @@ static enum token_answer judge(struct tokens *tokens, const char *text, size_t l
 
 	memcpy(terminated, text, len);
 	terminated[len] = '\0';
-	answer = verify(tokens, &claims, terminated, wall_us);
+	answer = verify(tokens, asker, &claims, terminated, wall_us);
 	if (answer == TOKEN_BUSY)
 		return refuse(result, answer, "too many new tokens at a time");
 	result->expires_s = claims.exp_s;
@@ -214,8 +234,8 @@ static enum token_answer judge(struct tokens *tokens, const char *text, size_t l
 	return answer;
 }
 
-static enum token_answer remember_or_judge(struct tokens *tokens, const char *text, size_t len, int64_t wall_us,
-					   struct token_result *result)
+static enum token_answer remember_or_judge(struct tokens *tokens, const struct token_asker *asker, const char *text,
+					   size_t len, int64_t wall_us, struct token_result *result)
 {
 	uint64_t hash;
 	const struct place *place;
@@ -229,7 +249,7 @@ static enum token_answer remember_or_judge(struct tokens *tokens, const char *te
 	else
 		place = memory_find(&tokens->bad, hash, text, len, wall_us / 1000000);
 	if (!place)
-		return judge(tokens, text, len, hash, wall_us, result);
+		return judge(tokens, asker, text, len, hash, wall_us, result);
 	*result = place->result;
 	return place->answer;
 }
@@ -258,14 +278,16 @@ static void count(struct token_counters *counters, enum token_answer answer)
 	}
 }
 
-enum token_answer token_check(struct tokens *tokens, const char *text, size_t len, int64_t wall_us,
-			      struct token_result *result)
+enum token_answer token_check(struct tokens *tokens, struct token_asker *asker, const char *text, size_t len,
+			      int64_t wall_us, struct token_result *result)
 {
 	enum token_answer answer;
 
 	memset(result, 0, sizeof(*result));
-	answer = remember_or_judge(tokens, text, len, wall_us, result);
-	if (answer != TOKEN_GOOD)
+	answer = remember_or_judge(tokens, asker, text, len, wall_us, result);
+	if (answer == TOKEN_GOOD)
+		asker->known = true;
+	else
 		result->expires_s = 0;
 	count(&tokens->counters, answer);
 	return answer;
@@ -303,8 +325,8 @@ static const char *bearer(const char *value, size_t *len)
 	return value + at;
 }
 
-enum token_answer token_authorize(struct tokens *tokens, const char *value, size_t len, int64_t wall_us,
-				  struct token_result *result)
+enum token_answer token_authorize(struct tokens *tokens, struct token_asker *asker, const char *value, size_t len,
+				  int64_t wall_us, struct token_result *result)
 {
 	enum token_mode mode = tokens_mode(tokens);
 	enum token_answer answer;
@@ -314,7 +336,7 @@ enum token_answer token_authorize(struct tokens *tokens, const char *value, size
 	if (mode == TOKEN_OFF || (!value && mode == TOKEN_OPTIONAL))
 		return TOKEN_NOT_ASKED;
 	if (text)
-		return token_check(tokens, text, len, wall_us, result);
+		return token_check(tokens, asker, text, len, wall_us, result);
 	answer = value ? refuse(result, TOKEN_INVALID, "the Authorization is no Bearer token")
 		       : refuse(result, TOKEN_MISSING, "an access token is needed");
 	count(&tokens->counters, answer);
@@ -385,15 +407,24 @@ int tokens_prepare(struct tokens *tokens, const struct token_config *config, con
 	return 0;
 }
 
+/* Would every token be judged the same?  Keys are compared as they were read, wherever they were. */
+static bool judge_alike(const struct keys *a, const struct keys *b)
+{
+	return !strcmp(a->config.issuer, b->config.issuer) && !strcmp(a->instance_id, b->instance_id) &&
+	       a->config.n_keys == b->config.n_keys && !memcmp(a->key, b->key, sizeof(a->key));
+}
+
 void tokens_commit(struct tokens *tokens)
 {
 	if (!tokens->next)
 		return;
+	if (!judge_alike(tokens->keys, tokens->next)) {
+		memory_clear(&tokens->good);
+		memory_clear(&tokens->bad);
+	}
 	talloc_free(tokens->keys);
 	tokens->keys = tokens->next;
 	tokens->next = NULL;
-	memory_clear(&tokens->good);
-	memory_clear(&tokens->bad);
 }
 
 void tokens_abort(struct tokens *tokens)
@@ -413,7 +444,7 @@ static const struct counter_row rows[] = {
 	ROW(invalid, "requests with a bad access token"),
 	ROW(no_scope, "requests with an access token for other services"),
 	ROW(busy, "requests with a new access token beyond the rate of verifications"),
-	ROW(verified, "signatures verified"),
+	ROW(verified, "signatures of access tokens verified"),
 };
 
 struct counter_table token_counter_table(const struct tokens *tokens)

@@ -17,6 +17,10 @@
  * whole, until exp; what failed its signature is remembered too; and new ones are verified at most TOKEN_PER_S a
  * second: more get TOKEN_BUSY, an answer of 503.  Everything that can be refused without the key is, before that.
  *
+ * Anybody can make tokens that only the key tells from good ones.  So that he keeps no others out, TOKEN_KEPT_PER_S of
+ * those verifications are for connections on which a good token came already, and the rest are for all, at most
+ * TOKEN_ADDRESS_PER_S for an address (IPv6: for a /64).
+ *
  * The room keeps public keys only.  A token reaches no log: it is a secret while it lasts.  jwt.h stays behind token.c.
  */
 #pragma once
@@ -26,20 +30,23 @@
 #include <stdint.h>
 
 #include "core/why.h"
+#include "gate/address.h"
 #include "gate/counters.h"
+#include "wire/sbi.h"
 
-#define TOKEN_MAX_TEXT     4096 /* octets of a token; longer ones are refused unread */
-#define TOKEN_MAX_KEYS     8
-#define TOKEN_PATH_TEXT    256
-#define TOKEN_KID_TEXT     64
-#define TOKEN_UUID_TEXT    37
-#define TOKEN_SUBJECT_TEXT 64
-#define TOKEN_LEEWAY_S     30
-#define TOKEN_PER_S        100  /* verifications a second: a twentieth of one core */
-#define TOKEN_ACCEPTED     1024 /* remembered at a time; the one that ends first gives way */
-#define TOKEN_REFUSED      256
-#define TOKEN_SCOPE        "n5g-eir-eic"
-#define TOKEN_AUDIENCE     "5G_EIR"
+#define TOKEN_MAX_TEXT      4096 /* octets of a token; longer ones are refused unread */
+#define TOKEN_MAX_KEYS      8
+#define TOKEN_PATH_TEXT     256
+#define TOKEN_KID_TEXT      64
+#define TOKEN_SUBJECT_TEXT  64
+#define TOKEN_LEEWAY_S      30
+#define TOKEN_PER_S         100 /* verifications a second: a twentieth of one core */
+#define TOKEN_KEPT_PER_S    50
+#define TOKEN_ADDRESS_PER_S 5
+#define TOKEN_ACCEPTED      1024 /* remembered at a time; the one that ends first gives way */
+#define TOKEN_REFUSED       256
+#define TOKEN_SCOPE         "n5g-eir-eic"
+#define TOKEN_AUDIENCE      "5G_EIR"
 
 enum token_mode {
 	TOKEN_OFF = 0,  /* an Authorization header is not looked at */
@@ -54,7 +61,7 @@ struct token_key_config {
 
 struct token_config {
 	enum token_mode mode;
-	char issuer[TOKEN_UUID_TEXT]; /* "": any whose signature is good */
+	char issuer[SBI_UUID_TEXT]; /* "": any whose signature is good */
 	struct token_key_config key[TOKEN_MAX_KEYS];
 	unsigned n_keys;
 };
@@ -76,6 +83,12 @@ struct token_result {
 	const char *why;                  /* of a refused one: a few words, for a log or an error_description; static */
 };
 
+/* A connection that shows tokens; the interface keeps one for each. */
+struct token_asker {
+	struct gate_address from; /* whatever port */
+	bool known;               /* false at first: a good one came */
+};
+
 struct token_counters {
 	uint64_t good, remembered, missing, invalid, no_scope, busy; /* remembered: of the good, without verifying */
 	uint64_t verified;                                           /* signatures looked at */
@@ -87,8 +100,9 @@ struct tokens *tokens_alloc(void *ctx);
 void tokens_free(struct tokens *tokens);
 
 /* Read the keys.  0, or a negative errno with why and nothing changed.  Followed by exactly one of commit and abort
- * (abort without a prepare is fine).  Commit forgets every remembered token: a key that has gone takes its tokens with
- * it.  Called for each configuration and at SIGHUP, so that renewed files are read. */
+ * (abort without a prepare is fine).  Called for each configuration and at SIGHUP, so that renewed files are read.
+ * Where keys and settings are others than before, commit forgets every remembered token: a key that has gone takes its
+ * tokens with it. */
 int tokens_prepare(struct tokens *tokens, const struct token_config *config, const char *instance_id,
 		   struct weir_why *why);
 void tokens_commit(struct tokens *tokens);
@@ -96,11 +110,11 @@ void tokens_abort(struct tokens *tokens);
 
 /* Judge the value of an Authorization header (not terminated; NULL: the request has none; two of them: the caller's
  * 400). wall_us: microseconds since 1970 (traffic_wall_us).  *result is always set. */
-enum token_answer token_authorize(struct tokens *tokens, const char *value, size_t len, int64_t wall_us,
-				  struct token_result *result);
+enum token_answer token_authorize(struct tokens *tokens, struct token_asker *asker, const char *value, size_t len,
+				  int64_t wall_us, struct token_result *result);
 /* The same for the token alone, whatever the mode. */
-enum token_answer token_check(struct tokens *tokens, const char *text, size_t len, int64_t wall_us,
-			      struct token_result *result);
+enum token_answer token_check(struct tokens *tokens, struct token_asker *asker, const char *text, size_t len,
+			      int64_t wall_us, struct token_result *result);
 
 /* The value of WWW-Authenticate that goes with 401 and 403 (RFC 6750 3); NULL with the others. */
 const char *token_challenge(enum token_answer answer);

@@ -22,11 +22,6 @@ static const struct {
 	[TOKEN_RS512] = {"RS512", RSA_MIN, RSA_MAX},
 };
 
-const char *token_alg_name(enum token_alg alg)
-{
-	return alg < TOKEN_N_ALGS ? algs[alg].name : "?";
-}
-
 /* --- base64url (RFC 4648 5), without padding (RFC 7515 2) */
 
 static int sextet(char c)
@@ -197,8 +192,8 @@ static void subject_read(const json_t *claims, char out[static TOKEN_SUBJECT_TEX
 		if (*p <= ' ' || *p > '~')
 			return;
 	}
-	if (sub)
-		memcpy(out, sub, strlen(sub) + 1);
+	for (size_t i = 0; sub && sub[i]; i++)
+		out[i] = (char)(sub[i] >= 'A' && sub[i] <= 'Z' ? sub[i] - 'A' + 'a' : sub[i]);
 }
 
 static const char *claims_read(const json_t *json, const char *instance_id, struct token_claims *claims)

@@ -73,6 +73,7 @@ const char *traffic_end_name(enum traffic_end end);
 /* What an interface gives for a kind of connection. */
 struct traffic_kind {
 	const char *name;
+	int log; /* category: what TLS has to say of a peer goes there */
 	uint32_t in_size, out_size; /* in_size bounds a message */
 	uint32_t sctp_ppid;         /* payload protocol identifier of what we send over SCTP */
 	/* Over SCTP: octets of the first message in the send buffer, which is sent as one user message.  Else not
@@ -108,9 +109,10 @@ struct traffic_conn {
 	uint64_t octets_in, octets_out;
 	bool connecting, paused;
 	bool securing; /* the TLS handshake is under way: what is written waits for it */
+	int connect_errno; /* END_CONNECT: why; EPROTO: no TLS, which is logged */
 
 	/* private to traffic.c */
-	int fd, connect_errno;
+	int fd;
 	size_t (*message)(const uint8_t *octets, size_t len); /* of the kind, also when that has let go */
 	struct tls_context *connect_tls;
 	const char *connect_name;

@@ -44,6 +44,15 @@ static ssize_t read_messages(struct traffic_conn *c, uint8_t *buf, size_t size)
 	return n < 0 ? (errno == EINTR ? -EAGAIN : -errno) : 0;
 }
 
+/* Under the interface's own name: who looks for a peer that does not come looks there. */
+static void log_tls(const struct traffic_conn *c, const char *what, const char *said)
+{
+	char text[GATE_ADDRESS_TEXT];
+
+	LOGP(c->kind ? c->kind->log : DTRAFFIC, LOGL_INFO, "%s: %s: %s: %s\n", c->kind ? c->kind->name : "?",
+	     address_print_port(text, &c->remote), what, said);
+}
+
 ssize_t traffic_io_read(struct traffic_conn *c, void *buf, size_t size)
 {
 	ssize_t n;
@@ -52,6 +61,8 @@ ssize_t traffic_io_read(struct traffic_conn *c, void *buf, size_t size)
 		return read_messages(c, buf, size);
 	n = c->tls ? tls_recv(c->tls, buf, size) : recv(c->fd, buf, size, 0);
 
+	if (c->tls && n == -EPROTO && tls_complaint(c->tls))
+		log_tls(c, "the peer says", tls_complaint(c->tls));
 	if (c->tls || n >= 0)
 		return n;
 	return errno == EINTR ? -EAGAIN : -errno;
@@ -105,12 +116,10 @@ ssize_t traffic_io_write(struct traffic_conn *c, const uint8_t *octets, size_t l
 int traffic_io_secure(struct traffic_conn *c)
 {
 	struct weir_why why = {""};
-	char text[GATE_ADDRESS_TEXT];
 	int rc = tls_handshake(c->tls, &why);
 
 	if (rc == -EPROTO)
-		LOGP(DTRAFFIC, LOGL_INFO, "%s: %s: %s\n", c->kind ? c->kind->name : "?",
-		     address_print_port(text, &c->remote), why.text);
+		log_tls(c, "TLS failed", why.text);
 	return rc;
 }
 

@@ -28,6 +28,7 @@ void gate_vty_init(void *gate); /* all of it */
 int gate_vty_said(struct vty *vty, int rc, const struct weir_why *why);
 void gate_show_init(void);
 void gate_show_peers_init(void);
+void gate_explain_init(void);
 void gate_n5g_vty_init(void);
 void gate_nrf_vty_init(void);
 void gate_policy_vty_init(void);

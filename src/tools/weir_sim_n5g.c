@@ -10,16 +10,29 @@
 #include <jansson.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "wire/sbi.h"
+
 #define BODY_MAX 65536
 #define PEI_TEXT 128
 
+static const char *const verdicts[] = {"white", "grey", "black", "unknown", NULL};
+
+/* All of a run. */
+struct amfs {
+	const struct sim_options *options;
+	struct sim_score score;
+};
+
+/* One question. */
 struct amf {
 	const struct sim_options *options;
+	struct sim_score *score;
 	CURL *curl;
 	struct curl_slist *headers;
 	char body[BODY_MAX];
@@ -49,6 +62,35 @@ static const struct {
 	{"GREYLISTED", "grey"},
 };
 
+/* At most size octets of what the other side says, safe for a terminal; returns the length. */
+static size_t add_text(char *buf, size_t size, const char *before, const char *text)
+{
+	size_t i, len = text ? (size_t)snprintf(buf, size, "%s%s", before, text) : 0;
+
+	len = len < size ? len : size - 1;
+	for (i = 0; i < len; i++)
+		if (buf[i] < ' ' || buf[i] > '~')
+			buf[i] = '?';
+	return len;
+}
+
+/* "error 403 not allowed by configuration" of a problem (TS 29.571 5.2.4.1): its cause and detail, else its title; NULL
+ * where it has none of them. */
+static const char *read_problem(long status, const json_t *body, char buf[static SIM_VERDICT_TEXT])
+{
+	const char *cause = json_string_value(json_object_get(body, "cause"));
+	const char *detail = json_string_value(json_object_get(body, "detail"));
+	size_t len = (size_t)snprintf(buf, SIM_VERDICT_TEXT, "error %ld", status);
+
+	if (!cause && !detail)
+		cause = json_string_value(json_object_get(body, "title"));
+	if (!cause && !detail)
+		return NULL;
+	len += add_text(buf + len, SIM_VERDICT_TEXT - len, " ", cause);
+	add_text(buf + len, SIM_VERDICT_TEXT - len, cause ? ": " : " ", detail);
+	return buf;
+}
+
 /* What an AMF makes of an answer (TS 29.511 6.1.3.2.3.1), or NULL where it is none. */
 static const char *read_verdict(long status, const char *type, const json_t *body, char buf[static SIM_VERDICT_TEXT])
 {
@@ -62,13 +104,19 @@ static const char *read_verdict(long status, const char *type, const json_t *bod
 				return statuses[i].verdict;
 		return NULL;
 	}
-	text = json_string_value(json_object_get(body, "cause"));
-	if (status < 400 || !text || strcmp(type, "application/problem+json") != 0)
+	if (status < 400 || strcmp(type, "application/problem+json") != 0)
 		return NULL;
-	if (status == 404 && !strcmp(text, "ERROR_EQUIPMENT_UNKNOWN"))
-		return "unknown";
-	snprintf(buf, SIM_VERDICT_TEXT, "error %ld %s", status, text);
-	return buf;
+	text = json_string_value(json_object_get(body, "cause"));
+	return status == 404 && text && !strcmp(text, "ERROR_EQUIPMENT_UNKNOWN") ? "unknown"
+										 : read_problem(status, body, buf);
+}
+
+static void complain_answer(const struct amf *amf, long status, const char *type)
+{
+	char safe[64] = "no type";
+
+	add_text(safe, sizeof(safe), "", type);
+	fprintf(stderr, "weir-sim: status %ld with %zu octets of \"%s\" is no verdict\n", status, amf->used, safe);
 }
 
 static int take_answer(struct amf *amf, const char *asked)
@@ -85,10 +133,9 @@ static int take_answer(struct amf *amf, const char *asked)
 	curl_easy_getinfo(amf->curl, CURLINFO_TOTAL_TIME_T, &done_us);
 	verdict = read_verdict(status, type ? type : "", body, buf);
 	if (verdict)
-		sim_tell(asked, verdict, done_us - sent_us);
+		sim_score_take(amf->score, asked, verdict, done_us - sent_us);
 	else
-		fprintf(stderr, "weir-sim: status %ld with %zu octets of \"%s\" is no verdict\n", status, amf->used,
-			type ? type : "no type");
+		complain_answer(amf, status, type);
 	json_decref(body);
 	return verdict ? 0 : -EPROTO;
 }
@@ -139,22 +186,16 @@ static int write_url(const struct amf *amf, const char *typed, char *buf, size_t
 	return len < 0 || (size_t)len >= size ? -EINVAL : 0;
 }
 
-/* The time as TS 29.500 5.2.3.2.2 writes it, and how long we wait for the answer. */
+/* The time, and how long we wait for the answer. */
 static int write_headers(struct amf *amf)
 {
-	static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-	static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-					 "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-	char lines[3][96] = {"accept: application/json,application/problem+json"};
+	char lines[3][96] = {"accept: application/json,application/problem+json"}, stamp[SBI_TIMESTAMP_TEXT];
 	struct timespec now;
-	struct tm tm;
 	size_t i;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	snprintf(lines[1], sizeof(lines[1]), "3gpp-sbi-sender-timestamp: %s, %02d %s %d %02d:%02d:%02d.%03d GMT",
-		 days[tm.tm_wday], tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec,
-		 (int)(now.tv_nsec / 1000000));
+	sbi_timestamp_print(stamp, sizeof(stamp), now.tv_sec * 1000ll + now.tv_nsec / 1000000);
+	snprintf(lines[1], sizeof(lines[1]), "3gpp-sbi-sender-timestamp: %s", stamp);
 	snprintf(lines[2], sizeof(lines[2]), "3gpp-sbi-max-rsp-time: %d", amf->options->timeout_ms);
 	for (i = 0; i < 3; i++) {
 		struct curl_slist *list = curl_slist_append(amf->headers, lines[i]);
@@ -212,7 +253,7 @@ static int complain(const struct amf *amf, CURLcode code)
 	return -EIO;
 }
 
-static int ask(const struct sim_options *options, const char *typed)
+static int ask(struct amfs *amfs, const char *typed)
 {
 	struct amf *amf = calloc(1, sizeof(*amf));
 	char url[1024];
@@ -221,7 +262,8 @@ static int ask(const struct sim_options *options, const char *typed)
 
 	if (!amf)
 		return -ENOMEM;
-	amf->options = options;
+	amf->options = amfs->options;
+	amf->score = &amfs->score;
 	err = write_url(amf, typed, url, sizeof(url));
 	if (!err)
 		err = prepare(amf, url);
@@ -239,24 +281,27 @@ static int run_check(void *data, int argc, char **argv)
 {
 	int i, err = 0;
 
-	curl_global_init(CURL_GLOBAL_DEFAULT);
 	for (i = 0; i < argc && !err; i++)
 		err = ask(data, argv[i]);
-	curl_global_cleanup();
 	return err;
 }
 
 static const struct sim_command commands[] = {
-	{"check", 1, 10000, run_check},
-	{NULL, 0, 0, NULL},
+	{"check", 1, INT_MAX, run_check, "an IMEI", "IMEI...",
+	 SIM_CHECK_HELP ".\n"
+			"What begins with a small letter is a PEI and is sent as it is"},
+	{0},
 };
 
-static int run_n5g(const struct sim_options *options, int argc, char **argv)
+static int run_n5g(const struct sim_options *options, const struct sim_command *command, int argc, char **argv)
 {
-	const struct sim_command *command = sim_command_of(&sim_n5g, commands, argc, argv);
-	struct sim_options own = *options;
+	struct amfs amfs = {.options = options, .score.verdicts = verdicts};
+	int err;
 
-	return command ? (int)sim_exit_of(command->run(&own, argc - 1, argv + 1)) : SIM_USAGE;
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	err = command->run(&amfs, argc, argv);
+	curl_global_cleanup();
+	return sim_exit_of(err ? err : sim_score_result(&amfs.score));
 }
 
 const struct sim_counterpart sim_n5g = {
@@ -266,7 +311,5 @@ const struct sim_counterpart sim_n5g = {
 	.called = "AMF-weir-sim",
 	.has_tls = true,
 	.run = run_n5g,
-	.commands =
-		"  check IMEI...       ask for each in turn; the verdict and the time it took.  What begins with a\n"
-		"                      letter is a PEI and is sent as it is\n",
+	.commands = commands,
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* What the counterparts of weir-sim have in common besides a connection: commands, identities as they are typed, what
- * is told, and the figures of a load. */
+/* What the counterparts of weir-sim have in common besides a connection: identities as they are typed, what is told,
+ * and the figures of a load. */
 #include "tools/weir_sim.h"
 
 #include <errno.h>
@@ -13,17 +13,6 @@
 #include <string.h>
 
 #define COUNT_MAX UINT64_C(100000000)
-
-const struct sim_command *sim_command_of(const struct sim_counterpart *counterpart, const struct sim_command *commands,
-					 int argc, char **argv)
-{
-	for (; commands->name; commands++) {
-		if (!strcmp(argv[0], commands->name) && argc - 1 >= commands->min && argc - 1 <= commands->max)
-			return commands;
-	}
-	fprintf(stderr, "weir-sim: %s knows\n%s", counterpart->name, counterpart->commands);
-	return NULL;
-}
 
 enum sim_exit sim_exit_of(int err)
 {
@@ -68,9 +57,60 @@ bool sim_was_ended(void)
 	return ended;
 }
 
+/* --- the score -------------------------------------------------------------------------------- */
+
+static void take_error(struct sim_score *score, const char *text)
+{
+	struct sim_error *error = score->errors, *last = &score->errors[SIM_ERRORS_MAX - 1];
+
+	while (error < last && error->n && strcmp(error->text, text) != 0)
+		error++;
+	if (!error->n)
+		snprintf(error->text, sizeof(error->text), "%s", error == last ? "error others" : text);
+	error->n++;
+}
+
+void sim_score_take(struct sim_score *score, const char *asked, const char *verdict, int64_t us)
+{
+	unsigned i;
+
+	if (!score->times_us)
+		sim_tell(asked, verdict, us);
+	score->answers++;
+	for (i = 0; score->verdicts[i] && strcmp(verdict, score->verdicts[i]) != 0; i++)
+		;
+	if (!score->verdicts[i]) {
+		take_error(score, verdict);
+		return;
+	}
+	if (score->times_us)
+		score->times_us[score->good] = (uint32_t)us;
+	score->good++;
+	score->n[i]++;
+}
+
+int sim_score_result(const struct sim_score *score)
+{
+	return score->answers > score->good ? -EREMOTEIO : 0;
+}
+
+/* "white 5, grey 0, errors 45: 3004 too-busy 25, 5012 unable-to-comply 20" */
+static void print_score(const struct sim_score *score)
+{
+	const struct sim_error *error = score->errors;
+	unsigned i;
+
+	for (i = 0; score->verdicts[i]; i++)
+		printf("%s %" PRIu64 ", ", score->verdicts[i], score->n[i]);
+	printf("errors %" PRIu64, score->answers - score->good);
+	for (i = 0; i < SIM_ERRORS_MAX && error[i].n; i++)
+		printf("%s %s %" PRIu64, i ? "," : ":", error[i].text + strlen("error "), error[i].n);
+	putchar('\n');
+}
+
 /* --- load ------------------------------------------------------------------------------------- */
 
-int sim_load_begin(struct sim_load *load, int argc, char **argv, uint32_t **times_us)
+int sim_load_begin(struct sim_load *load, int argc, char **argv, struct sim_score *score)
 {
 	char *end[2];
 	unsigned long depth = strtoul(argv[argc - 1], &end[1], 10);
@@ -81,9 +121,9 @@ int sim_load_begin(struct sim_load *load, int argc, char **argv, uint32_t **time
 			SIM_DEPTH_MAX);
 		return -EINVAL;
 	}
-	*times_us = calloc(load->count, sizeof(**times_us));
+	score->times_us = calloc(load->count, sizeof(*score->times_us));
 	load->began_us = sim_now_us();
-	return *times_us ? 0 : -ENOMEM;
+	return score->times_us ? 0 : -ENOMEM;
 }
 
 uint64_t sim_load_key(uint64_t n)
@@ -100,13 +140,17 @@ static int compare_times(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-void sim_load_tell(const struct sim_load *load, uint32_t *times_us)
+void sim_load_tell(const struct sim_load *load, struct sim_score *score)
 {
-	uint64_t count = load->count;
+	uint64_t good = score->good;
 	int64_t took_us = sim_now_us() - load->began_us;
 
-	qsort(times_us, count, sizeof(*times_us), compare_times);
-	printf("%" PRIu64 " answers, %.0f a second; p50 %u us, p99 %u us", count,
-	       (double)count * 1e6 / (double)(took_us ? took_us : 1), times_us[count / 2],
-	       times_us[count - 1 - count / 100]);
+	printf("%" PRIu64 " answers; %" PRIu64 " verdicts", score->answers, good);
+	if (good) {
+		qsort(score->times_us, good, sizeof(*score->times_us), compare_times);
+		printf(", %.0f a second; p50 %u us, p99 %u us", (double)good * 1e6 / (double)(took_us ? took_us : 1),
+		       score->times_us[good / 2], score->times_us[good - 1 - good / 100]);
+	}
+	printf("; ");
+	print_score(score);
 }

@@ -17,13 +17,13 @@
 struct row {
 	const char *name;
 	unsigned status;
-	const char *title, *cause, *detail;
+	const char *title, *cause, *detail; /* the title of a colour is its EquipmentStatus */
 };
 
 static const struct row rows[N5G_N_ANSWERS] = {
-	[N5G_WHITE] = {"white", 200, NULL, NULL, NULL},
-	[N5G_GREY] = {"grey", 200, NULL, NULL, NULL},
-	[N5G_BLACK] = {"black", 200, NULL, NULL, NULL},
+	[N5G_WHITE] = {"white", 200, "WHITELISTED", NULL, NULL},
+	[N5G_GREY] = {"grey", 200, "GREYLISTED", NULL, NULL},
+	[N5G_BLACK] = {"black", 200, "BLACKLISTED", NULL, NULL},
 	[N5G_UNKNOWN] = {"unknown", 404, "Not Found", "ERROR_EQUIPMENT_UNKNOWN", NULL},
 	[N5G_API_INVALID] = {"invalid-api", 400, "Bad Request", "INVALID_API", "this is n5g-eir-eic v1"},
 	[N5G_PARAM_INVALID] = {"invalid-query-param", 400, "Bad Request", "INVALID_QUERY_PARAM", NULL},
@@ -58,6 +58,13 @@ const char *n5g_answer_name(enum n5g_answer answer)
 unsigned n5g_answer_status(enum n5g_answer answer)
 {
 	return (unsigned)answer < N5G_N_ANSWERS ? rows[answer].status : 500;
+}
+
+const char *n5g_answer_word(enum n5g_answer answer)
+{
+	if ((unsigned)answer >= N5G_N_ANSWERS)
+		return "?";
+	return rows[answer].cause ? rows[answer].cause : rows[answer].title;
 }
 
 #define BODY(text)                                                                                                     \
@@ -195,16 +202,12 @@ static bool begins(const struct value *v, const char *word)
 	return v->len >= len && !memcmp(v->at, word, len);
 }
 
-static bool is_hex(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 /* "-xx" n times from an offset; where it ends, or 0. */
 static size_t hex_pairs(const struct value *v, size_t from, unsigned n)
 {
 	for (; n; n--, from += 3) {
-		if (v->len - from < 3 || v->at[from] != '-' || !is_hex(v->at[from + 1]) || !is_hex(v->at[from + 2]))
+		if (v->len - from < 3 || v->at[from] != '-' || !sbi_is_hex(v->at[from + 1]) ||
+		    !sbi_is_hex(v->at[from + 2]))
 			return 0;
 	}
 	return from;
@@ -271,7 +274,7 @@ static bool is_gpsi(const struct value *v)
 static bool is_features(const struct value *v)
 {
 	for (size_t i = 0; i < v->len; i++) {
-		if (!is_hex(v->at[i]))
+		if (!sbi_is_hex(v->at[i]))
 			return false;
 	}
 	return true;

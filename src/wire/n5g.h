@@ -67,6 +67,7 @@ enum n5g_answer {
 };
 const char *n5g_answer_name(enum n5g_answer answer); /* for metrics: "white", "invalid-api" ... */
 unsigned n5g_answer_status(enum n5g_answer answer);
+const char *n5g_answer_word(enum n5g_answer answer); /* its EquipmentStatus, else its cause, else its title */
 
 struct n5g_question {
 	struct weir_query query;

@@ -22,11 +22,6 @@ static bool is_alpha(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-static bool is_hex(char c)
-{
-	return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 static char lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
@@ -372,16 +367,20 @@ size_t sbi_lci_print(char *buf, size_t size, int64_t now_s, unsigned load_percen
 	return out_end(&out);
 }
 
-bool sbi_is_uuid(const char *text, size_t len)
+int sbi_uuid_read(const char *text, size_t len, char out[static SBI_UUID_TEXT])
 {
+	char uuid[SBI_UUID_TEXT] = "";
+
 	if (len != SBI_UUID_TEXT - 1)
-		return false;
+		return -EINVAL;
 	for (size_t i = 0; i < len; i++) {
 		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-		if (dash ? text[i] != '-' : !is_hex(text[i]))
-			return false;
+		if (dash ? text[i] != '-' : !sbi_is_hex(text[i]))
+			return -EINVAL;
+		uuid[i] = lower(text[i]);
 	}
-	return true;
+	memcpy(out, uuid, sizeof(uuid));
+	return 0;
 }
 
 /* --- negotiation */
@@ -504,7 +503,7 @@ int sbi_decode(const char *text, size_t len, char *buf, size_t size)
 	for (size_t i = 0; i < len; i++) {
 		char c = text[i];
 		if (c == '%') {
-			if (len - i < 3 || !is_hex(text[i + 1]) || !is_hex(text[i + 2]))
+			if (len - i < 3 || !sbi_is_hex(text[i + 1]) || !sbi_is_hex(text[i + 2]))
 				return -EINVAL;
 			c = (char)(nibble(text[i + 1]) << 4 | nibble(text[i + 2]));
 			i += 2;

@@ -48,9 +48,14 @@ size_t sbi_oci_print(char *buf, size_t size, int64_t now_s, unsigned valid_s, un
 		     const char *instance);
 size_t sbi_lci_print(char *buf, size_t size, int64_t now_s, unsigned load_percent, const char *instance);
 
-/* A UUID in its canonical form (8-4-4-4-12 hexadecimal digits). */
+/* A UUID as 8-4-4-4-12 hexadecimal digits, in any case of letters; in small ones out (RFC 4122 3). */
 #define SBI_UUID_TEXT 37
-bool sbi_is_uuid(const char *text, size_t len);
+int sbi_uuid_read(const char *text, size_t len, char out[static SBI_UUID_TEXT]);
+
+static inline bool sbi_is_hex(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
 
 /* --- negotiation */
 

@@ -5,19 +5,17 @@
 
 Each function is one scene; after each, the good client must have had nothing but right answers, in time.
 """
-import resource
 import socket
 import struct
-import threading
 import time
 
+import bad
 import gsup
 import rig
 import weir
 
 LISTED, FREE = "00100001000001", "00100002000002"
 IMSI, OTHER_IMSI = "001010000000001", "001010000000042"
-PATIENCE = 5                                                   # seconds: osmo-msc's own with a check
 MESSAGES = {
     "check": gsup.check_request(IMSI, LISTED, gsup.ie(gsup.IE_SOURCE, b"MSC-far\0")),
     "identity": gsup.id_response("MSC-flip"),
@@ -28,27 +26,18 @@ MESSAGES = {
 }
 
 
-class GoodClient(threading.Thread):
-    """Asks for a listed and a free device in turn, all the time."""
+def good_client():
+    """Asks for a listed and a free device in turn."""
+    msc = gsup.Msc("MSC-good")
 
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.msc, self.answers, self.wrong, self.worst, self.stop = gsup.Msc("MSC-good"), 0, [], 0.0, False
-
-    def run(self):
-        while not self.stop:
-            for imei, wanted in ((LISTED, "nack"), (FREE, "ack")):
-                before = time.monotonic()
-                try:
-                    found = self.msc.check(imei, IMSI, seconds=PATIENCE)
-                except gsup.Closed as e:
-                    found = "closed: %s" % e
-                if found != wanted:
-                    self.wrong.append("%s for %s" % (found, wanted))
-                    self.stop = True
-                self.answers += 1
-                self.worst = max(self.worst, time.monotonic() - before)
-            time.sleep(0.002)
+    def ask():
+        for imei, wanted in ((LISTED, "nack"), (FREE, "ack")):
+            try:
+                found = msc.check(imei, IMSI, seconds=bad.PATIENCE)
+            except gsup.Closed as e:
+                found = "closed: %s" % e
+            yield found, wanted
+    return bad.GoodClient(ask)
 
 
 def raw(seconds=2):
@@ -75,11 +64,6 @@ def ends(s, seconds=2):
         return False
     except OSError:
         return True
-
-
-def resident_mib(pid):
-    with open("/proc/%d/statm" % pid) as f:
-        return int(f.read().split()[1]) * resource.getpagesize() / 2**20
 
 
 # --- scenes ---------------------------------------------------------------------------------------
@@ -164,7 +148,7 @@ def wrong_identities(t, w):
 
 def oversized(t, w):
     """The greatest frame there can be, whole and in part, and many small ones at once."""
-    before = resident_mib(w.gate.pid)
+    memory = bad.Memory(w)
     for _ in range(20):
         s = raw()
         try:
@@ -174,8 +158,7 @@ def oversized(t, w):
         except OSError:
             pass
         s.close()
-    grown = resident_mib(w.gate.pid) - before
-    t.ok(grown < 16, "twenty frames of 64 KiB leave nothing behind", "%.0f MiB" % grown)
+    memory.stays_below(t, 16, "twenty frames of 64 KiB leave nothing behind")
     msc = identified("MSC-many")
     msc.send(gsup.check_request(IMSI, LISTED) * 2000)
     found = [gsup.verdict(msc.wait(lambda f: f.kind == gsup.CHECK_RES, 10)) for _ in range(2000)]
@@ -195,24 +178,9 @@ def trickled(t, w):
 
 def never_reads(t, w):
     """Asks and asks and never reads: the gate stops reading it, keeps nothing of it, and closes it."""
-    before = resident_mib(w.gate.pid)
+    memory, octets = bad.Memory(w), gsup.check_request(IMSI, FREE) * 1000
     greedy = [identified("MSC-deaf%d" % i) for i in range(4)]
-    octets, sent = gsup.check_request(IMSI, FREE) * 1000, 0
-    for msc in greedy:
-        msc.s.setblocking(False)
-    stop = time.monotonic() + 3
-    while time.monotonic() < stop:
-        for msc in greedy:
-            try:
-                sent += msc.s.send(octets)
-            except BlockingIOError:
-                pass
-            except OSError:
-                stop = 0
-        time.sleep(0.001)
-    grown = resident_mib(w.gate.pid) - before
-    t.ok(grown < 32, "peers that never read make the gate keep little",
-         "%.0f MiB after %.0f MiB" % (grown, sent / 2**20))
+    bad.never_read(t, memory, [msc.s for msc in greedy], lambda _: octets)
     closed = rig.until(lambda: weir.connections("MSC-deaf") == 0, 25, 0.5)
     t.ok(closed, "and are closed within half a minute")
     for msc in greedy:
@@ -221,11 +189,7 @@ def never_reads(t, w):
 
 def crowd(t, w):
     """A thousand connections that all ask; then more than are allowed."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < 2500:
-        t.note("only %d descriptors are allowed here: fewer connections" % hard)
-    many = min(1000, (hard if hard != resource.RLIM_INFINITY else 4096) - 200)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, many + 200), hard))
+    many = bad.allow_descriptors(t, 1000, 200)
     crowd_ = [gsup.Msc("MSC-%d" % i, seconds=10) for i in range(many)]
     for msc in crowd_:
         msc.send(gsup.check_request(IMSI, LISTED))
@@ -256,30 +220,18 @@ def silent(t, w):
     s.close()
 
 
+SCENES = (truncations, flips, wrong_identities, oversized, trickled, silent, crowd, never_reads)
+
+
 def body(r):
     t = r.tap
     w = weir.Weir(r, hlr=False)
     w.start()
     w.must("block", LISTED)
-    good = GoodClient()
-    good.start()
-    for scene in (truncations, flips, wrong_identities, oversized, trickled, silent, crowd, never_reads):
-        count, began = good.answers, time.monotonic()
-        scene(t, w)
-        rig.until(lambda: good.answers > count or good.wrong, PATIENCE)
-        well = not good.wrong and good.answers > count and w.gate.alive()
-        t.ok(well, "meanwhile a good client had only right answers",
-             good.wrong or "%d answers" % (good.answers - count))
-        t.note("%s: %.1f s, %d answers" % (scene.__name__, time.monotonic() - began, good.answers - count))
-    good.stop = True
-    good.join(PATIENCE)
-    t.note("the slowest of %d answers took %.1f ms" % (good.answers, 1e3 * good.worst))
-    values = weir.check_counters()
-    parts = sum(v for k, v in values.items() if k != "received")
-    t.ok(values.get("received", 0) > 0 and values["received"] == parts, "received is the sum of its parts", values)
-    t.ok(values.get("malformed", 0) > 0, "malformed identities were counted", values)
-    t.equal(w.gate.end(), 0, "the gate ends in order")
-    t.equal(w.keeper.end(), 0, "and so does the keeper")
+    bad.scenes(t, w, good_client(), *SCENES)
+    found = bad.counted(t, "gsup")
+    t.ok(found.get("malformed", 0) > 0, "malformed identities were counted", found)
+    bad.end(t, w)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,9 @@
     old = pki.make("old", ["mme.weir.test"], expired=True)
     pki.ca("ca"), pki.ca("other-ca")               # the authorities' own certificates
 
+    soon = pki.make("soon", ["gate.weir.test"], days=7)
+    locked = pki.lock("gate")                      # the file of its key, with a passphrase
+
 One certificate serves both ends (serverAuth and clientAuth); an entry of names that is an address becomes an
 iPAddress, any other a dNSName, and the first is the common name.  Needs openssl: rig.need("openssl").
 """
@@ -57,7 +60,7 @@ class Pki:
         for name in ("ca", "other-ca"):
             self.write("index-" + name, "")
             self.make_key(name)
-            self.openssl("req", "-x509", "-new", "-key", name + ".key", "-subj", "/CN=Weir test " + name, "-days", "30",
+            self.openssl("req", "-x509", "-new", "-key", name + ".key", "-subj", "/CN=Weir test " + name, "-days", "90",
                          "-addext", "keyUsage=critical,keyCertSign,cRLSign", "-out", name + ".pem")
 
     def path(self, name):
@@ -79,8 +82,12 @@ class Pki:
     def make_key(self, name):
         self.openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", name + ".key")
 
-    def make(self, name, names, ca="ca", expired=False):
-        """A key and a certificate that ca signed, good for a month or, where expired, until yesterday."""
+    def lock(self, name):
+        self.openssl("pkcs8", "-topk8", "-in", name + ".key", "-passout", "pass:secret", "-out", name + "-locked.key")
+        return self.path(name + "-locked.key")
+
+    def make(self, name, names, ca="ca", expired=False, days=60):
+        """A key and a certificate that ca signed, good for so many days or, where expired, until yesterday."""
         self.write(name + ".ext", "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
                                   "extendedKeyUsage=serverAuth,clientAuth\nsubjectAltName=%s\n"
                    % ",".join(alternative(n) for n in names))
@@ -88,6 +95,6 @@ class Pki:
         self.make_key(name)
         self.openssl("req", "-new", "-key", name + ".key", "-subj", "/CN=" + names[0], "-out", name + ".csr")
         self.openssl("ca", "-batch", "-notext", "-config", name + ".cnf", "-cert", ca + ".pem", "-keyfile", ca + ".key",
-                     "-extfile", name + ".ext", "-startdate", moment(-10), "-enddate", moment(-1 if expired else 30),
+                     "-extfile", name + ".ext", "-startdate", moment(-10), "-enddate", moment(-1 if expired else days),
                      "-in", name + ".csr", "-out", name + ".pem")
         return Pair(self.path(name + ".key"), self.path(name + ".pem"), list(names))

@@ -9,12 +9,11 @@ connection it began with, and the gate must have kept no memory.  The bounds are
 what is on its way when the gate decides.
 """
 import os
-import resource
 import socket
 import ssl
-import threading
 import time
 
+import bad
 import certs
 import h2raw as h
 import rig
@@ -22,37 +21,21 @@ import sbi
 import weir
 
 LISTED, FREE = "imei-001000010000015", "imeisv-0010000200000242"
-PATIENCE = 5                                                   # seconds for the good client's answers
 BUDGET, BUDGET_S = 400, 200                                    # src/gate/h2.h: H2_BUDGET, H2_BUDGET_S
 GOOD = sbi.status_path(LISTED)
 CALM = "GOAWAY ENHANCE_YOUR_CALM"
 
 
-class GoodClient(threading.Thread):
-    """Asks for a listed and a free device at once, all the time, on one connection."""
+def good_client():
+    """Asks for a listed and a free device at once, all the time on its first connection."""
+    client, paths = sbi.Client(), (sbi.status_path(LISTED), sbi.status_path(FREE))
 
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.client, self.answers, self.wrong, self.worst, self.stop = sbi.Client(), 0, [], 0.0, False
-
-    def run(self):
-        wanted = ["BLACKLISTED", "404 ERROR_EQUIPMENT_UNKNOWN"]
-        while not self.stop:
-            before = time.monotonic()
-            answers = self.client.ask_all(sbi.status_path(LISTED), sbi.status_path(FREE), seconds=PATIENCE)
-            found = [a.brief if a else "silence" for a in answers]
-            if found != wanted or answers[0].session != 1:
-                self.wrong.append((found, [a and a.session for a in answers], self.client.events))
-                self.stop = True
-            self.answers += 2
-            self.worst = max(self.worst, time.monotonic() - before)
-            time.sleep(0.002)
-        self.client.end()
-
-
-def resident_mib(pid):
-    with open("/proc/%d/statm" % pid) as f:
-        return int(f.read().split()[1]) * resource.getpagesize() / 2**20
+    def ask():
+        answers = client.ask_all(*paths, seconds=bad.PATIENCE)
+        for answer, wanted in zip(answers, ("BLACKLISTED", "404 ERROR_EQUIPMENT_UNKNOWN")):
+            found = (answer.brief, answer.session) if answer else ("silence", client.events)
+            yield found, (wanted, 1)
+    return client, bad.GoodClient(ask)
 
 
 def connect(opening=h.OPENING):
@@ -188,12 +171,12 @@ def header_bombs(t, w):
         ("a block that ends within a field", ok + b"\0\x05ab"),
         ("one cookie of 15 KB in a thousand crumbs", ok + h.field("cookie", "crumb=0123456") * 1000),
     )
-    before, worst = resident_mib(w.gate.pid), 0
+    memory, worst = bad.Memory(w), 0
     for name, block in rows:
         c = ready()
         c.send(h.blocks(3, block), 5)
         found = c.answer(3, 5)
-        worst = max(worst, resident_mib(w.gate.pid) - before)
+        worst = max(worst, memory.grown())
         t.ok(found != "silence" and (not isinstance(found, tuple) or found[0] in (200, 400, 413, 414, 431)),
              "%s: told" % name, found)
         t.note("%s: %s" % (name, found))
@@ -203,7 +186,7 @@ def header_bombs(t, w):
 
 def many_bombs(t, w):
     """Fifty connections, each with a header block that never ends."""
-    before = resident_mib(w.gate.pid)
+    memory = bad.Memory(w)
     crowd = [ready() for _ in range(50)]
     for c in crowd:
         c.send(h.headers(3, h.get_fields(GOOD), 0))
@@ -212,8 +195,7 @@ def many_bombs(t, w):
             if not c.closed:
                 c.send(h.frame(h.CONTINUATION, 0, 3, h.field("x", "y" * 16000)), 1)
                 c.read()
-    grown = resident_mib(w.gate.pid) - before
-    t.ok(grown < 32, "fifty header blocks without an end are not kept", "%.0f MiB" % grown)
+    memory.stays_below(t, 32, "fifty header blocks without an end are not kept")
     t.ok(all(c.ending(10) for c in crowd), "and their connections end")
     for c in crowd:
         c.close()
@@ -222,13 +204,12 @@ def many_bombs(t, w):
 # --- windows, bodies, time ------------------------------------------------------------------------
 def no_window(t, w):
     """Answers that cannot leave because the asker gives them no window, and never reads."""
-    before = resident_mib(w.gate.pid)
+    memory = bad.Memory(w)
     crowd = [connect(h.PREFACE + h.settings((h.INITIAL_WINDOW, 0))) for _ in range(20)]
     for c in crowd:
         c.send(b"".join(h.request(1 + 2 * n, GOOD) for n in range(100)))
     time.sleep(1)
-    grown = resident_mib(w.gate.pid) - before
-    t.ok(grown < 32, "two thousand answers that nobody takes are little", "%.0f MiB" % grown)
+    memory.stays_below(t, 32, "two thousand answers that nobody takes are little")
     began = time.monotonic()
     left = [c for c in crowd if not c.wait(lambda: len(c.resets) >= 100, 20) and not c.ending(0)]
     t.equal(len(left), 0, "and are given up")
@@ -239,28 +220,12 @@ def no_window(t, w):
 
 def never_reads(t, w):
     """Asks and asks and never reads: the gate stops reading it, keeps nothing of it, and closes it."""
-    before = resident_mib(w.gate.pid)
-    greedy, sent, number = [connect() for _ in range(4)], 0, {}
-    for c in greedy:
-        c.s.setblocking(False)
-    stop = time.monotonic() + 15
-    pending, blocked = {c: b"" for c in greedy}, {c: 0 for c in greedy}
-    while time.monotonic() < stop and any(n < 200 for n in blocked.values()):
-        for c in greedy:
-            if not pending[c]:
-                first = number[c] = number.get(c, -1) + 100
-                pending[c] = b"".join(h.request(2 * (first + n) + 1, GOOD) for n in range(100))
-            try:
-                n = c.s.send(pending[c])
-                pending[c], sent, blocked[c] = pending[c][n:], sent + n, 0
-            except BlockingIOError:
-                blocked[c] += 1
-            except OSError:
-                blocked[c] = 200                               # it was closed already
-        time.sleep(0.001)
-    grown = resident_mib(w.gate.pid) - before
-    t.ok(grown < 32, "peers that never read make the gate keep little",
-         "%.0f MiB after %.0f MiB" % (grown, sent / 2**20))
+    memory, greedy, first = bad.Memory(w), [connect() for _ in range(4)], [-1] * 4
+
+    def a_hundred(i):
+        first[i] += 100
+        return b"".join(h.request(2 * (first[i] + n) + 1, GOOD) for n in range(100))
+    bad.never_read(t, memory, [c.s for c in greedy], a_hundred)
     gone = rig.until(lambda: all(is_gone(c) for c in greedy), 40, 0.5)
     t.ok(gone, "and are closed within forty seconds")
     for c in greedy:
@@ -277,7 +242,7 @@ def is_gone(c):
 
 def bodies(t, w):
     """Bodies that nobody asked for."""
-    before = resident_mib(w.gate.pid)
+    memory = bad.Memory(w)
     c = ready()
     c.send(h.headers(3, h.get_fields(GOOD), h.END_HEADERS) + h.frame(h.DATA, h.END_STREAM, 3, b"{}"))
     found = c.answer(3)
@@ -293,8 +258,7 @@ def bodies(t, w):
         t.note("%s: %s" % (method, found))
         c.close()
         c = ready()
-    grown = resident_mib(w.gate.pid) - before
-    t.ok(grown < 16, "bodies leave nothing behind", "%.0f MiB" % grown)
+    memory.stays_below(t, 16, "bodies leave nothing behind")
     c.close()
 
 
@@ -316,15 +280,14 @@ def trickled(t, w):
 
 def silent(t, w):
     """Connections that say nothing, or stop after the preface."""
-    before = resident_mib(w.gate.pid)
+    memory = bad.Memory(w)
     crowd = [connect(None) for _ in range(250)] + [connect(h.PREFACE) for _ in range(25)] + \
         [connect(h.PREFACE[:10]) for _ in range(25)]
     began = time.monotonic()
     rig.until(lambda: still_open(crowd) == 0, 15, 0.2)
     t.equal(still_open(crowd), 0, "300 connections that say nothing are closed")
     t.note("after %.1f s" % (time.monotonic() - began))
-    grown = resident_mib(w.gate.pid) - before
-    t.ok(grown < 32, "and cost little", "%.0f MiB" % grown)
+    memory.stays_below(t, 32, "and cost little")
     for c in crowd:
         c.close()
 
@@ -467,9 +430,7 @@ def frame_lengths(octets):
 
 def crowd(t, w):
     """Many connections that all ask; then more than are allowed."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    many = min(900, (hard if hard != resource.RLIM_INFINITY else 4096) - 400)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, many + 400), hard))
+    many = bad.allow_descriptors(t, 900, 400)
     all_of_them = [ready() for _ in range(many)]               # who has not spoken yet gives way to others
     for c in all_of_them:
         c.send(h.request(3, GOOD))
@@ -528,14 +489,13 @@ def tls_garbage(t, w):
 
 def tls_silence(t, w):
     """Who opens connections and never ends their handshakes keeps neither place nor memory for long."""
-    before, hello = resident_mib(w.gate.pid), client_hello()
+    memory, hello = bad.Memory(w), client_hello()
     began = time.monotonic()
     silent_ones = [h.Connection(TLS, hello if n % 2 else hello[:50]) for n in range(200)]
     rig.until(lambda: still_open(silent_ones) == 0, 12, 0.2)
     t.equal(still_open(silent_ones), 0, "200 handshakes that are not gone on with are closed")
     t.note("after %.1f s" % (time.monotonic() - began))
-    grown = resident_mib(w.gate.pid) - before
-    t.ok(grown < 32, "and cost little", "%.0f MiB" % grown)
+    memory.stays_below(t, 32, "and cost little")
     for c in silent_ones:
         c.close()
 
@@ -579,24 +539,11 @@ def body(r):
                     "n5g; tls key " + pair.key]
     w.start()
     w.must("block", LISTED[5:])
-    good = GoodClient()
-    good.start()
-    rig.until(lambda: good.answers or good.wrong, PATIENCE)
-    for scene in SCENES:
-        count, began = good.answers, time.monotonic()
-        scene(t, w)
-        rig.until(lambda: good.answers > count or good.wrong, PATIENCE)
-        well = not good.wrong and good.answers > count and w.gate.alive()
-        t.ok(well, "meanwhile a good AMF had only right answers", good.wrong or "%d answers" % (good.answers - count))
-        t.note("%s: %.1f s, %d answers" % (scene.__name__, time.monotonic() - began, good.answers - count))
-    good.stop = True
-    good.join(PATIENCE)
-    t.note("the slowest of %d answers took %.1f ms" % (good.answers, 1e3 * good.worst))
-    values = weir.check_counters("n5g")
-    parts = sum(v for k, v in values.items() if k != "received")
-    t.ok(values.get("received", 0) > 0 and values["received"] == parts, "received is the sum of its parts", values)
-    t.equal(w.gate.end(), 0, "the gate ends in order")
-    t.equal(w.keeper.end(), 0, "and so does the keeper")
+    client, good = good_client()
+    bad.scenes(t, w, good, *SCENES)
+    client.end()
+    bad.counted(t, "n5g")
+    bad.end(t, w)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 capacity, without its keeper, told to end and started again, while an AMF keeps asking.
 """
 import os
+import re
 import signal
 import socket
 import ssl
@@ -36,6 +37,8 @@ class Tls:
         self.pki = certs.Pki(r.path("tls"))
         self.gate = self.pki.make("gate", ["127.0.0.1", "eir.weir.test"])
         self.amf = self.pki.make("amf", ["amf.weir.test"])
+        self.pool = self.pki.make("pool", ["pool.weir.test", "AMF2.Weir.test"])
+        self.loop = self.pki.make("loop", ["amf2.weir.test", "pool.weir.test"])
         self.stranger = self.pki.make("stranger", ["amf.weir.test"], ca="other-ca")
         self.old = self.pki.make("old", ["amf.weir.test"], expired=True)
 
@@ -155,10 +158,16 @@ def required(t, w, tls):
 
 def named(t, w, tls):
     """Who may ask is told by the certificate, else by the address."""
-    again(w, *tls.lines(), "n5g; no peer * address 127.0.0.0/8", "n5g; peer amf.weir.* address 127.0.0.0/8")
+    again(w, *tls.lines(), "n5g; no peer * address 127.0.0.0/8", "n5g; peer amf.weir.* address 127.0.0.0/8",
+          "n5g; peer aMF2.weir.test address 127.0.0.0/8", "policy; peer n5g AMF2.* peer grey")
     amf = tls.client(tls.amf)
     t.ok(is_right(amf), "a name that is allowed is answered")
     amf.end()
+    for name, pair in (("the second of two", tls.pool), ("the first of two", tls.loop)):
+        amf = tls.client(pair)
+        t.equal(amf.ask(ASKED[0]).brief, "GREYLISTED", "%s names is allowed, and the policy's terms are its" % name)
+        t.ok(re.search(" amf2.weir.test$", rig.vty(weir.GATE_VTY, "show peers n5g"), re.M), "and that one is shown")
+        amf.end()
     for name, other in (("another name", tls.client(tls.gate)), ("no name", tls.client()), ("no TLS", sbi.Client())):
         answer = other.ask(ASKED[0])
         t.ok(answer.status == 403 and "LISTED" not in answer.body, "%s: forbidden" % name, answer)
@@ -177,7 +186,7 @@ def settings(t, w):
           "log stderr; logging level n5g debug")
     amf = sbi.Client()
     answer = amf.ask("/core/eir" + ASKED[0], **{"3gpp-sbi-max-rsp-time": "1000", "3gpp-sbi-sender-timestamp":
-                     "Sun, 04 Aug 2019 08:49:37.845 GMT", "3gpp-sbi-correlation-info": "imsi-001010000000042"})
+                     sbi.time_text(-5), "3gpp-sbi-correlation-info": "imsi-001010000000042"})
     t.equal(answer.brief, "BLACKLISTED", "behind a prefix, whatever the sender's clock says")
     t.equal(answer.headers.get("cache-control"), "max-age=30", "an answer may be kept as long as was configured")
     answer = amf.ask("/core/eir" + ASKED[1])

@@ -8,7 +8,6 @@ runs itself again inside sctp-run.  --direct leaves Weir out, which proves the r
 
 Each function is one scene; scenes share the programs and come in this order.
 """
-import os
 import re
 import subprocess
 import sys
@@ -186,13 +185,5 @@ def body_direct(r):
 
 if __name__ == "__main__":
     direct = sys.argv[1:] == ["--direct"]
-    if not os.environ.get("SCTP_RUN_INSIDE") and not os.environ.get("RIG_INSIDE"):
-        rig.need("osmo-stp", "osmo-hlr", "osmo-msc", "osmo-mgw", "dumpcap", "tshark", "checksctp")
-        os.environ.update(RIG_TOP_SRCDIR=rig.TOP_SRCDIR, RIG_TOP_BUILDDIR=rig.TOP_BUILDDIR, RIG_INSIDE="1")
-        if subprocess.run(["checksctp"], capture_output=True, check=False).returncode:
-            rig.need("linux.uml", "insmod")
-            if rig.is_sanitized("weir-gate"):
-                rig.skip_all("no SCTP here, and AddressSanitizer does not run inside user-mode-linux; "
-                             "a plain build does")
-        os.execv(rig.HERE + "/sctp-run", ["sctp-run", "-t", "240", sys.executable] + sys.argv)
+    rig.with_sctp(lambda: rig.need("osmo-stp", "osmo-hlr", "osmo-msc", "osmo-mgw", "dumpcap", "tshark"))
     rig.Rig("osmo-direct" if direct else "osmo").run(body_direct if direct else body, 200)

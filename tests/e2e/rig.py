@@ -95,6 +95,20 @@ def in_namespace():
     os.execvp("unshare", probe[:probe.index("ip")] + again)
 
 
+def with_sctp(need_more):
+    """Run this script again inside sctp-run, where there is SCTP; need_more() skips where more than that is missing."""
+    if os.environ.get("SCTP_RUN_INSIDE") or os.environ.get("RIG_INSIDE"):
+        return
+    need("checksctp")
+    need_more()
+    os.environ.update(RIG_TOP_SRCDIR=TOP_SRCDIR, RIG_TOP_BUILDDIR=TOP_BUILDDIR, RIG_INSIDE="1")
+    if subprocess.run(["checksctp"], capture_output=True, check=False).returncode:
+        need("linux.uml", "insmod")
+        if is_sanitized("weir-gate"):
+            skip_all("no SCTP here, and AddressSanitizer does not run inside user-mode-linux; a plain build does")
+    os.execv(HERE + "/sctp-run", ["sctp-run", "-t", "240", sys.executable] + sys.argv)
+
+
 def until(condition, seconds=5.0, step=0.02):
     """The first true value of condition(), or its last value when the time is over."""
     stop = time.monotonic() + seconds

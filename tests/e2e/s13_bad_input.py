@@ -7,20 +7,18 @@ Each function is one scene; after each, the good client must have had nothing bu
 are those of RFC 6733 clause 7.1.
 """
 import itertools
-import resource
 import socket
 import struct
 import threading
 import time
 
+import bad
 import diameter as d
 import freediameter as fd
 import rig
 import s13gate as s
-import weir
 
 ADDRESS = (fd.GATE, fd.PORT)
-PATIENCE = 5
 GREATEST = 16384                                               # octets of a message that the gate takes
 names = ("bad%d.%s" % (n, fd.REALM) for n in itertools.count())
 
@@ -33,32 +31,18 @@ def mme(name=None, **more):
     return d.Mme(ADDRESS, name or next(names), **more)
 
 
-class GoodClient(threading.Thread):
-    """Asks for a listed and a free device in turn, all the time."""
+def good_client():
+    """Asks for a listed and a free device in turn."""
+    peer = mme("good." + fd.REALM)
 
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.mme, self.answers, self.wrong, self.worst, self.stop = mme("good." + fd.REALM), 0, [], 0.0, False
-
-    def run(self):
-        while not self.stop:
-            for imei, wanted in ((s.BLACK, "black"), (s.FREE, "unknown")):
-                before = time.monotonic()
-                try:
-                    found = self.mme.check(imei, seconds=PATIENCE)
-                except (d.Closed, d.Malformed) as e:
-                    found = "%s: %s" % (type(e).__name__, e)
-                if found != wanted:
-                    self.wrong.append("%s for %s" % (found, wanted))
-                    self.stop = True
-                self.answers += 1
-                self.worst = max(self.worst, time.monotonic() - before)
-            time.sleep(0.002)
-
-
-def resident_mib(pid):
-    with open("/proc/%d/statm" % pid) as f:
-        return int(f.read().split()[1]) * resource.getpagesize() / 2**20
+    def ask():
+        for imei, wanted in ((s.BLACK, "black"), (s.FREE, "unknown")):
+            try:
+                found = peer.check(imei, seconds=bad.PATIENCE)
+            except (d.Closed, d.Malformed) as e:
+                found = "%s: %s" % (type(e).__name__, e)
+            yield found, wanted
+    return bad.GoodClient(ask)
 
 
 def cer(name, **more):
@@ -121,7 +105,7 @@ def flips(t, w):
             if bit == 8 * len(octets):
                 break
             octets[bit // 8] ^= 0x80 >> bit % 8
-            found = after(peer, bytes(octets), name, 0.1 if bit < 32 else PATIENCE)
+            found = after(peer, bytes(octets), name, 0.1 if bit < 32 else bad.PATIENCE)
             served += found == "black"
             if found not in ("black", "closed") and not (bit < 32 and found == "silence"):
                 wrong.append((bit, found))
@@ -142,7 +126,7 @@ def after(peer, octets, name, patience):
             if cea is None:
                 return "silence"
             if cea.result != 2001:
-                return "closed" if peer.closed(PATIENCE) else "stands after %d" % cea.result
+                return "closed" if peer.closed(bad.PATIENCE) else "stands after %d" % cea.result
             host = octets[28:28 + len(name)]                   # as the flipped CER has it
             avps = ([d.avp(d.SESSION_ID, name + ";1;1"), d.vendor_application(), d.avp(d.AUTH_SESSION_STATE, 1),
                      d.avp(d.ORIGIN_HOST, host), d.avp(d.ORIGIN_REALM, fd.REALM),
@@ -372,7 +356,7 @@ def capabilities(t, w):
             m = peer.next(3)
         except d.Closed:
             return "closed"
-        closed = m is not None and peer.closed(0.2 if m.result == 2001 else PATIENCE)
+        closed = m is not None and peer.closed(0.2 if m.result == 2001 else bad.PATIENCE)
         peer.close()
         return "silence" if m is None else (m.result, "closed" if closed else "stands")
 
@@ -465,24 +449,10 @@ def silent(t, w):
 
 def never_reads(t, w):
     """Asks and asks and never reads: the gate stops reading it, keeps little of it, and closes it."""
-    before = resident_mib(w.gate.pid)
+    memory = bad.Memory(w)
     greedy = [mme("deaf%d.%s" % (i, fd.REALM)) for i in range(4)]
-    octets, sent = [ecr(peer, s.FREE) * 100 for peer in greedy], 0
-    for peer in greedy:
-        peer.s.setblocking(False)
-    stop = time.monotonic() + 3
-    while time.monotonic() < stop:
-        for peer, text in zip(greedy, octets):
-            try:
-                sent += peer.s.send(text)
-            except BlockingIOError:
-                pass
-            except OSError:
-                stop = 0
-        time.sleep(0.001)
-    grown = resident_mib(w.gate.pid) - before
-    t.ok(grown < 32, "peers that never read make the gate keep little",
-         "%.0f MiB after %.0f MiB" % (grown, sent / 2**20))
+    octets = [ecr(peer, s.FREE) * 100 for peer in greedy]
+    bad.never_read(t, memory, [peer.s for peer in greedy], lambda i: octets[i])
     t.equal(sum(name.startswith("deaf") for name in s.connections()), 4, "the gate shows them")
     closed = rig.until(lambda: not any(n.startswith("deaf") for n in s.connections()), 25, 0.5)
     t.ok(closed, "and are closed within half a minute")
@@ -535,29 +505,13 @@ def body(r):
                ["foreign.* realm elsewhere.test address 10.0.0.0/8"])
     w.start()
     s.gate_listens()
-    before = resident_mib(w.gate.pid)
-    good = GoodClient()
-    good.start()
-    for scene in SCENES:
-        count, began = good.answers, time.monotonic()
-        scene(t, w)
-        rig.until(lambda: good.answers > count or good.wrong, PATIENCE)
-        well = not good.wrong and good.answers > count and w.gate.alive()
-        t.ok(well, "meanwhile a good client had only right answers",
-             good.wrong or "%d answers" % (good.answers - count))
-        t.note("%s: %.1f s, %d answers" % (scene.__name__, time.monotonic() - began, good.answers - count))
-    good.stop = True
-    good.join(PATIENCE)
-    t.note("the slowest of %d answers took %.1f ms" % (good.answers, 1e3 * good.worst))
-    grown = resident_mib(w.gate.pid) - before
+    memory = bad.Memory(w)
+    bad.scenes(t, w, good_client(), *SCENES)
     if not rig.is_sanitized("weir-gate"):                      # AddressSanitizer keeps what is freed for a while
-        t.ok(grown < 32, "all of it together left nothing behind", "%.0f MiB" % grown)
-    found = weir.check_counters("s13")
-    parts = sum(v for k, v in found.items() if k != "received")
-    t.ok(found.get("received", 0) > 0 and found["received"] == parts, "received is the sum of its parts", found)
+        memory.stays_below(t, 32, "all of it together left nothing behind")
+    found = bad.counted(t, "s13")
     t.ok(found.get("malformed", 0) > 0 and found.get("shed", 0) > 0, "malformed and shed ones were counted", found)
-    t.equal(w.gate.end(), 0, "the gate ends in order")
-    t.equal(w.keeper.end(), 0, "and so does the keeper")
+    bad.end(t, w)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,7 @@ through a relay; then one of the gate's two addresses goes away under it.
 
 The kernels of most build machines have no SCTP: the script runs itself again inside sctp-run (user-mode-linux).
 """
-import os
 import subprocess
-import sys
 import time
 
 import certs
@@ -123,14 +121,5 @@ def body(r):
 
 
 if __name__ == "__main__":
-    if not os.environ.get("SCTP_RUN_INSIDE") and not os.environ.get("RIG_INSIDE"):
-        rig.need("checksctp")
-        fd.need()
-        os.environ.update(RIG_TOP_SRCDIR=rig.TOP_SRCDIR, RIG_TOP_BUILDDIR=rig.TOP_BUILDDIR, RIG_INSIDE="1")
-        if subprocess.run(["checksctp"], capture_output=True, check=False).returncode:
-            rig.need("linux.uml", "insmod")
-            if rig.is_sanitized("weir-gate"):
-                rig.skip_all("no SCTP here, and AddressSanitizer does not run inside user-mode-linux; "
-                             "a plain build does")
-        os.execv(rig.HERE + "/sctp-run", ["sctp-run", "-t", "240", sys.executable] + sys.argv)
+    rig.with_sctp(fd.need)
     rig.Rig("s13_sctp").run(body, 200)

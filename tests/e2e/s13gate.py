@@ -62,7 +62,7 @@ class Weir(weir.Weir):
 
     def vty_counter(self, name):
         """A counter of the interface, as `show counters` has it."""
-        found = re.search(r"^s13 +%s +(\d+) " % re.escape(name), rig.vty(weir.GATE_VTY, "show counters"), re.M)
+        found = re.search(r"^s13 +%s +(\d+) " % re.escape(name), rig.vty(weir.GATE_VTY, "show counters s13"), re.M)
         return int(found.group(1)) if found else -1
 
 
@@ -73,8 +73,8 @@ def gate_listens(address=(fd.GATE, fd.PORT)):
 def connections():
     """{name: line} of the Diameter peers that are connected, as the gate's VTY tells it."""
     found = {}
-    for line in rig.vty(weir.GATE_VTY, "show peers").splitlines():
-        for word in line.split():
-            if word.endswith("." + fd.REALM):
-                found[word] = line
+    for line in rig.vty(weir.GATE_VTY, "show peers s13").splitlines():
+        words = line.split()
+        if words and words[-1].endswith("." + fd.REALM):
+            found[words[-1]] = line
     return found

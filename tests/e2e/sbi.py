@@ -4,6 +4,7 @@
 
 Both are programs that speak lines of JSON (n5g_client.js, n5g_fake.js); they end with the test.
 """
+import datetime
 import json
 import os
 import queue
@@ -22,6 +23,12 @@ SUPI = "imsi-001010000000001"
 
 def status_path(pei, supi=SUPI):
     return "%s?pei=%s%s" % (RESOURCE, pei, "&supi=" + supi if supi else "")
+
+
+def time_text(seconds_from_now):
+    """As 3gpp-Sbi-Sender-Timestamp has it (TS 29.500 5.2.3.3.2)."""
+    now = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds_from_now)
+    return now.strftime("%a, %d %b %Y %H:%M:%S.") + "%03d GMT" % (now.microsecond // 1000)
 
 
 class Lines:

@@ -75,4 +75,4 @@ def check_counters(interface="gsup"):
 
 def connections(prefix):
     """How many peers whose names begin so are connected, as the gate's VTY tells it."""
-    return len(re.findall(r"^ *\d+ +%s" % re.escape(prefix), rig.vty(GATE_VTY, "show peers"), re.M))
+    return len(re.findall(r"^ *\d+ .* %s\S*$" % re.escape(prefix), rig.vty(GATE_VTY, "show peers gsup"), re.M))

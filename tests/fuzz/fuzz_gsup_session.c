@@ -5,24 +5,15 @@
  * operator do.  Every check that was received is answered exactly once as long as the peer is there, counters close,
  * what reaches the peer is whole frames, and nothing is left behind at the end.
  *
- * Each step is one octet, what (the low three bits: see enum part) and how much (the rest), and for the senders that
- * many octets times four. */
+ * How much of a step (play.h) is, for those who say something, octets times four. */
+#include "play.h"
 
-#include "fuzz.h"
-
-#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <osmocom/core/application.h>
-#include <osmocom/core/logging.h>
-#include <osmocom/core/talloc.h>
-
 #include "gate/gsup_session.h"
-#include "gate/log.h"
-#include "gate/peers.h"
 
 enum part {
 	PEER_SAYS = 0,
@@ -41,31 +32,16 @@ static const uint8_t good_check[] = {0,    26,   IPA_OSMO, 5, 0x30, 1,    8,    
 				     0xf0, 0x50, 8,        7, 0x94, 0x10, 0x45, 2, 0x23, 0x73, 0x15, 0x0a, 1, 1};
 
 struct play {
-	struct check check;
-	struct peers *peers;
-	struct traffic *traffic;
+	struct ground ground;
 	struct gsup *gsup;
 	struct gsup_config config[2];
 	unsigned at_config;
-	int64_t now_us;
-	int peer, hlr, listener;
+	int hlr, listener;
 	bool hlr_may_answer; /* it sent octets of its own: what the peer sees may be its words, or cut by them */
 	uint8_t in[1 << 16];
 	size_t in_len;
 	uint64_t answers;
-	bool ended;
 };
-
-static void set_up_once(void)
-{
-	static void *ctx;
-
-	if (ctx)
-		return;
-	ctx = talloc_named_const(NULL, 0, "log");
-	osmo_init_logging2(ctx, &gate_log_info);
-	log_set_log_level(osmo_stderr_target, LOGL_FATAL);
-}
 
 static int listen_somewhere(struct gate_address *address)
 {
@@ -80,31 +56,22 @@ static int listen_somewhere(struct gate_address *address)
 	return fd;
 }
 
-static void begin(struct play *p)
+struct play *play_begin(void)
 {
-	struct weir_policy_draft draft;
-	struct traffic_conn *conn;
-	int pair[2];
+	static struct play play;
+	struct play *p = &play;
 
-	set_up_once();
-	policy_draft_init(&draft);
-	p->check.policy = policy_alloc(&draft, NULL);
-	p->now_us = 1000000000;
+	memset(p, 0, sizeof(*p));
+	ground_begin(p);
 	p->hlr = -1;
-	p->peers = peers_alloc(NULL);
-	p->traffic = traffic_alloc(NULL, NULL, NULL);
-	p->gsup = gsup_alloc(NULL, &p->check, p->traffic, p->peers);
+	p->gsup = gsup_alloc(NULL, &p->ground.check, p->ground.traffic, p->ground.peers);
 	p->listener = listen_somewhere(&p->config[0].hlr);
 	p->config[0].wait_ms = 500;
 	MUST(config_add_peer(&p->config[0].door, "MSC*", NULL, "127.0.0.0/8", NULL) == 0);
 	MUST(gsup_prepare(p->gsup, &p->config[0], NULL) == 0);
 	gsup_commit(p->gsup);
-	traffic_turn(p->traffic, p->now_us);
-	MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
-	p->peer = pair[0];
-	conn = traffic_adopt(p->traffic, &gsup_down_kind, NULL, pair[1]);
-	MUST(conn && address_from_text("127.0.0.1", 9, &conn->remote) == 0);
-	MUST(gsup_down_kind.accepted(conn, p->gsup));
+	ground_join(p, &gsup_down_kind, p->gsup, 0);
+	return p;
 }
 
 /* Count the answers among the whole frames that came, keep the rest. */
@@ -124,35 +91,18 @@ static void count_answers(struct play *p)
 	MUST(p->hlr_may_answer || !p->in_len);
 }
 
-static void turns(struct play *p)
+void play_look(struct play *p)
 {
-	ssize_t n;
-
-	for (unsigned i = 0; i < 3; i++) {
-		traffic_turn(p->traffic, p->now_us);
-		if (p->hlr < 0)
-			p->hlr = accept(p->listener, NULL, NULL);
-		n = recv(p->peer, p->in + p->in_len, sizeof(p->in) - p->in_len, MSG_DONTWAIT);
-		if (n == 0 || (n < 0 && errno != EAGAIN))
-			p->ended = true;
-		p->in_len += n > 0 ? n : 0;
-		count_answers(p);
-	}
-}
-
-static void say(struct play *p, int fd, const uint8_t *octets, size_t len)
-{
-	if (fd >= 0 && send(fd, octets, len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		return;
-	turns(p);
+	if (p->hlr < 0)
+		p->hlr = accept(p->listener, NULL, NULL);
+	play_hear(p, p->in, &p->in_len, sizeof(p->in));
+	count_answers(p);
 }
 
 static void pass(struct play *p, unsigned ms)
 {
-	p->now_us += ms * 1000ll;
-	gsup_expire(p->gsup, p->now_us);
-	traffic_tick(p->traffic, p->now_us);
-	turns(p);
+	gsup_expire(p->gsup, p->ground.now_us + ms * 1000ll);
+	play_pass(p, ms);
 }
 
 static void operate(struct play *p, unsigned how)
@@ -170,7 +120,7 @@ static void operate(struct play *p, unsigned how)
 		gsup_commit(p->gsup);
 		p->at_config = !p->at_config;
 	}
-	turns(p);
+	play_turns(p);
 }
 
 static void hlr_goes(struct play *p)
@@ -178,28 +128,27 @@ static void hlr_goes(struct play *p)
 	if (p->hlr >= 0)
 		close(p->hlr);
 	p->hlr = -1;
-	turns(p);
+	play_turns(p);
 }
 
-/* Returns octets used of what is behind the step. */
-static size_t step(struct play *p, uint8_t what, const uint8_t *octets, size_t left)
+size_t play_step(struct play *p, uint8_t what, const uint8_t *octets, size_t left)
 {
 	unsigned much = what >> 3;
 	size_t len = much * 4 < left ? much * 4 : left;
 
 	switch ((enum part)(what & 7)) {
 	case PEER_SAYS:
-		say(p, p->peer, octets, len);
+		play_say(p, p->ground.peer, octets, len);
 		return len;
 	case HLR_SAYS:
 		p->hlr_may_answer = true;
-		say(p, p->hlr, octets, len);
+		play_say(p, p->hlr, octets, len);
 		return len;
 	case PEER_KNOWN:
-		say(p, p->peer, id_resp, sizeof(id_resp));
+		play_say(p, p->ground.peer, id_resp, sizeof(id_resp));
 		return 0;
 	case HLR_ASKS:
-		say(p, p->hlr, id_get, sizeof(id_get));
+		play_say(p, p->hlr, id_get, sizeof(id_get));
 		return 0;
 	case TIME_PASSES:
 		pass(p, much * 100);
@@ -208,7 +157,7 @@ static size_t step(struct play *p, uint8_t what, const uint8_t *octets, size_t l
 		operate(p, much);
 		return 0;
 	case PEER_CHECKS:
-		say(p, p->peer, good_check, sizeof(good_check));
+		play_say(p, p->ground.peer, good_check, sizeof(good_check));
 		return 0;
 	case HLR_GOES:
 		hlr_goes(p);
@@ -217,39 +166,21 @@ static size_t step(struct play *p, uint8_t what, const uint8_t *octets, size_t l
 	return 0;
 }
 
-static void end(struct play *p)
+void play_end(struct play *p)
 {
-	const struct check_counters *counters = &p->check.counters[WEIR_IF_GSUP];
+	const struct check_counters *counters = &p->ground.check.counters[WEIR_IF_GSUP];
 
 	p->config[p->at_config].check_mode = GSUP_NEVER;
 	pass(p, 600); /* who waits is answered */
 	MUST(check_counters_close(counters));
 	MUST(gsup_waiting(p->gsup) == 0);
-	MUST(p->ended || p->hlr_may_answer || p->answers == counters->received);
+	MUST(p->ground.ended || p->hlr_may_answer || p->answers == counters->received);
 	gsup_stop(p->gsup);
-	turns(p);
+	play_turns(p);
 	MUST(p->hlr_may_answer || p->answers == counters->received);
 	gsup_free(p->gsup);
-	traffic_free(p->traffic);
-	talloc_free(p->peers);
-	policy_free(p->check.policy);
-	close(p->peer);
+	ground_end(p);
 	close(p->listener);
 	if (p->hlr >= 0)
 		close(p->hlr);
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-	static struct play play;
-
-	memset(&play, 0, sizeof(play));
-	begin(&play);
-	turns(&play);
-	for (size_t at = 0; at < size && size < 8192;) {
-		uint8_t what = data[at++];
-		at += step(&play, what, data + at, size - at);
-	}
-	end(&play);
-	return 0;
 }

@@ -5,21 +5,13 @@
  * was handed over is answered exactly once, counters close, what reaches the client is whole frames, and nothing is
  * left behind at the end.
  *
- * Each step is one octet, what (the low three bits: see enum part) and how much (the rest), and for the senders that
- * many octets times four. */
-
-#include "fuzz.h"
+ * How much of a step (play.h) is, for those that send octets, octets times four. */
+#include "play.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include <osmocom/core/application.h>
-#include <osmocom/core/logging.h>
-#include <osmocom/core/talloc.h>
-
-#include "gate/log.h"
 #include "gate/n5g_inside.h"
 
 enum part {
@@ -43,57 +35,32 @@ static const char *const paths[] = {
 };
 
 struct play {
-	struct check check;
-	struct peers *peers;
-	struct traffic *traffic;
+	struct ground ground;
 	struct n5g *n5g;
 	struct n5g_config config[2];
 	unsigned at_config;
-	int64_t now_us;
-	int client;
 	int32_t next_id;
-	bool deaf, was_deaf, ended, http1, stopped;
+	bool deaf, was_deaf, http1, stopped;
 	uint8_t header[9]; /* of the frame that comes */
 	size_t header_len, payload_left;
 };
 
-static void set_up_once(void)
+struct play *play_begin(void)
 {
-	static void *ctx;
+	static struct play play;
+	struct play *p = &play;
 
-	if (ctx)
-		return;
-	ctx = talloc_named_const(NULL, 0, "log");
-	osmo_init_logging2(ctx, &gate_log_info);
-	log_set_log_level(osmo_stderr_target, LOGL_FATAL);
-}
-
-static void begin(struct play *p)
-{
-	struct weir_policy_draft draft;
-	struct traffic_conn *conn;
-	int pair[2], small = 4096;
-
-	set_up_once();
-	policy_draft_init(&draft);
-	p->check.policy = policy_alloc(&draft, NULL);
-	p->now_us = 1000000000;
+	memset(p, 0, sizeof(*p));
+	ground_begin(p);
+	traffic_set_clock(p->ground.traffic, 1796000000000000 - p->ground.now_us);
 	p->next_id = 1;
-	p->peers = peers_alloc(NULL);
-	p->traffic = traffic_alloc(NULL, NULL, NULL);
-	p->n5g = n5g_alloc(NULL, &p->check, p->traffic, p->peers);
+	p->n5g = n5g_alloc(NULL, &p->ground.check, p->ground.traffic, p->ground.peers);
 	p->config[0].max_streams = 20;
 	MUST(config_add_peer(&p->config[0].door, "*", NULL, "127.0.0.0/8", NULL) == 0);
 	MUST(n5g_prepare(p->n5g, &p->config[0], NULL) == 0);
 	n5g_commit(p->n5g);
-	traffic_turn(p->traffic, p->now_us);
-	traffic_set_clock(p->traffic, 1796000000000000 - p->now_us);
-	MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
-	setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
-	p->client = pair[0];
-	conn = traffic_adopt(p->traffic, &n5g_kind, NULL, pair[1]);
-	MUST(conn && address_from_text("127.0.0.1", 9, &conn->remote) == 0);
-	MUST(n5g_kind.accepted(conn, p->n5g));
+	ground_join(p, &n5g_kind, p->n5g, 4096);
+	return p;
 }
 
 /* Whole frames, none longer than a client that said nothing else must take. */
@@ -116,14 +83,14 @@ static void take(struct play *p, const uint8_t *octets, size_t len)
 	}
 }
 
-static void read_all(struct play *p)
+void play_look(struct play *p)
 {
 	uint8_t buf[4096];
 	ssize_t n;
 
-	while (!p->deaf && (n = recv(p->client, buf, sizeof(buf), MSG_DONTWAIT)) != -1) {
+	while (!p->deaf && (n = recv(p->ground.peer, buf, sizeof(buf), MSG_DONTWAIT)) != -1) {
 		if (n == 0) {
-			p->ended = true;
+			p->ground.ended = true;
 			return;
 		}
 		if (!p->header_len && !p->payload_left && buf[0] == 'H')
@@ -132,21 +99,12 @@ static void read_all(struct play *p)
 			take(p, buf, (size_t)n);
 	}
 	if (!p->deaf && errno != EAGAIN)
-		p->ended = true;
-}
-
-static void turns(struct play *p)
-{
-	for (unsigned i = 0; i < 3; i++) {
-		traffic_turn(p->traffic, p->now_us);
-		read_all(p);
-	}
+		p->ground.ended = true;
 }
 
 static void say(struct play *p, const void *octets, size_t len)
 {
-	(void)!send(p->client, octets, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-	turns(p);
+	play_say(p, p->ground.peer, octets, len);
 }
 
 static void say_frame(struct play *p, uint8_t type, uint8_t flags, int32_t id, const void *payload, size_t len)
@@ -186,13 +144,6 @@ static void ask(struct play *p, unsigned how)
 	p->next_id += 2;
 }
 
-static void pass(struct play *p, unsigned ms)
-{
-	p->now_us += ms * 1000ll;
-	traffic_tick(p->traffic, p->now_us);
-	turns(p);
-}
-
 static void operate(struct play *p, unsigned how)
 {
 	struct n5g_config *next = &p->config[!p->at_config];
@@ -211,7 +162,7 @@ static void operate(struct play *p, unsigned how)
 		p->at_config = !p->at_config;
 		break;
 	case 1:
-		p->check.capacity = how;
+		p->ground.check.capacity = how;
 		break;
 	case 2:
 		n5g_policy_changed(p->n5g);
@@ -220,11 +171,10 @@ static void operate(struct play *p, unsigned how)
 		n5g_stop(p->n5g);
 		p->stopped = true;
 	}
-	turns(p);
+	play_turns(p);
 }
 
-/* Returns octets used of what is behind the step. */
-static size_t step(struct play *p, uint8_t what, const uint8_t *octets, size_t left)
+size_t play_step(struct play *p, uint8_t what, const uint8_t *octets, size_t left)
 {
 	unsigned much = what >> 3;
 	size_t len = much * 4 < left ? much * 4 : left;
@@ -245,7 +195,7 @@ static size_t step(struct play *p, uint8_t what, const uint8_t *octets, size_t l
 		say_frame(p, octets[0], octets[1], octets[2], octets + 3, len - 3);
 		return len;
 	case TIME_PASSES:
-		pass(p, much * 100);
+		play_pass(p, much * 100);
 		return 0;
 	case OPERATOR:
 		operate(p, much);
@@ -256,7 +206,7 @@ static size_t step(struct play *p, uint8_t what, const uint8_t *octets, size_t l
 	case DEAF:
 		p->deaf = much & 1;
 		p->was_deaf |= p->deaf;
-		turns(p);
+		play_turns(p);
 		return 0;
 	}
 	return 0;
@@ -264,48 +214,30 @@ static size_t step(struct play *p, uint8_t what, const uint8_t *octets, size_t l
 
 static void check_counters(const struct play *p)
 {
-	const struct n5g_counters *counters = n5g_counters(p->n5g);
+	const struct n5g_counters *counters = n5g_counter_table(p->n5g).counters;
 	uint64_t answers = 0;
 
 	for (unsigned i = 0; i < N5G_N_ANSWERS; i++)
 		answers += counters->answer[i];
 	MUST(answers == counters->h2.requests);
-	MUST(p->check.counters[WEIR_IF_N5G].received <= answers);
-	MUST(check_counters_close(&p->check.counters[WEIR_IF_N5G]));
+	MUST(p->ground.check.counters[WEIR_IF_N5G].received <= answers);
+	MUST(check_counters_close(&p->ground.check.counters[WEIR_IF_N5G]));
 }
 
-static void end(struct play *p)
+void play_end(struct play *p)
 {
 	p->deaf = false;
 	for (unsigned i = 0; i < 16; i++) /* all that waited for the client to read */
-		turns(p);
+		play_turns(p);
 	check_counters(p);
 	if (!p->stopped)
 		n5g_stop(p->n5g);
 	for (unsigned i = 0; i < 4; i++)
-		pass(p, 1000);
-	MUST(p->ended);
+		play_pass(p, 1000);
+	MUST(p->ground.ended);
 	/* who does not read for seconds may find it cut */
 	MUST(p->http1 || p->was_deaf || (!p->header_len && !p->payload_left));
 	check_counters(p);
 	n5g_free(p->n5g);
-	traffic_free(p->traffic);
-	talloc_free(p->peers);
-	policy_free(p->check.policy);
-	close(p->client);
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-	static struct play play;
-
-	memset(&play, 0, sizeof(play));
-	begin(&play);
-	turns(&play);
-	for (size_t at = 0; at < size && size < 8192;) {
-		uint8_t what = data[at++];
-		at += step(&play, what, data + at, size - at);
-	}
-	end(&play);
-	return 0;
+	ground_end(p);
 }

@@ -5,22 +5,11 @@
  * peer is whole messages that can be read, every request that was a check is answered exactly once as long as the peer
  * is there, and nothing is left behind at the end.
  *
- * Each step is one octet, what (the low three bits: see enum part) and how much (the rest), and for what the peer says
- * that many octets times eight. */
+ * How much of a step (play.h) is, for what the peer says, octets times eight. */
+#include "play.h"
 
-#include "fuzz.h"
-
-#include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <osmocom/core/application.h>
-#include <osmocom/core/logging.h>
-#include <osmocom/core/talloc.h>
-
-#include "gate/log.h"
-#include "gate/peers.h"
 #include "gate/s13_session.h"
 
 enum part {
@@ -35,31 +24,16 @@ enum part {
 };
 
 struct play {
-	struct check check;
-	struct peers *peers;
-	struct traffic *traffic;
+	struct ground ground;
 	struct s13 *s13;
 	struct s13_config config[2];
 	unsigned at_config;
-	int64_t now_us;
-	int peer;
-	bool deaf, ended;
+	bool deaf;
 	uint8_t in[1 << 17];
 	size_t in_len;
 	uint64_t answers; /* to checks */
 	uint32_t asked_command, hop_by_hop, end_to_end;
 };
-
-static void set_up_once(void)
-{
-	static void *ctx;
-
-	if (ctx)
-		return;
-	ctx = talloc_named_const(NULL, 0, "log");
-	osmo_init_logging2(ctx, &gate_log_info);
-	log_set_log_level(osmo_stderr_target, LOGL_FATAL);
-}
 
 static void first_config(struct s13_config *config)
 {
@@ -73,29 +47,19 @@ static void first_config(struct s13_config *config)
 	config->foreign_limit = 3;
 }
 
-static void begin(struct play *p)
+struct play *play_begin(void)
 {
-	struct weir_policy_draft draft;
-	struct traffic_conn *conn;
-	int pair[2], small = 8192;
+	static struct play play;
+	struct play *p = &play;
 
-	set_up_once();
-	policy_draft_init(&draft);
-	p->check.policy = policy_alloc(&draft, NULL);
-	p->now_us = 1000000000;
-	p->peers = peers_alloc(NULL);
-	p->traffic = traffic_alloc(NULL, NULL, NULL);
-	p->s13 = s13_alloc(NULL, &p->check, p->traffic, p->peers);
+	memset(p, 0, sizeof(*p));
+	ground_begin(p);
+	p->s13 = s13_alloc(NULL, &p->ground.check, p->ground.traffic, p->ground.peers);
 	first_config(&p->config[0]);
 	MUST(s13_prepare(p->s13, &p->config[0], NULL) == 0);
 	s13_commit(p->s13);
-	traffic_turn(p->traffic, p->now_us);
-	MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
-	setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
-	p->peer = pair[0];
-	conn = traffic_adopt(p->traffic, &s13_kind, NULL, pair[1]);
-	MUST(conn && address_from_text("127.0.0.1", 9, &conn->remote) == 0);
-	MUST(s13_kind.accepted(conn, p->s13));
+	ground_join(p, &s13_kind, p->s13, 8192);
+	return p;
 }
 
 /* Every AVP of ours can be read, and there is one at least. */
@@ -138,34 +102,24 @@ static void take_messages(struct play *p)
 	p->in_len -= taken;
 }
 
-static void turns(struct play *p)
+void play_look(struct play *p)
 {
-	ssize_t n;
-
-	for (unsigned i = 0; i < 3; i++) {
-		traffic_turn(p->traffic, p->now_us);
-		if (p->deaf)
-			continue;
-		n = recv(p->peer, p->in + p->in_len, sizeof(p->in) - p->in_len, MSG_DONTWAIT);
-		if (n == 0 || (n < 0 && errno != EAGAIN))
-			p->ended = true;
-		p->in_len += n > 0 ? (size_t)n : 0;
-		take_messages(p);
-	}
+	if (p->deaf)
+		return;
+	play_hear(p, p->in, &p->in_len, sizeof(p->in));
+	take_messages(p);
 }
 
 static void say(struct play *p, const uint8_t *octets, size_t len)
 {
-	if (send(p->peer, octets, len, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
-		turns(p);
+	play_say(p, p->ground.peer, octets, len);
 }
 
 static void pass(struct play *p, unsigned ms)
 {
-	for (; ms; ms -= ms < 1000 ? ms : 1000) {
-		p->now_us += (ms < 1000 ? ms : 1000) * 1000ll;
-		traffic_tick(p->traffic, p->now_us);
-		turns(p);
+	for (unsigned step; ms; ms -= step) {
+		step = ms < 1000 ? ms : 1000;
+		play_pass(p, step);
 	}
 }
 
@@ -235,15 +189,14 @@ static void operate(struct play *p, unsigned how)
 		next->n_agents = 0;
 	if (how == 31)
 		MUST(config_set_name(next->origin_host, "eir2.weir.example", NULL) == 0);
-	p->check.capacity = how & 2 ? 50 : 0;
+	p->ground.check.capacity = how & 2 ? 50 : 0;
 	MUST(s13_prepare(p->s13, next, NULL) == 0);
 	s13_commit(p->s13);
 	p->at_config = !p->at_config;
-	turns(p);
+	play_turns(p);
 }
 
-/* Returns octets used of what is behind the step. */
-static size_t step(struct play *p, uint8_t what, const uint8_t *octets, size_t left)
+size_t play_step(struct play *p, uint8_t what, const uint8_t *octets, size_t left)
 {
 	unsigned much = what >> 3;
 	size_t len = much * 8 < left ? much * 8 : left;
@@ -269,51 +222,33 @@ static size_t step(struct play *p, uint8_t what, const uint8_t *octets, size_t l
 		return 0;
 	case PEER_DOES_NOT_READ:
 		p->deaf = much & 1;
-		turns(p);
+		play_turns(p);
 		return 0;
 	case WE_STOP:
 		s13_stop(p->s13);
-		turns(p);
+		play_turns(p);
 		return 0;
 	}
 	return 0;
 }
 
-static void end(struct play *p)
+void play_end(struct play *p)
 {
-	const struct check_counters *counters = &p->check.counters[WEIR_IF_S13];
+	const struct check_counters *counters = &p->ground.check.counters[WEIR_IF_S13];
 	const struct s13_counters *s13 = s13_counters(p->s13);
 
 	p->deaf = false;
-	for (unsigned i = 0; i < 200 && !p->ended && (i < 3 || p->answers < s13->requests); i++)
-		turns(p);
+	for (unsigned i = 0; i < 200 && !p->ground.ended && (i < 3 || p->answers < s13->requests); i++)
+		play_turns(p);
 	MUST(check_counters_close(counters));
 	MUST(s13->requests >= counters->received);
-	MUST(p->ended || p->answers >= s13->requests);
+	MUST(p->ground.ended || p->answers >= s13->requests);
 	MUST(p->answers <= s13->requests + s13->unsupported + s13->bad_length);
-	MUST(p->ended || !p->in_len);
+	MUST(p->ground.ended || !p->in_len);
 	s13_stop(p->s13);
-	turns(p);
+	play_turns(p);
 	pass(p, 8000);
-	MUST(traffic_count(p->traffic) == 0);
+	MUST(traffic_count(p->ground.traffic) == 0);
 	s13_free(p->s13);
-	traffic_free(p->traffic);
-	talloc_free(p->peers);
-	policy_free(p->check.policy);
-	close(p->peer);
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-	static struct play play;
-
-	memset(&play, 0, sizeof(play));
-	begin(&play);
-	turns(&play);
-	for (size_t at = 0; at < size && size < 8192;) {
-		uint8_t what = data[at++];
-		at += step(&play, what, data + at, size - at);
-	}
-	end(&play);
-	return 0;
+	ground_end(p);
 }

@@ -83,6 +83,7 @@ manual_findings() { # PROGRAM TREE
 		view | enable) page=$2/doc/man/$1.8.adoc ;;
 		admin | ctrl) page=$2/doc/man/cfg-common.adoc ;;
 		esac
+		[ "$words" != discard ] || page=$2/doc/man/cfg-syntax.adoc # of every node
 		for word in $words; do
 			grep -qE -- "[\`*][a-z0-9 -]*${word}[\` *]" "$page" 2>/dev/null ||
 				echo "${page#"$2"/}: nothing about '$word' of '$words' of node $node"

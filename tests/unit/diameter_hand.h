@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* Diameter for tests: messages made by hand, not by the code under test, and any message as the text of a golden
- * vector. */
+/* Diameter for tests: messages made and looked at by hand, not by the code under test. */
 #pragma once
 
 #include <stddef.h>
@@ -46,6 +45,3 @@ const uint8_t *hand_find(const uint8_t *message, size_t len, uint32_t code, uint
 const uint8_t *hand_value(const uint8_t *avp, size_t *len);
 /* The number of the first one of this code; fails the test where there is none. */
 uint32_t hand_number(const uint8_t *message, size_t len, uint32_t code, uint32_t vendor);
-
-/* What the readers of wire/ find in a message, a line each, as the vectors' texts have it. */
-const char *hand_print(const uint8_t *octets, size_t len);

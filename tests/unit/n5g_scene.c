@@ -71,6 +71,16 @@ void scene_limit(struct scene *scene, uint32_t limit, uint32_t reserve, uint32_t
 	talloc_free(config);
 }
 
+const struct n5g_counters *counted(const struct scene *scene)
+{
+	return n5g_counter_table(scene->n5g).counters;
+}
+
+const struct check_counters *checks(const struct scene *scene)
+{
+	return &scene->stage.check.counters[WEIR_IF_N5G];
+}
+
 /* --- clients */
 
 const uint8_t preface[24] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -94,7 +104,7 @@ static struct client *client_alloc(struct scene *scene, int fd)
 
 struct client *client_dial(struct scene *scene)
 {
-	return client_alloc(scene, stage_dial(&n5g_listening(scene->n5g, 0)->address[0]));
+	return client_alloc(scene, stage_dial(&door_listening(n5g_door(scene->n5g), 0)->address[0]));
 }
 
 struct client *client_connect(struct scene *scene)

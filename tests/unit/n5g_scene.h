@@ -17,7 +17,8 @@
 #include "gate/n5g.h"
 #include "stage.h"
 
-#define SCENE_WALL_S 1796000000 /* Tue, 30 Nov 2026 */
+#define SCENE_WALL_S 1796000000                             /* Tue, 30 Nov 2026 */
+#define UUID         "4947a69a-f61b-4bc1-b9da-47c9c5d14b64" /* of the gate, where a test gives it one */
 
 struct scene {
 	struct stage stage;
@@ -31,6 +32,9 @@ int scene_end(void **state);
 int scene_configure(struct scene *scene, const struct n5g_config *config);
 /* Clients of this name (or "*") only, from loopback. */
 void scene_limit(struct scene *scene, uint32_t limit, uint32_t reserve, uint32_t capacity);
+
+const struct n5g_counters *counted(const struct scene *scene);
+const struct check_counters *checks(const struct scene *scene);
 
 /* --- clients */
 

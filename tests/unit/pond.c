@@ -120,6 +120,10 @@ static int write_pond(struct vty *vty)
 {
 	vty_out(vty, "pond%s depth %d%s name %s%s", VTY_NEWLINE, pond.draft.depth, VTY_NEWLINE, pond.draft.name,
 		VTY_NEWLINE);
+	if (pond.draft.limit != 90)
+		vty_out(vty, " limit %d%s", pond.draft.limit, VTY_NEWLINE);
+	if (pond.draft.slow_ms)
+		vty_out(vty, " slow-end %d%s", pond.draft.slow_ms, VTY_NEWLINE);
 	if (pond.draft.inlet[0])
 		vty_out(vty, " inlet %s%s  flow %s%s", pond.draft.inlet, VTY_NEWLINE, pond.draft.flow ? "fast" : "slow",
 			VTY_NEWLINE);

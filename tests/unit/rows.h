@@ -20,6 +20,13 @@
 /* A test that is handed its row. */
 #define ROW_TEST(row_name, fn, row) ((struct CMUnitTest){(row_name), (fn), NULL, NULL, (void *)(uintptr_t)(row)})
 
+/* One for each row of a table whose rows have names, behind the n tests that there are. */
+#define ADD_ROWS(tests, n, rows, fn)                                                                                   \
+	do {                                                                                                           \
+		for (size_t row_ = 0; row_ < N_ROWS(rows); row_++)                                                     \
+			(tests)[(n)++] = ROW_TEST((rows)[row_].name, fn, &(rows)[row_]);                               \
+	} while (0)
+
 /* The same numbers on every run. */
 static inline uint64_t rows_random(uint64_t *state)
 {

@@ -179,6 +179,7 @@ def test_help_names_every_option():
     equal(done.returncode, 0)
     for option in "-c -C -S -t -d -e -s -T -X -V -h".split():
         contains(done.stdout, f"  {option}, --")
+    assert re.search(r"--config-file FILE +configuration \(default /\S+/weir/pond\.cfg\)\n", done.stdout), done.stdout
 
 
 def test_version():
@@ -244,8 +245,19 @@ def test_abbreviation():
 def test_unlike_anything():
     status, _, err = check(config="pond\n xyzzy 5\n")
     equal(status, 1)
-    contains(err, 'check.cfg:2: "xyzzy" is not known in node pond; right would be: ')
-    contains(err, "depth")
+    equal(err.partition(": ")[2], '"xyzzy" is not known in node pond; right would be: '
+          "depth, name, limit, slow-end, inlet\n")
+    for typed in ("lst", "discrad", "ext", "writ"):
+        err = check(config=f"pond\n {typed} 5\n")[2]
+        assert not re.search(r"\b(list|discard|exit|write|show|help)\b", err.partition("right")[2]), err
+
+
+def test_top_level_is_told_whole():
+    err = check(config="xyzzy 5\n")[2]
+    contains(err, '"xyzzy" is not known at the top level; right would be: ')
+    words = err.strip().partition("right would be: ")[2].split(", ")
+    assert {"admin", "ctrl", "line", "log", "pond", "stats"} <= set(words), err
+    assert not {"show", "write", "list", "exit", "end", "help", "discard"} & set(words), err
 
 
 def test_value_outside_its_range():
@@ -300,7 +312,7 @@ def test_text_refused_as_a_whole():
 
 
 def test_words_for_the_terminal():
-    for words in ("write file", "write", "show running-config", "list", "help", "end", "exit"):
+    for words in ("write file", "write", "show running-config", "list", "help", "end", "exit", "discard"):
         status, _, err = check(config=f"pond\n {words}\n")
         equal(status, 1)
         contains(err, f'check.cfg:2: "{words}" is for the terminal, not for a configuration; leave the line out')
@@ -448,7 +460,8 @@ def test_reload_moves_the_admin_port():
         except ConnectionRefusedError:
             pass
         with take_port(ADMIN):
-            pond.reload(f"admin\n listen 127.0.0.1 {ADMIN}\n", "reloaded, but admin listen")
+            pond.reload(f"admin\n listen 127.0.0.1 {ADMIN}\n", "not reloaded, all stays as it was")
+            contains(pond.log(), "pond.cfg: admin listen")
             equal(get("/livez", OTHER)[0], 200)
         pond.reload("admin\n no listen\n", "configuration reloaded")
         try:
@@ -500,8 +513,90 @@ def test_shell_changes_are_in_force_when_the_node_is_left():
         contains(pond.vty("enable", "configure terminal", "pond", "depth 7", "end", "show pond"), "depth 7 ")
 
 
+PENDING = "depth 8 is beyond limit 7; 'discard' drops what is pending"
+ELSEWHERE = os.path.join(DIR.name, "elsewhere.cfg")
+SAVE = ("write file", "write memory", "write", "copy running-config startup-config", f"write file {ELSEWHERE}")
+
+
+def test_what_is_not_in_force_is_not_saved():
+    text = "pond\n depth 5\n limit 7\n"
+    with Pond(text) as pond:
+        said = pond.vty("enable", "configure terminal", "pond", "depth 8", "end", "show running-config", *SAVE)
+        contains(said, f"% Not in force: {PENDING}\r\n")
+        contains(said, f"Current configuration:\r\n!\r\n! not in force: {PENDING}\r\n!\r\n")
+        equal(said.count(f"% Not saved: not in force: {PENDING}\r\n"), len(SAVE))
+        assert "Configuration saved" not in said, said
+        with open(pond.config) as kept:
+            equal(kept.read(), text)
+        assert not os.path.exists(ELSEWHERE)
+        pond.stop()
+
+
+def test_what_was_not_tried_is_not_saved():
+    with Pond("pond\n depth 5\n") as pond:
+        reason = "not in force: a node was changed and not left yet; 'discard' drops what is pending"
+        said = pond.vty("enable", "configure terminal", "pond", "depth 6", "write file", "write terminal", "end",
+                        "write file", "show running-config")
+        contains(said, f"% Not saved: {reason}\r\n")
+        contains(said, f"! {reason}\r\n!\r\n")
+        equal([said.count(part) for part in ("Configuration saved to", "! not in force", "depth 6\r\n")], [1, 1, 3])
+        equal(check("-c", pond.config)[0], 0)
+
+
+def test_what_a_closed_session_left_can_be_dropped():
+    with Pond("pond\n depth 5\n") as pond:
+        pond.vty("enable", "configure terminal", "pond", "depth 6")
+        contains(pond.vty("enable", "write file"), "% Not saved: not in force")
+        said = pond.vty("enable", "discard", "show running-config", "write file")
+        contains(said, " depth 5\r\n")
+        contains(said, "Configuration saved to")
+        assert "! not in force" not in said, said
+
+
+def test_discard_takes_back_what_is_pending():
+    ports = ("no listen", f"listen 127.0.0.1 {OTHER}")
+    with Pond("pond\n depth 5\n limit 7\n") as pond:
+        for place in ([], ["end"], ["exit"], ["exit", "exit"], ["exit", "admin"], ["exit", "ctrl"],
+                      ["inlet north"], ["exit", "admin", *ports]):
+            said = pond.vty("enable", "configure terminal", "pond", "depth 8", *place, "discard", "end",
+                            "show running-config", "discard")
+            assert "! not in force" not in said, said
+            contains(said, " depth 5\r\n")
+            contains(said, "Nothing is pending\r\n")
+            equal(get("/livez")[0], 200)
+        contains(pond.vty("enable", "configure terminal", "pond", "depth 6", "end", "show pond"), "depth 6 ")
+
+
+def test_leaving_a_node_unchanged_is_no_change():
+    with Pond("pond\n depth 5\n") as pond:
+        with take_port(OTHER):
+            said = pond.vty("enable", "configure terminal", "admin", f"listen 127.0.0.1 {OTHER}", "exit", "pond",
+                            "exit", "discard", "pond", "exit", "end", "write file")
+        equal(said.count("% Not in force: admin listen"), 2)
+        contains(said, "Configuration saved to")
+        assert "changed at the terminal" not in pond.log(), pond.log()
+
+
+def test_a_reload_drops_what_is_pending():
+    with Pond("pond\n depth 5\n") as pond:
+        for text, said in (("pond\n depth 7\n", "configuration reloaded"), ("ponds\n", "not reloaded")):
+            pond.vty("enable", "configure terminal", "pond", "depth 95", "end")
+            pond.reload(text, said)
+            shown = pond.vty("enable", "show running-config")
+            contains(shown, " depth 7\r\n")
+            assert "! not in force" not in shown, shown
+
+
+def test_a_change_at_the_terminal_is_logged_once():
+    with Pond("pond\n depth 5\n") as pond:
+        pond.vty("enable", "configure terminal", "pond", "inlet south", "flow fast", "end")
+        pond.vty("enable", "configure terminal", "pond", "end")
+        equal(pond.log().count("configuration changed at the terminal\n"), 1)
+
+
 def test_written_file_reads_again():
-    with Pond("pond\n depth 5\n name a\n inlet n\n  flow fast\n") as pond:
+    before = "! told once\npond\n depth 5\n name a\n inlet n\n  flow fast\n"
+    with Pond(before) as pond:
         text = pond.vty("enable", "configure terminal", "pond", "name b", "end", "write file")
         contains(text, "Configuration saved to")
         with open(pond.config) as written:
@@ -509,6 +604,9 @@ def test_written_file_reads_again():
         contains(saved, "pond\n depth 5\n name b\n inlet n\n  flow fast\n")
         contains(saved, f"admin\n listen 127.0.0.1 {ADMIN}\n")
         contains(saved, f"ctrl\n bind 127.0.0.1 {CTRL}\n")
+        assert "told once" not in saved, saved
+        with open(pond.config + ".sav") as kept:
+            equal(kept.read(), before)
         status, _, err = check("-c", pond.config)
         equal((status, err), (0, ""))
         pond.reload(saved, "configuration reloaded")

@@ -18,6 +18,7 @@
 #include "gate/config.h"
 #include "gate/gripe.h"
 #include "gate/peers.h"
+#include "rows.h"
 
 static const struct {
 	const char *prefix, *printed; /* printed NULL: refused */
@@ -199,6 +200,7 @@ static void an_identity_of_diameter_has_no_case_and_may_need_a_realm(void **stat
 	assert_false(config_allows_identity(door, "mme1.epc.example.org", "epc.example.org", &elsewhere));
 	assert_true(config_allows_identity(door, "DRA.example.org", "anything", &elsewhere));
 	assert_false(config_allows_identity(door, "dra.example.org2", "anything", &elsewhere));
+	assert_true(config_allows_identity(door, "mme1.epc.example.org", NULL, &from));
 	assert_int_equal(config_del_peer(door, "mme*", NULL, "10.0.0.0/24", NULL), -ENOENT);
 	assert_int_equal(config_del_peer(door, "mme*", "epc.example.org", "10.0.0.0/24", NULL), 0);
 	assert_int_equal(door->n_peers, 1);
@@ -266,6 +268,47 @@ static void the_first_rate_that_matches_counts(void **state)
 		assert_int_equal(config_set_rate(door, name, &(struct rate_terms){.limit = 1}, NULL), 0);
 	}
 	assert_int_equal(config_set_rate(door, "one-more", &(struct rate_terms){.limit = 1}, &why), -ENOSPC);
+}
+
+/* The names of one peer in every order: who is first by the rules comes out. */
+static void of_several_names_the_rules_choose(void **state)
+{
+	static const char *const names[] = {"pool.example.org", "a.example.org", "AMF1.example.org", "amf2.example.org",
+					    "b.example.org"};
+	static const struct {
+		const char *peer[3], *rate[3], *chosen;
+	} rows[] = {
+		{{NULL}, {NULL}, "a.example.org"}, /* none is allowed */
+		{{NULL}, {"pool*"}, "pool.example.org"},
+		{{"*"}, {NULL}, "a.example.org"},
+		{{"amf*"}, {NULL}, "AMF1.example.org"},
+		{{"amf2.example.org", "amf1.*"}, {NULL}, "amf2.example.org"},
+		{{"amf2.example.org", "amf1.*"}, {"AmF1.*"}, "AMF1.example.org"},
+		{{"*"}, {"nobody", "B.example.*", "a.*"}, "b.example.org"},
+		{{"amf*"}, {"pool*"}, "AMF1.example.org"},
+	};
+	struct gate_address from;
+
+	(void)state;
+	assert_int_equal(address_from_text("10.0.0.1", 1, &from), 0);
+	for (unsigned i = 0; i < N_ROWS(rows); i++) {
+		static struct gate_config config;
+		struct door_config *door = &config.n5g.door;
+		config_init(&config);
+		config_add_peer(door, "*", NULL, "10.9.0.0/16", NULL); /* from elsewhere: no matter */
+		for (unsigned j = 0; j < 3 && rows[i].peer[j]; j++)
+			config_add_peer(door, rows[i].peer[j], NULL, "10.0.0.0/24", NULL);
+		for (unsigned j = 0; j < 3 && rows[i].rate[j]; j++)
+			config_set_rate(door, rows[i].rate[j], &(struct rate_terms){.limit = 1}, NULL);
+		for (unsigned first = 0; first < N_ROWS(names); first++) {
+			const char *best = names[first];
+			for (unsigned j = 1; j < N_ROWS(names); j++) {
+				const char *name = names[(first + j) % N_ROWS(names)];
+				best = config_compare_names(door, &from, name, best) < 0 ? name : best;
+			}
+			assert_string_equal(best, rows[i].chosen);
+		}
+	}
 }
 
 static void only_sctp_has_several_homes(void **state)
@@ -337,7 +380,7 @@ static void an_empty_rule_of_a_peer_disappears(void **state)
 }
 
 /* Diameter compares names without case and the policy does not: they are kept in lower case. */
-static void names_of_diameter_are_kept_in_lower_case(void **state)
+static void names_without_case_are_kept_in_lower_case(void **state)
 {
 	static struct gate_config config;
 	struct weir_peer_rule *rule;
@@ -348,6 +391,7 @@ static void names_of_diameter_are_kept_in_lower_case(void **state)
 	rule = config_peer_terms(&config.policy, WEIR_IF_S13, "MME.A*", NULL);
 	assert_string_equal(rule->name, "mme.a*");
 	assert_ptr_equal(config_peer_terms(&config.policy, WEIR_IF_S13, "mme.A*", NULL), rule);
+	assert_string_equal(config_peer_terms(&config.policy, WEIR_IF_N5G, "AMF.A*", NULL)->name, "amf.a*");
 	assert_string_equal(config_peer_terms(&config.policy, WEIR_IF_GSUP, "MSC-A*", NULL)->name, "MSC-A*");
 	assert_int_equal(config_set_name(config.s13.origin_host, "EIR.Example", NULL), 0);
 	assert_string_equal(config.s13.origin_host, "eir.example");
@@ -548,10 +592,11 @@ int main(void)
 		cmocka_unit_test(an_identity_of_diameter_has_no_case_and_may_need_a_realm),
 		cmocka_unit_test(names_may_be_as_long_as_diameter_has_them),
 		cmocka_unit_test(the_first_rate_that_matches_counts),
+		cmocka_unit_test(of_several_names_the_rules_choose),
 		cmocka_unit_test(only_sctp_has_several_homes),
 		cmocka_unit_test(tables_are_bounded),
 		cmocka_unit_test(an_empty_rule_of_a_peer_disappears),
-		cmocka_unit_test(names_of_diameter_are_kept_in_lower_case),
+		cmocka_unit_test(names_without_case_are_kept_in_lower_case),
 		cmocka_unit_test(a_final_dot_of_a_name_of_diameter_is_dropped),
 		cmocka_unit_test(a_copied_draft_makes_the_same_policy),
 		cmocka_unit_test(a_peer_keeps_its_number),

@@ -5,6 +5,8 @@
 
 #include "wire/gsup.h"
 
+#include "lines.h"
+#include "rows.h"
 #include "vectors.h"
 
 #include <osmocom/core/logging.h>
@@ -13,60 +15,14 @@
 #include <osmocom/gsm/gsup.h>
 
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 /* --- decoded form as text ------------------------------------------------------------------------------------- */
 
-static char printed[1024];
-
-static void __attribute__((format(printf, 1, 2))) line(const char *format, ...)
-{
-	size_t used = strlen(printed);
-	va_list ap;
-
-	va_start(ap, format);
-	used += (size_t)snprintf(printed + used, sizeof(printed) - used, "  ");
-	vsnprintf(printed + used, sizeof(printed) - used, format, ap);
-	va_end(ap);
-	strncat(printed, "\n", sizeof(printed) - strlen(printed) - 1);
-}
-
 static void line_ie(const char *key, const uint8_t *ie, unsigned len)
 {
-	char hex[2 * 257 + 1] = "";
-
-	if (!ie)
-		return;
-	for (unsigned i = 0; i < len; i++)
-		snprintf(hex + 2 * i, 3, "%02x", ie[i]);
-	line("%s: %s", key, hex);
-}
-
-static void print_imei(const struct gsup_view *view)
-{
-	const struct weir_imei_reading *r = &view->imei;
-	char digits[WEIR_IMEI_TEXT], svn[8] = "none", check[8] = "none";
-
-	if (!view->has_imei)
-		return;
-	if (view->imei_fault != WEIR_IMEI_OK) {
-		line("imei: %s", imei_fault_text(view->imei_fault));
-		return;
-	}
-	if (r->imei.svn != WEIR_NO_SVN)
-		snprintf(svn, sizeof(svn), "%02d", r->imei.svn);
-	if (r->given_check >= 0)
-		snprintf(check, sizeof(check), "%d", r->given_check);
-	line("imei: %s", imei_print(digits, r->imei.key));
-	line("digits: %u", r->digits);
-	line("svn: %s", svn);
-	line("check: %s", check);
+	if (ie)
+		line_hex(key, ie, len);
 }
 
 static void print_gsup(const struct ipa_frame *frame)
@@ -81,7 +37,8 @@ static void print_gsup(const struct ipa_frame *frame)
 	line("type: %s", gsup_type_name(view.type));
 	line("fault: %s", faults[fault]);
 	line("imsi: %s", !view.has_imsi ? "missing" : view.imsi.packed ? imsi_print(imsi, view.imsi) : "unreadable");
-	print_imei(&view);
+	if (view.has_imei)
+		line_imei(view.imei_fault, &view.imei);
 	line_ie("class", view.class_ie, view.class_ie_len);
 	if (view.cn_domain)
 		line("cn-domain: %s", domains[view.cn_domain]);
@@ -104,33 +61,28 @@ static void print_ccm(const struct ipa_frame *frame)
 		line("name: %s", name);
 }
 
-static void print_frame(const struct ipa_frame *frame)
+static const char *print_frame(const struct ipa_frame *frame)
 {
-	printed[0] = '\0';
+	lines_begin();
 	if (ipa_is_gsup(frame))
 		print_gsup(frame);
 	else
 		print_ccm(frame);
+	return lines();
 }
 
-static char names[VECTORS_MAX][VECTOR_NAME];
+static const char *print_bytes(const uint8_t *bytes, size_t len)
+{
+	struct ipa_frame frame;
+
+	assert_int_equal(ipa_frame_next(bytes, len, &frame), len);
+	return print_frame(&frame);
+}
 
 static void decode_equals_text(void **state)
 {
-	unsigned n = vector_names("gsup", names);
-
 	(void)state;
-	for (unsigned i = 0; i < n; i++) {
-		struct ipa_frame frame;
-		struct vector v;
-
-		vector_init(&v, "gsup", names[i]);
-		assert_int_equal(ipa_frame_next(v.bytes, v.len, &frame), v.len);
-		print_frame(&frame);
-		if (strcmp(printed, vector_decoded(&v)) != 0)
-			fail_msg("%s decodes as\n%snot\n%s", v.name, printed, vector_decoded(&v));
-		vector_fini(&v);
-	}
+	vectors_decode("gsup", print_bytes);
 }
 
 /* --- encoding ------------------------------------------------------------------------------------------------- */
@@ -266,24 +218,23 @@ static void encode_equals_bytes(void **state)
 	vector_fini(&answered);
 }
 
+static void is_encoded_or_says_why_not(const struct vector *v, void *data)
+{
+	bool has_row = false;
+	char field[200];
+
+	(void)data;
+	vector_field(v, "encode", field, sizeof(field));
+	for (unsigned k = 0; k < N_ENCODE_ROWS; k++)
+		has_row |= !strcmp(encode_rows[k].vector, v->name);
+	if (has_row != !strcmp(field, "yes") || (!has_row && strncmp(field, "no, ", 4) != 0))
+		fail_msg("%s.txt says \"encode: %s\" and the table says otherwise", v->name, field);
+}
+
 static void every_vector_is_encoded_or_says_why_not(void **state)
 {
-	unsigned n = vector_names("gsup", names);
-
 	(void)state;
-	for (unsigned i = 0; i < n; i++) {
-		bool has_row = false;
-		char field[200];
-		struct vector v;
-
-		vector_init(&v, "gsup", names[i]);
-		vector_field(&v, "encode", field, sizeof(field));
-		for (unsigned k = 0; k < N_ENCODE_ROWS; k++)
-			has_row |= !strcmp(encode_rows[k].vector, names[i]);
-		if (has_row != !strcmp(field, "yes") || (!has_row && strncmp(field, "no, ", 4) != 0))
-			fail_msg("%s.txt says \"encode: %s\" and the table says otherwise", v.name, field);
-		vector_fini(&v);
-	}
+	vectors_each("gsup", is_encoded_or_says_why_not, NULL);
 }
 
 static void a_small_buffer_is_refused_and_not_overrun(void **state)
@@ -415,16 +366,8 @@ static void flipped(const uint8_t *bytes, size_t len, void *data)
 
 static void a_flipped_bit_never_yields_an_invalid_view(void **state)
 {
-	unsigned n = vector_names("gsup", names);
-
 	(void)state;
-	for (unsigned i = 0; i < n; i++) {
-		struct vector v;
-
-		vector_init(&v, "gsup", names[i]);
-		vector_each_bitflip(&v, flipped, NULL);
-		vector_fini(&v);
-	}
+	vectors_bitflips("gsup", flipped, NULL);
 }
 
 static void not_whole(const uint8_t *bytes, size_t len, void *data)
@@ -455,17 +398,9 @@ static void cut_message(const uint8_t *bytes, size_t len, void *data)
 
 static void no_proper_prefix_is_a_frame_and_no_cut_message_is_overread(void **state)
 {
-	unsigned n = vector_names("gsup", names);
-
 	(void)state;
-	for (unsigned i = 0; i < n; i++) {
-		struct vector v;
-
-		vector_init(&v, "gsup", names[i]);
-		vector_each_prefix(&v, not_whole, NULL);
-		vector_each_prefix(&v, cut_message, NULL);
-		vector_fini(&v);
-	}
+	vectors_prefixes("gsup", not_whole, NULL);
+	vectors_prefixes("gsup", cut_message, NULL);
 }
 
 static void a_message_cut_inside_an_ie_is_truncated(void **state)
@@ -508,59 +443,61 @@ static void an_ie_twice_is_a_fault_and_the_first_one_is_kept(void **state)
 	assert_int_equal(view.imei_fault, WEIR_IMEI_OK);
 }
 
+static void trickle(const struct vector *v, void *data)
+{
+	struct ipa_frame frame;
+	uint8_t buf[1024];
+
+	(void)data;
+	for (size_t k = 0; k < v->len; k++) {
+		buf[k] = v->bytes[k];
+		assert_int_equal(ipa_frame_next(buf, k + 1, &frame), k + 1 == v->len ? v->len : 0);
+	}
+	assert_string_equal(print_frame(&frame), vector_decoded(v));
+}
+
 static void frames_come_out_of_a_trickle_one_by_one(void **state)
 {
-	unsigned n = vector_names("gsup", names), taken = 0;
-	uint8_t buf[1024];
-	size_t len = 0;
-
 	(void)state;
-	for (unsigned i = 0; i < n; i++) {
-		struct ipa_frame frame;
-		struct vector v;
+	vectors_each("gsup", trickle, NULL);
+}
 
-		vector_init(&v, "gsup", names[i]);
-		for (size_t k = 0; k < v.len; k++) {
-			size_t whole;
+struct train {
+	uint8_t all[65536];
+	size_t len, at;
+};
 
-			buf[len++] = v.bytes[k];
-			whole = ipa_frame_next(buf, len, &frame);
-			assert_int_equal(whole, k + 1 == v.len ? v.len : 0);
-		}
-		print_frame(&frame);
-		assert_string_equal(printed, vector_decoded(&v));
-		len = 0;
-		taken++;
-		vector_fini(&v);
-	}
-	assert_int_equal(taken, n);
+static void append(const struct vector *v, void *data)
+{
+	struct train *train = data;
+
+	assert_in_range(train->len + v->len, 0, sizeof(train->all));
+	memcpy(train->all + train->len, v->bytes, v->len);
+	train->len += v->len;
+}
+
+static void take_next(const struct vector *v, void *data)
+{
+	struct train *train = data;
+	const uint8_t *at = train->all + train->at;
+	struct ipa_frame frame;
+
+	assert_int_equal(ipa_frame_next(at, train->len - train->at, &frame), v->len);
+	assert_ptr_equal(frame.bytes, at);
+	assert_memory_equal(frame.bytes, v->bytes, v->len);
+	train->at += frame.len;
 }
 
 static void frames_in_one_buffer_come_out_in_order(void **state)
 {
-	unsigned n = vector_names("gsup", names);
-	uint8_t *all = malloc(n * 256);
-	size_t len = 0, at = 0;
+	struct train *train = calloc(1, sizeof(*train));
 	struct ipa_frame frame;
-	struct vector v;
 
 	(void)state;
-	for (unsigned i = 0; i < n; i++) {
-		vector_init(&v, "gsup", names[i]);
-		memcpy(all + len, v.bytes, v.len);
-		len += v.len;
-		vector_fini(&v);
-	}
-	for (unsigned i = 0; i < n; i++) {
-		vector_init(&v, "gsup", names[i]);
-		assert_int_equal(ipa_frame_next(all + at, len - at, &frame), v.len);
-		assert_ptr_equal(frame.bytes, all + at);
-		assert_memory_equal(frame.bytes, v.bytes, v.len);
-		at += frame.len;
-		vector_fini(&v);
-	}
-	assert_int_equal(ipa_frame_next(all + at, len - at, &frame), 0);
-	free(all);
+	vectors_each("gsup", append, train);
+	vectors_each("gsup", take_next, train);
+	assert_int_equal(ipa_frame_next(train->all + train->at, train->len - train->at, &frame), 0);
+	free(train);
 }
 
 /* --- CCM identities ------------------------------------------------------------------------------------------- */

@@ -12,7 +12,7 @@
 
 static struct h2_counters counters(const struct scene *scene)
 {
-	return n5g_counters(scene->n5g)->h2;
+	return ((const struct n5g_counters *)n5g_counter_table(scene->n5g).counters)->h2;
 }
 
 /* --- beginnings */
@@ -325,6 +325,14 @@ static void add_rapid_reset(struct octets *o, int32_t id)
 	add_frame(o, RST_STREAM, 0, id, "\0\0\0\x08", 4);
 }
 
+/* Nobody sends a body octet by octet, and nobody sends one at all who asks for equipment. */
+static void add_tiny_data(struct octets *o, int32_t id)
+{
+	if (id == 1)
+		add_empty_data(o, id);
+	add_frame(o, DATA, 0, 1, "x", 1);
+}
+
 /* An upper-case name: the stream is reset by us, the connection stands. */
 static void add_bad_field(struct octets *o, int32_t id)
 {
@@ -338,6 +346,7 @@ static const struct flood floods[] = {
 	{"SETTINGS", H2_CALM_SETTINGS, 1, add_settings},
 	{"empty DATA", H2_CALM_DATA, 1, add_empty_data},
 	{"DATA that is padding", H2_CALM_DATA, 1, add_padded_data},
+	{"DATA of one octet", H2_CALM_DATA, 1, add_tiny_data},
 	{"PRIORITY", H2_CALM_OTHER, 1, add_priority},
 	{"WINDOW_UPDATE", H2_CALM_OTHER, 1, add_window},
 	{"unknown frames", H2_CALM_OTHER, 1, add_unknown},
@@ -430,6 +439,48 @@ static void test_header_bomb(void **state)
 	assert_int_equal(counters(*state).fields_cut, 1);
 }
 
+/* On a stream that is over: libnghttp2 ignores it without a word. */
+static void test_headers_of_a_stream_that_is_over(void **state)
+{
+	struct client *c = client_begin(*state);
+	struct octets *o = octets_new();
+	unsigned sent = 0;
+
+	assert_int_equal(client_get(c, check_path("00101"), NULL).status, 200);
+	add_get(o, 1, check_path("00101"), NULL);
+	for (; !c->ended && sent < 2 * H2_BUDGET; sent++)
+		client_send(c, o->at, o->len);
+	assert_in_range(sent, H2_BUDGET - 10, H2_BUDGET + 10);
+	assert_int_equal(counters(*state).calm[H2_CALM_OTHER], 1);
+}
+
+/* Requests that are begun and never ended, each with as many octets as it may have. */
+static void test_what_unfinished_requests_keep(void **state)
+{
+	static char token[15000];
+	struct client *c = client_begin(*state);
+	struct octets *o = octets_new();
+	const char *const fields[] = {"authorization", token, NULL};
+	struct octets *block = octets_new();
+	struct answer answer;
+
+	memset(token, 'x', sizeof(token) - 1);
+	add_fields(block, "POST", check_path("00101"), fields);
+	for (unsigned i = 0; i < 40; i++) {
+		o->len = 0;
+		add_frame(o, HEADERS, END_HEADERS, 1 + 2 * i, block->at, block->len);
+		client_send(c, o->at, o->len);
+	}
+	assert_true(counters(*state).fields_cut >= 40 - H2_KEPT_MAX / H2_FIELD_OCTETS);
+	o->len = 0;
+	add_get(o, 101, check_path("00101"), NULL); /* a usual one needs none of it */
+	client_send(c, o->at, o->len);
+	do
+		answer = client_answer(c);
+	while (answer.id && answer.id != 101); /* the others: 431, and a reset of what was still to come */
+	assert_int_equal(answer.status, 200);
+}
+
 /* Twice as many frames that ask nothing as requests: what some clients do. */
 static void test_good_client(void **state)
 {
@@ -498,6 +549,85 @@ static void test_answer_never_taken(void **state)
 	answer = client_answer(c);
 	assert_int_equal(answer.status, 200); /* began */
 	assert_int_equal(answer.reset, 8);
+}
+
+static void add_check(struct octets *o, int32_t id, const char *time_ms)
+{
+	const char *const more[] = {"3gpp-sbi-max-rsp-time", time_ms, NULL};
+
+	add_get(o, id, check_path("00104"), more); /* 404, a long answer */
+}
+
+static struct client *begin_narrow(struct scene *scene)
+{
+	struct client *c;
+	struct octets *o = octets_new();
+
+	scene->config->max_streams = 1000;
+	assert_int_equal(scene_configure(scene, scene->config), 0);
+	c = client_pair(scene, 4096);
+	client_greet(c);
+	add_frame(o, WINDOW_UPDATE, 0, 0, "\x7f\0\0\0", 4);
+	client_send(c, o->at, o->len);
+	return c;
+}
+
+/* So many checks, and nothing is read. */
+static void ask_and_not_read(struct client *c, unsigned n, const char *time_ms)
+{
+	struct octets *o = octets_new();
+
+	for (unsigned i = 0; i < n; i++, c->next_id += 2)
+		add_check(o, c->next_id, time_ms);
+	assert_int_equal(send(c->fd, o->at, o->len, MSG_NOSIGNAL | MSG_DONTWAIT), o->len);
+	scene_settle(c->scene);
+}
+
+/* What is in the send buffer cannot be taken back: rather than let it leave late the connection ends. */
+static void test_buffered_too_long(void **state)
+{
+	struct client *c = begin_narrow(*state);
+	unsigned answered = 0;
+
+	ask_and_not_read(c, 300, "900");
+	assert_int_equal(counters(*state).requests, 300);
+	scene_pass(*state, 1000);
+	while (client_answer(c).status == 404)
+		answered++;
+	assert_in_range(answered, 1, 290); /* what the socket had taken by then */
+	assert_ended(c);
+	assert_int_equal(counters(*state).stuck, 1);
+}
+
+static void test_buffered_not_too_long(void **state)
+{
+	struct client *c = begin_narrow(*state);
+
+	ask_and_not_read(c, 300, "1500");
+	scene_pass(*state, 1000);
+	for (unsigned i = 0; i < 300; i++)
+		assert_int_equal(client_answer(c).status, 404);
+	scene_pass(*state, 1000);
+	assert_quiet(c);
+}
+
+/* A buffer that is never empty, and in which nothing stays for long. */
+static void test_buffered_always(void **state)
+{
+	struct client *c = begin_narrow(*state);
+	char some[4000];
+
+	ask_and_not_read(c, 150, "3000");
+	for (unsigned round = 0; round < 60; round++) {
+		ask_and_not_read(c, 42, "3000"); /* as much as is read */
+		scene_pass(*state, 100);
+		for (ssize_t n = 0, left = sizeof(some); left && n >= 0; left -= n > 0 ? n : 0)
+			n = recv(c->fd, some, (size_t)left, MSG_DONTWAIT);
+		scene_pass(*state, 100);
+	}
+	assert_int_equal(counters(*state).stuck, 0);
+	assert_int_equal(counters(*state).untaken, 0);
+	assert_int_equal(counters(*state).requests, 150 + 60 * 42);
 }
 
 /* It asks and does not read: it is not read either, loses nothing, and gets all answers when it reads again. */
@@ -667,10 +797,15 @@ int main(void)
 		STAGED(test_incomplete),
 		STAGED(test_reset_before_answer),
 		STAGED(test_continuation_flood),
+		STAGED(test_headers_of_a_stream_that_is_over),
+		STAGED(test_what_unfinished_requests_keep),
 		STAGED(test_header_bomb),
 		STAGED(test_good_client),
 		STAGED(test_flow_control),
 		STAGED(test_answer_never_taken),
+		STAGED(test_buffered_too_long),
+		STAGED(test_buffered_not_too_long),
+		STAGED(test_buffered_always),
 		STAGED(test_slow_reader),
 		STAGED(test_silence),
 		STAGED(test_goodbye),

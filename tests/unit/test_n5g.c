@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "lines.h"
 #include "rows.h"
 #include "vectors.h"
 
@@ -268,27 +269,23 @@ static void test_prefixes_fit(void **state)
 
 /* --- golden request targets */
 
-static char printed[512];
-
 static void print_question(enum n5g_answer answer, const struct n5g_question *q)
 {
 	char imei[WEIR_IMEI_TEXT], imsi[WEIR_DIGITS_TEXT], svn[8] = "none";
-	int n = snprintf(printed, sizeof(printed), "  answer: %s\n",
-			 answer == N5G_WHITE ? "by decision" : n5g_answer_name(answer));
 
+	line("answer: %s", answer == N5G_WHITE ? "by decision" : n5g_answer_name(answer));
 	if (answer == N5G_WHITE && q->query.fault == WEIR_IMEI_OK) {
 		if (q->query.imei.svn != WEIR_NO_SVN)
 			snprintf(svn, sizeof(svn), "%02d", q->query.imei.svn);
-		n += snprintf(printed + n, sizeof(printed) - n, "  imei: %s\n  svn: %s\n",
-			      imei_print(imei, q->query.imei.key), svn);
+		line("imei: %s", imei_print(imei, q->query.imei.key));
+		line("svn: %s", svn);
 	} else if (answer == N5G_WHITE) {
-		n += snprintf(printed + n, sizeof(printed) - n, "  imei: %s\n", imei_fault_text(q->query.fault));
+		line("imei: %s", imei_fault_text(q->query.fault));
 	}
 	if (q->query.imsi.packed)
-		n += snprintf(printed + n, sizeof(printed) - n, "  imsi: %s\n", imsi_print(imsi, q->query.imsi));
+		line("imsi: %s", imsi_print(imsi, q->query.imsi));
 	if (q->param)
-		snprintf(printed + n, sizeof(printed) - n, "  wrong: %.*s %s\n", (int)q->param_len, q->param,
-			 q->reason);
+		line("wrong: %.*s %s", (int)q->param_len, q->param, q->reason);
 }
 
 static enum n5g_answer read_bytes(const uint8_t *bytes, size_t len, struct n5g_question *q)
@@ -306,22 +303,21 @@ static void sane(const uint8_t *bytes, size_t len, void *data)
 	assert_true(q.query.fault || q.query.imei.key < WEIR_IMEI_END);
 }
 
+static const char *print_bytes(const uint8_t *bytes, size_t len)
+{
+	struct n5g_question q;
+
+	lines_begin();
+	print_question(read_bytes(bytes, len, &q), &q);
+	return lines();
+}
+
 static void test_vectors(void **state)
 {
-	static char names[VECTORS_MAX][VECTOR_NAME];
-	unsigned n = vector_names("n5g", names);
-
 	(void)state;
-	for (unsigned i = 0; i < n; i++) {
-		struct vector vector;
-		struct n5g_question q;
-		vector_init(&vector, "n5g", names[i]);
-		print_question(read_bytes(vector.bytes, vector.len, &q), &q);
-		assert_string_equal(printed, vector_decoded(&vector));
-		vector_each_prefix(&vector, sane, NULL);
-		vector_each_bitflip(&vector, sane, NULL);
-		vector_fini(&vector);
-	}
+	vectors_decode("n5g", print_bytes);
+	vectors_prefixes("n5g", sane, NULL);
+	vectors_bitflips("n5g", sane, NULL);
 }
 
 int main(void)
@@ -329,8 +325,7 @@ int main(void)
 	static struct CMUnitTest tests[N_ROWS(rows) + 16];
 	size_t n = 0;
 
-	for (size_t i = 0; i < N_ROWS(rows); i++)
-		tests[n++] = ROW_TEST(rows[i].name, test_row, &rows[i]);
+	ADD_ROWS(tests, n, rows, test_row);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_identities);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_missing_or_incorrect);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_lengths);

@@ -1,28 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  * Copyright (C) 2026 The Weir authors */
 
-/* gate/n5g: who may ask, what is answered with which fields, deadlines, overload, configuration. */
+/* gate/n5g: what is answered with which fields, deadlines, overload, configuration.  Who may ask is in
+ * test_n5g_access.c. */
 #include "n5g_scene.h"
-
-#include <sys/socket.h>
 
 #include "gate/n5g_inside.h"
 #include "rows.h"
-#include "token_forge.h"
-
-#define UUID "4947a69a-f61b-4bc1-b9da-47c9c5d14b64"
-#define NRF  "5a1ad3c4-9b7e-41ee-8d2f-3b6f7a9a0001"
-#define AMF  "7c1ad3c4-9b7e-41ee-8d2f-3b6f7a9a000"
-
-static const struct n5g_counters *counters(const struct scene *scene)
-{
-	return n5g_counters(scene->n5g);
-}
-
-static const struct check_counters *checks(const struct scene *scene)
-{
-	return &scene->stage.check.counters[WEIR_IF_N5G];
-}
 
 /* --- answers */
 
@@ -52,7 +36,7 @@ static void test_colours(void **state)
 	assert_int_equal(checks(*state)->refused, 2);
 	assert_int_equal(checks(*state)->tally[WEIR_TALLY_SHED], 1);
 	assert_int_equal(checks(*state)->tally[WEIR_TALLY_FAILED], 1);
-	assert_int_equal(counters(*state)->answer[N5G_WHITE], 1);
+	assert_int_equal(counted(*state)->answer[N5G_WHITE], 1);
 }
 
 static void test_malformed_is_the_policys(void **state)
@@ -149,9 +133,14 @@ static const struct stamp_row stamp_rows[] = {
 	{"in time", "500", "Mon, 30 Nov 2026 00:53:20.000 GMT", 200, false, false},
 	{"just in time", "500", "Mon, 30 Nov 2026 00:53:19.501 GMT", 200, false, false},
 	{"just too late", "500", "Mon, 30 Nov 2026 00:53:19.500 GMT", 504, false, false},
-	{"an hour too late", "10000", "Sun, 29 Nov 2026 23:53:20.000 GMT", 504, false, false},
-	{"a sender whose clock is an hour ahead", "500", "Mon, 30 Nov 2026 01:53:20.000 GMT", 200, false, false},
+	{"as late as a request can be", "500", "Mon, 30 Nov 2026 00:53:10.000 GMT", 504, false, false},
+	{"that late and with more time", "10001", "Mon, 30 Nov 2026 00:53:10.000 GMT", 200, false, false},
+	{"a sender whose clock is behind", "500", "Mon, 30 Nov 2026 00:53:09.999 GMT", 200, false, true},
+	{"a sender whose clock is minutes behind", "500", "Mon, 30 Nov 2026 00:50:20.000 GMT", 200, false, true},
 	{"a sender whose clock is days behind", "500", "Fri, 27 Nov 2026 00:53:20.000 GMT", 200, false, true},
+	{"a sender whose clock is a little ahead", "500", "Mon, 30 Nov 2026 00:53:21.000 GMT", 200, false, false},
+	{"a sender whose clock is ahead", "500", "Mon, 30 Nov 2026 00:53:21.001 GMT", 200, false, true},
+	{"a sender whose clock is an hour ahead", "500", "Mon, 30 Nov 2026 01:53:20.000 GMT", 200, false, true},
 	{"a sender whose clock is years ahead", "500", "Mon, 30 Nov 2037 00:53:20.000 GMT", 200, false, true},
 	{"no stamp", "500", NULL, 200, false, false},
 	{"a stamp that cannot be read", "500", "yesterday", 200, true, false},
@@ -165,19 +154,19 @@ static void test_stamp(void **state)
 	const char *const more[] = {"3gpp-sbi-max-rsp-time", row->max,
 				    row->stamp_sent ? "3gpp-sbi-sender-timestamp" : NULL, row->stamp_sent, NULL};
 	struct answer answer;
-	void *stage;
+	void *scene;
 	struct client *c;
 
-	scene_begin(&stage);
-	c = client_begin(stage);
+	scene_begin(&scene);
+	c = client_begin(scene);
 	answer = client_get(c, check_path("00101"), more);
 	assert_int_equal(answer.status, row->status);
 	if (row->status == 504)
 		assert_cause(&answer, 504, "TIMED_OUT_REQUEST");
-	assert_int_equal(counters(stage)->field_wrong, row->wrong);
-	assert_int_equal(counters(stage)->stamp_off, row->off);
-	assert_int_equal(checks(stage)->tally[WEIR_TALLY_SHED], row->status == 504);
-	scene_end(&stage);
+	assert_int_equal(counted(scene)->field_wrong, row->wrong);
+	assert_int_equal(counted(scene)->stamp_off, row->off);
+	assert_int_equal(checks(scene)->tally[WEIR_TALLY_SHED], row->status == 504);
+	scene_end(&scene);
 }
 
 /* Without a stamp the time runs from the first field: a body that trickles uses it up. */
@@ -205,6 +194,34 @@ static void test_arrival(void **state)
 	client_send(c, o->at, o->len);
 	answer = client_answer(c);
 	assert_cause(&answer, 504, "TIMED_OUT_REQUEST");
+}
+
+/* No request was sent after it came: a clock that is ahead gives nobody more time, by little or by much. */
+static void test_ahead(void **state)
+{
+	static const char *const stamps[] = {"Mon, 30 Nov 2026 00:53:20.900 GMT", "Mon, 30 Nov 2026 00:54:20.000 GMT",
+					     "Mon, 30 Nov 2026 12:53:20.000 GMT"};
+	struct scene *scene = *state;
+	struct client *c = client_begin(scene);
+	struct octets *o = octets_new();
+
+	for (unsigned i = 0; i < N_ROWS(stamps); i++) {
+		const char *const more[] = {"3gpp-sbi-max-rsp-time", "1500", "3gpp-sbi-sender-timestamp", stamps[i],
+					    NULL};
+		struct octets *block = octets_new();
+		add_fields(block, "GET", check_path("00101"), more);
+		add_frame(o, HEADERS, END_HEADERS, 1 + 2 * (int32_t)i, block->at, block->len);
+	}
+	client_send(c, o->at, o->len);
+	scene_pass(scene, 1600);
+	for (unsigned i = 0; i < N_ROWS(stamps); i++) {
+		struct answer answer;
+		o->len = 0;
+		add_frame(o, DATA, END_STREAM, 1 + 2 * (int32_t)i, NULL, 0);
+		client_send(c, o->at, o->len);
+		answer = client_answer(c);
+		assert_cause(&answer, 504, "TIMED_OUT_REQUEST");
+	}
 }
 
 /* --- rates */
@@ -247,7 +264,7 @@ static void test_a_name_too_many(void **state)
 
 	for (unsigned i = 0; i < N5G_CLIENTS; i++) {
 		snprintf(name, sizeof(name), "amf%u", i);
-		others = clients_get(scene->n5g->clients, name, scene->now_us);
+		others = clients_get(scene->n5g->clients, name, scene->stage.now_us);
 		assert_non_null(others);
 		clients_join(others);
 	}
@@ -255,11 +272,11 @@ static void test_a_name_too_many(void **state)
 	assert_cause(&answer, 503, "NF_CONGESTION");
 	assert_string_equal(answer_field(&answer, "retry-after"), "1");
 	assert_int_equal(checks(scene)->tally[WEIR_TALLY_SHED], 1);
-	assert_int_equal(counters(scene)->unnumbered, 1);
-	clients_leave(scene->n5g->clients, others, scene->now_us);
+	assert_int_equal(counted(scene)->unnumbered, 1);
+	clients_leave(scene->n5g->clients, others, scene->stage.now_us);
 	scene_pass(scene, 1);
 	assert_int_equal(client_get(c, check_path("00101"), NULL).status, 200);
-	assert_int_equal(counters(scene)->unnumbered, 1); /* it has the number of the one that has gone */
+	assert_int_equal(counted(scene)->unnumbered, 1); /* it has the number of the one that has gone */
 }
 
 static void test_capacity_and_priority(void **state)
@@ -281,7 +298,7 @@ static void test_capacity_and_priority(void **state)
 	assert_string_equal(answer_field(&answer, "retry-after"), "1");
 	assert_int_equal(client_get(c, check_path("00101"), NULL).status, 200);
 	assert_int_equal(client_get(c, check_path("00101"), none).status, 200);
-	assert_int_equal(counters(scene)->field_wrong, 1);
+	assert_int_equal(counted(scene)->field_wrong, 1);
 	for (n = 0; client_get(c, check_path("00101"), NULL).status == 200; n++)
 		;
 	for (n = 0; client_get(c, check_path("00101"), first).status == 200; n++)
@@ -334,6 +351,37 @@ static void test_oci(void **state)
 	assert_null(answer_field(&answer, "3gpp-sbi-oci"));
 }
 
+/* The share is that of the gate's capacity: what a client's own limit shed has no part in it, what was taken and shed
+ * on other interfaces has. */
+static void test_oci_is_of_the_whole_gate(void **state)
+{
+	struct scene *scene = *state;
+	struct rate_peer mme = {0};
+	struct client *c;
+	struct answer answer;
+
+	snprintf(scene->config->instance_id, sizeof(scene->config->instance_id), "%s", UUID);
+	scene_limit(scene, 10, 0, 20);
+	c = client_begin(scene);
+	assert_int_equal(client_get(c, check_path("00101"), NULL).status, 200);
+	assert_int_equal(client_get(c, check_path("00101"), NULL).status, 429);
+	for (unsigned i = 0; i < 3; i++)
+		rate_admit(&mme, &(struct rate_terms){0}, &scene->stage.check.rate, 20, 0, scene->stage.now_us);
+	assert_int_equal(mme.shed, 2);
+	scene_pass(scene, 1000);
+	answer = client_get(c, check_path("00101"), NULL);
+	assert_int_equal(answer.status, 200);
+	assert_string_equal(answer_field(&answer, "3gpp-sbi-oci"),
+			    "Timestamp: \"Mon, 30 Nov 2026 00:53:21 GMT\"; Period-of-Validity: 5s; "
+			    "Overload-Reduction-Metric: 50%; NF-Instance: " UUID);
+	scene_pass(scene, 1000);
+	for (unsigned i = 0; i < 4; i++)
+		rate_admit(&mme, &(struct rate_terms){0}, &scene->stage.check.rate, 20, 0, scene->stage.now_us);
+	scene_pass(scene, 60000);
+	answer = client_get(c, check_path("00101"), NULL);
+	assert_null(answer_field(&answer, "3gpp-sbi-oci")); /* a minute ago */
+}
+
 static void test_lci(void **state)
 {
 	struct scene *scene = *state;
@@ -358,95 +406,6 @@ static void test_lci(void **state)
 	assert_non_null(answer_field(&answer, "3gpp-sbi-lci"));
 	answer = client_get(client_begin(scene), check_path("00101"), NULL);
 	assert_non_null(answer_field(&answer, "3gpp-sbi-lci")); /* a client that was not told yet */
-}
-
-/* --- who may ask */
-
-static void remove_peers(struct n5g_config *config)
-{
-	config->door.n_peers = 0;
-}
-
-static void test_stranger(void **state)
-{
-	struct scene *scene = *state;
-
-	remove_peers(scene->config);
-	assert_int_equal(config_add_peer(&scene->config->door, "*", NULL, "10.0.0.0/8", NULL), 0);
-	assert_int_equal(scene_configure(scene, scene->config), 0);
-	assert_ended(client_connect(scene));
-	assert_int_equal(counters(scene)->stranger, 1);
-	assert_int_equal(counters(scene)->connected, 0);
-}
-
-static void test_name_not_allowed(void **state)
-{
-	struct scene *scene = *state;
-	struct client *c;
-	struct answer answer;
-
-	remove_peers(scene->config);
-	assert_int_equal(config_add_peer(&scene->config->door, "amf.example", NULL, "127.0.0.0/8", NULL), 0);
-	assert_int_equal(scene_configure(scene, scene->config), 0);
-	c = client_begin(scene);
-	answer = client_get(c, check_path("00101"), NULL); /* its name is 127.0.0.1 */
-	assert_cause(&answer, 403, NULL);
-	assert_int_equal(counters(scene)->forbidden, 1);
-	assert_int_equal(checks(scene)->tally[WEIR_TALLY_SHED], 1);
-	assert_int_equal(client_get(c, "/x", NULL).status, 400);
-}
-
-static void test_no_longer_allowed(void **state)
-{
-	struct scene *scene = *state;
-	struct client *c = client_begin(scene), *unknown = client_begin(scene);
-	struct n5g_config next = *scene->config;
-	struct frame frame;
-
-	assert_int_equal(client_get(c, check_path("00101"), NULL).status, 200);
-	remove_peers(&next);
-	assert_int_equal(config_add_peer(&next.door, "127.0.0.2", NULL, "127.0.0.1", NULL), 0);
-	assert_int_equal(scene_configure(scene, &next), 0);
-	assert_true(client_frame_of(c, GOAWAY, &frame));
-	assert_int_equal(client_get(c, check_path("00101"), NULL).status, 403);
-	scene_pass(scene, 2000);
-	assert_ended(c);
-	assert_quiet(unknown); /* who it is will be seen at its first request */
-}
-
-struct seen {
-	unsigned n;
-	struct n5g_connection_state last;
-	char client[64];
-};
-
-static void see(const struct n5g_connection_state *connection, void *data)
-{
-	struct seen *seen = data;
-
-	seen->n++;
-	seen->last = *connection;
-	snprintf(seen->client, sizeof(seen->client), "%s", connection->client);
-}
-
-static void test_show(void **state)
-{
-	struct scene *scene = *state;
-	struct client *c = client_begin(scene);
-	struct seen seen = {0};
-
-	n5g_each_connection(scene->n5g, see, &seen);
-	assert_int_equal(seen.n, 1);
-	assert_string_equal(seen.client, "?");
-	client_get(c, check_path("00101"), NULL);
-	client_get(c, check_path("00101"), NULL);
-	scene_pass(scene, 3000);
-	n5g_each_connection(scene->n5g, see, &seen);
-	assert_string_equal(seen.client, "127.0.0.1");
-	assert_int_equal(seen.last.requests, 2);
-	assert_int_equal(seen.last.up_s, 3);
-	assert_null(seen.last.tls);
-	assert_int_equal(peers_find(scene->stage.peers, WEIR_IF_N5G, "127.0.0.1"), 1);
 }
 
 /* --- configuration */
@@ -476,164 +435,16 @@ static void test_refused_configuration(void **state)
 	struct client *c = client_begin(scene);
 	struct n5g_config next = *scene->config;
 	const char *loopback = "127.0.0.1";
-	unsigned port = n5g_listening(scene->n5g, 0)->address[0].port;
+	unsigned port = door_listening(n5g_door(scene->n5g), 0)->address[0].port;
 	struct weir_why why;
 
 	snprintf(next.prefix, sizeof(next.prefix), "/eir");
+	next.certificate_required = true;
 	assert_int_equal(config_add_listen(&next.door, GATE_TCP, &loopback, 1, port, NULL), 0);
 	assert_true(n5g_prepare(scene->n5g, &next, &why) < 0);
+	assert_int_equal(n5g_door(scene->n5g)->demand, TLS_PEER_MAY);
 	assert_int_equal(client_get(c, check_path("00101"), NULL).status, 200);
 	assert_int_equal(client_get(client_begin(scene), check_path("00101"), NULL).status, 200);
-}
-
-/* --- access tokens */
-
-static void forge(char *bearer, size_t size, const struct forge_key *key, const char *subject, const char *scope)
-{
-	char claims[512], token[2048];
-
-	snprintf(claims, sizeof(claims),
-		 "{\"iss\":\"" NRF "\",\"sub\":\"%s\",\"aud\":\"5G_EIR\",\"scope\":\"%s\",\"exp\":%u}", subject, scope,
-		 SCENE_WALL_S + 3600);
-	forge_token(token, sizeof(token), key, "ES256", "{\"alg\":\"ES256\",\"typ\":\"JWT\"}", claims);
-	snprintf(bearer, size, "Bearer %s", token);
-}
-
-static void require_tokens(struct scene *scene, const struct forge_key *key)
-{
-	struct token_config *token = &scene->config->token;
-	struct scratch scratch;
-	char pem[1024];
-	struct weir_why why;
-
-	forge_key_public(key, pem, sizeof(pem));
-	scratch_make(&scratch);
-	scratch_write_at(scratch_path(&scratch, "nrf.pem"), pem, strlen(pem), 0);
-	snprintf(token->key[0].file, sizeof(token->key[0].file), "%.200s", scratch_path(&scratch, "nrf.pem"));
-	token->n_keys = 1;
-	token->mode = TOKEN_REQUIRED;
-	snprintf(scene->config->instance_id, sizeof(scene->config->instance_id), "%s", UUID);
-	remove_peers(scene->config);
-	assert_int_equal(config_add_peer(&scene->config->door, AMF "*", NULL, "127.0.0.0/8", NULL), 0);
-	if (n5g_prepare(scene->n5g, scene->config, &why))
-		fail_msg("%s", why.text);
-	n5g_commit(scene->n5g);
-	scratch_remove(&scratch);
-}
-
-static void test_tokens(void **state)
-{
-	char one[2200], two[2200], other[2200], stranger[2200];
-	const char *const as_one[] = {"authorization", one, NULL}, *const as_two[] = {"authorization", two, NULL};
-	const char *const as_other[] = {"authorization", other, NULL}, *const nonsense[] = {"authorization", "Bearer x",
-											    NULL};
-	const char *const as_stranger[] = {"authorization", stranger, NULL};
-	const char *const as_both[] = {"authorization", one, "authorization", two, NULL};
-	struct forge_key *key = forge_key_make(FORGE_P256);
-	struct scene *scene = *state;
-	struct seen seen = {0};
-	struct answer answer;
-	struct client *c;
-
-	forge(one, sizeof(one), key, AMF "1", "n5g-eir-eic");
-	forge(two, sizeof(two), key, AMF "2", "namf-comm n5g-eir-eic");
-	forge(other, sizeof(other), key, AMF "1", "namf-comm");
-	forge(stranger, sizeof(stranger), key, NRF, "n5g-eir-eic");
-	require_tokens(scene, key);
-	c = client_begin(scene);
-	answer = client_get(c, check_path("00101"), NULL);
-	assert_cause(&answer, 401, NULL);
-	assert_non_null(strstr(answer_field(&answer, "www-authenticate"), "Bearer"));
-	answer = client_get(c, check_path("00101"), nonsense);
-	assert_cause(&answer, 401, NULL);
-	assert_non_null(strstr(answer_field(&answer, "www-authenticate"), "invalid_token"));
-	answer = client_get(c, check_path("00101"), as_other);
-	assert_cause(&answer, 403, NULL);
-	assert_non_null(strstr(answer_field(&answer, "www-authenticate"), "insufficient_scope"));
-	assert_int_equal(client_get(c, check_path("00101"), as_stranger).status, 403); /* no peer rule */
-	answer = client_get(c, check_path("00101"), as_both);
-	assert_cause(&answer, 400, "OPTIONAL_IE_INCORRECT");
-	assert_int_equal(client_get(c, check_path("00101"), as_one).status, 200);
-	n5g_each_connection(scene->n5g, see, &seen);
-	assert_string_equal(seen.client, AMF "1");
-	assert_int_equal(client_get(c, check_path("00102"), as_two).status, 200);
-	n5g_each_connection(scene->n5g, see, &seen);
-	assert_string_equal(seen.client, AMF "2");
-	assert_int_equal(client_get(c, "/x", NULL).status, 400);
-	assert_int_equal(checks(scene)->tally[WEIR_TALLY_SHED], 5);
-	assert_int_equal(counters(scene)->forbidden, 1);
-	forge_key_free(key);
-}
-
-/* One read with checks of two clients: each is decided by the terms of its own. */
-static void test_tokens_in_one_read(void **state)
-{
-	char one[2200], two[2200];
-	const char *const as_one[] = {"authorization", one, NULL}, *const as_two[] = {"authorization", two, NULL};
-	struct forge_key *key = forge_key_make(FORGE_P256);
-	struct scene *scene = *state;
-	struct weir_policy_draft draft;
-	struct weir_peer_rule rule = {.name = AMF "2", .interface = WEIR_IF_N5G};
-	struct octets *o = octets_new();
-	struct client *c;
-
-	policy_draft_init(&draft);
-	rule.terms = draft.interface[WEIR_IF_N5G];
-	rule.terms.peer = WEIR_DO_GREY;
-	draft.override = WEIR_DO_CONTINUE;
-	draft.interface[WEIR_IF_N5G].peer = WEIR_DO_BLACK;
-	draft.peer_rules = &rule;
-	draft.n_peer_rules = 1;
-	stage_decide(scene, &draft);
-	forge(one, sizeof(one), key, AMF "1", "n5g-eir-eic");
-	forge(two, sizeof(two), key, AMF "2", "n5g-eir-eic");
-	require_tokens(scene, key);
-	n5g_policy_changed(scene->n5g);
-	c = client_begin(scene);
-	for (int32_t i = 0; i < 6; i++)
-		add_get(o, 1 + 2 * i, check_path("00101"), i % 3 == 1 ? as_two : as_one);
-	client_send(c, o->at, o->len);
-	for (int32_t i = 0; i < 6; i++) {
-		struct answer answer = client_answer(c);
-		assert_int_equal(answer.id, 1 + 2 * i);
-		assert_string_equal(answer.body,
-				    i % 3 == 1 ? "{\"status\":\"GREYLISTED\"}" : "{\"status\":\"BLACKLISTED\"}");
-	}
-	forge_key_free(key);
-}
-
-/* All at once, from one address: more than may be nameless at a time, and each says at once what it wants. */
-static void test_a_crowd_at_once(void **state)
-{
-	struct scene *scene = *state;
-	struct client *crowd[TRAFFIC_STRANGERS + 100];
-	struct octets *o = octets_new();
-
-	add_octets(o, preface, sizeof(preface));
-	add_frame(o, SETTINGS, 0, 0, NULL, 0);
-	add_get(o, 1, check_path("00101"), NULL);
-	for (unsigned i = 0; i < N_ROWS(crowd); i++) {
-		crowd[i] = client_dial(scene);
-		assert_int_equal(send(crowd[i]->fd, o->at, o->len, MSG_NOSIGNAL), o->len);
-	}
-	scene_settle(scene);
-	assert_int_equal(traffic_crowded(scene->stage.traffic), 0);
-	for (unsigned i = 0; i < N_ROWS(crowd); i++)
-		assert_int_equal(client_answer(crowd[i]).status, 200);
-}
-
-static void test_many_clients_come_and_go(void **state)
-{
-	struct scene *scene = *state;
-
-	for (unsigned i = 0; i < 50; i++) {
-		struct client *c = client_begin(scene);
-		assert_int_equal(client_get(c, check_path("00101"), NULL).status, 200);
-		if (i % 3)
-			client_close(c);
-	}
-	assert_int_equal(counters(scene)->connected, 50);
-	assert_int_equal(peers_count(scene->stage.peers), 1);
 }
 
 #define STAGED(fn) cmocka_unit_test_setup_teardown(fn, scene_begin, scene_end)
@@ -648,22 +459,16 @@ int main(void)
 		STAGED(test_no_checks),
 		STAGED(test_uri_too_long),
 		STAGED(test_arrival),
+		STAGED(test_ahead),
 		STAGED(test_limit_of_a_client),
 		STAGED(test_a_name_too_many),
 		STAGED(test_capacity_and_priority),
 		STAGED(test_reservation),
 		STAGED(test_oci),
+		STAGED(test_oci_is_of_the_whole_gate),
 		STAGED(test_lci),
-		STAGED(test_stranger),
-		STAGED(test_name_not_allowed),
-		STAGED(test_no_longer_allowed),
-		STAGED(test_show),
 		STAGED(test_prefix_and_age),
 		STAGED(test_refused_configuration),
-		STAGED(test_tokens),
-		STAGED(test_tokens_in_one_read),
-		STAGED(test_a_crowd_at_once),
-		STAGED(test_many_clients_come_and_go),
 	};
 	size_t n = N_ROWS(staged);
 

@@ -14,7 +14,7 @@
 #define SECOND 1000000ll
 
 /* How many of n questions at one moment are admitted. */
-static unsigned admitted(struct rate_peer *peer, struct rate_terms terms, struct rate *gate, uint32_t capacity,
+static unsigned admitted(struct rate_peer *peer, struct rate_terms terms, struct rate_gate *gate, uint32_t capacity,
 			 unsigned priority, int64_t now_us, unsigned n)
 {
 	unsigned yes = 0;
@@ -74,7 +74,7 @@ static void a_long_silence_and_a_clock_that_goes_back_overflow_nothing(void **st
 static void the_less_urgent_are_shed_first(void **state)
 {
 	struct rate_peer peer = {0};
-	struct rate gate = {0};
+	struct rate_gate gate = {0};
 	unsigned last, middle, first;
 
 	(void)state;
@@ -84,13 +84,15 @@ static void the_less_urgent_are_shed_first(void **state)
 	assert_in_range(last, 55, 58);
 	assert_in_range(middle, 5, 8);
 	assert_int_equal(last + middle + first, 100);
+	assert_int_equal(gate.taken, 100);
+	assert_int_equal(gate.shed, 2900);
 	assert_int_equal(admitted(&peer, (struct rate_terms){0}, &gate, 1000, 999, SECOND, 1), 0);
 }
 
 static void a_reservation_is_answered_when_the_gate_is_at_its_capacity(void **state)
 {
 	struct rate_peer greedy = {0}, reserved = {0};
-	struct rate gate = {0};
+	struct rate_gate gate = {0};
 	const struct rate_terms terms = {.reserve = 200};
 
 	(void)state;
@@ -105,12 +107,14 @@ static void a_reservation_is_answered_when_the_gate_is_at_its_capacity(void **st
 static void a_limit_beats_a_reservation(void **state)
 {
 	struct rate_peer peer = {0};
-	struct rate gate = {0};
+	struct rate_gate gate = {0};
 
 	(void)state;
 	assert_int_equal(
 		admitted(&peer, (struct rate_terms){.limit = 10, .reserve = 1000}, &gate, 1000, 0, SECOND, 100), 1);
 	assert_int_equal(rate_admit(&peer, &(struct rate_terms){.limit = 10}, &gate, 1000, 0, SECOND), RATE_SHED_PEER);
+	assert_int_equal(gate.taken, 1);
+	assert_int_equal(gate.shed, 0); /* by the limit alone */
 }
 
 static void costs_are_taken_whole_or_not(void **state)

@@ -286,17 +286,83 @@ static void foreign_clients_are_limited(void **state)
 	}
 	put(scene, fd, ecr_of("mme.abroad", "abroad", GREY_IMSI, IMEI));
 	assert_answer(scene, fd, 324, 0x60, 3004);
-	put(scene, fd, ecr_of("mme2.abroad", "abroad", GREY_IMSI, IMEI));
-	assert_status(scene, fd, 2);
+	put(scene, fd, ecr_of("mme2.abroad", "abroad", GREY_IMSI, IMEI)); /* another name is no way round it */
+	assert_answer(scene, fd, 324, 0x60, 3004);
 	put(scene, home, ecr(GREY_IMSI));
 	assert_status(scene, home, 2);
 	scene_pass(scene, 100);
 	put(scene, fd, ecr_of("mme.abroad", "abroad", GREY_IMSI, IMEI));
 	assert_status(scene, fd, 2);
 	assert_int_equal(counted(scene)->foreign, 13);
-	assert_int_equal(counted(scene)->foreign_shed, 1);
-	assert_int_equal(counted(scene)->shed, 1);
-	assert_int_equal(tally(scene, WEIR_TALLY_SHED), 1);
+	assert_int_equal(counted(scene)->foreign_shed, 2);
+	assert_int_equal(counted(scene)->shed, 2);
+	assert_int_equal(tally(scene, WEIR_TALLY_SHED), 2);
+}
+
+/* Nor are many names, each with a connection of its own: there is a bound for all of them together. */
+static void foreign_peers_together_are_limited(void **state)
+{
+	struct scene *scene = *state;
+	char name[64];
+	int fd;
+
+	for (unsigned i = 0; i < S13_FOREIGN_CLIENTS; i++) {
+		snprintf(name, sizeof(name), "mme%u.example", i);
+		fd = scene_connect(scene);
+		put(scene, fd, cer(name, "abroad"));
+		assert_answer(scene, fd, 257, 0, 2001);
+		for (unsigned k = 0; k < 10; k++) {
+			put(scene, fd, ecr_of(name, "abroad", GREY_IMSI, IMEI));
+			assert_status(scene, fd, 2);
+		}
+	}
+	fd = scene_connect(scene);
+	put(scene, fd, cer("mme99.example", "abroad"));
+	assert_answer(scene, fd, 257, 0, 2001);
+	put(scene, fd, ecr_of("mme99.example", "abroad", GREY_IMSI, IMEI));
+	assert_answer(scene, fd, 324, 0x60, 3004);
+}
+
+/* What an agent brings counts for it too, whoever asks. */
+static void an_agent_has_its_limit(void **state)
+{
+	struct scene *scene = *state;
+	struct s13_config *config = scene_config(scene);
+	int fd = scene_peer(scene, "dra1.example"), other = scene_peer(scene, "dra2.example");
+	char name[64];
+
+	assert_int_equal(config_set_rate(&config->door, "dra1*", &(struct rate_terms){.limit = 50}, NULL), 0);
+	assert_int_equal(scene_configure(scene, config, NULL), 0);
+	for (unsigned i = 0; i < 5; i++) { /* a tenth of a second's worth */
+		snprintf(name, sizeof(name), "mme%u.example", i);
+		put(scene, fd, ecr_of(name, REALM, GREY_IMSI, IMEI));
+		assert_status(scene, fd, 2);
+	}
+	put(scene, fd, ecr_of("mme9.example", REALM, GREY_IMSI, IMEI));
+	assert_answer(scene, fd, 324, 0x60, 3004);
+	put(scene, other, ecr_of("mme9.example", REALM, GREY_IMSI, IMEI));
+	assert_status(scene, other, 2);
+	scene_pass(scene, 20);
+	put(scene, fd, ecr_of("mme9.example", REALM, GREY_IMSI, IMEI));
+	assert_status(scene, fd, 2);
+}
+
+/* New names that one agent invents are no reason to turn away those of another. */
+static void each_agent_has_its_own_new_clients(void **state)
+{
+	struct scene *scene = *state;
+	int fd = scene_peer(scene, "dra1.example"), other = scene_peer(scene, "dra2.example");
+	char name[64];
+
+	for (unsigned i = 0; i < S13_NEW_CLIENTS; i++) {
+		snprintf(name, sizeof(name), "invented%u.example", i);
+		put(scene, fd, ecr_of(name, REALM, GREY_IMSI, IMEI));
+		assert_status(scene, fd, 2);
+	}
+	put(scene, fd, ecr_of("invented.example", REALM, GREY_IMSI, IMEI));
+	assert_answer(scene, fd, 324, 0x60, 3004);
+	put(scene, other, ecr_of("mme9.example", REALM, GREY_IMSI, IMEI));
+	assert_status(scene, other, 2);
 }
 
 /* Whose realm is not ours is foreign, whatever realm its requests name. */
@@ -598,6 +664,9 @@ int main(void)
 		TEST(many_clients_behind_an_agent),
 		TEST(several_clients_in_one_read),
 		TEST(foreign_clients_are_limited),
+		TEST(foreign_peers_together_are_limited),
+		TEST(an_agent_has_its_limit),
+		TEST(each_agent_has_its_own_new_clients),
 		TEST(a_foreign_peer_is_foreign),
 		TEST(each_client_has_its_limit),
 		TEST(the_gate_has_a_capacity),

@@ -8,6 +8,7 @@
 #include "gate/s13_session.h"
 #include "rows.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -1037,6 +1038,44 @@ static void what_is_shown(void **state)
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, scene_start, scene_end)
 
+/* From another host of ours. */
+static int connect_from(struct scene *scene, const char *host)
+{
+	struct gate_address from;
+	struct sockaddr_storage sa;
+	socklen_t len;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(address_from_text(host, 0, &from), 0);
+	len = address_to_sockaddr(&from, &sa);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sa, len), 0);
+	len = address_to_sockaddr(&s13_listening(scene->s13, 0)->address[0], &sa);
+	assert_int_equal(connect(fd, (struct sockaddr *)&sa, len), 0);
+	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	scene_settle(scene);
+	return stage_keep(scene, fd);
+}
+
+/* Whoever has a peer's name but not its address does not push it out while it is there (RFC 6733 5.6: R-Reject). */
+static void another_host_with_a_peers_name(void **state)
+{
+	struct scene *scene = *state;
+	int peer = scene_peer(scene, MME), other = connect_from(scene, "127.0.0.2");
+
+	put(scene, other, cer(MME, REALM));
+	assert_answer(scene, other, 257, 0x20, 3010);
+	assert_ended(scene, other);
+	assert_int_equal(counted(scene)->impostors, 1);
+	put(scene, peer, ecr(GREY_IMSI));
+	assert_status(scene, peer, 2);
+	scene_pass(scene, 33000); /* it is silent, and asked */
+	assert_request(scene, peer, 280);
+	other = connect_from(scene, "127.0.0.2");
+	put(scene, other, cer(MME, REALM));
+	assert_answer(scene, other, 257, 0, 2001);
+	assert_request(scene, peer, 282);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest single[] = {
@@ -1077,6 +1116,7 @@ int main(void)
 		TEST(peers_that_stay_are_not_disturbed),
 		TEST(a_new_name_is_learnt_by_coming_again),
 		TEST(what_is_shown),
+		TEST(another_host_with_a_peers_name),
 	};
 	struct CMUnitTest tests[N_ROWS(single) + N_ROWS(refused_rows) + N_ROWS(room_rows) + N_ROWS(crowd_rows)];
 	size_t n = N_ROWS(single);

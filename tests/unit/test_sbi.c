@@ -4,6 +4,7 @@
 /* wire/sbi: header fields of TS 29.500 row by row, dates against the C library's, and what is printed. */
 #include "wire/sbi.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -225,10 +226,19 @@ static void test_control(void **state)
 				 "NF-Instance: 54804518-4191-46b3-955c-ac631f953ed8");
 	assert_int_equal(sbi_lci_print(buf, 20, 0, 1, id), 0);
 	assert_string_equal(buf, "");
-	assert_true(sbi_is_uuid(id, strlen(id)));
-	assert_false(sbi_is_uuid(id, strlen(id) - 1));
-	assert_false(sbi_is_uuid("54804518x4191-46b3-955c-ac631f953ed8", 36));
-	assert_false(sbi_is_uuid("5480451g-4191-46b3-955c-ac631f953ed8", 36));
+}
+
+static void test_uuid(void **state)
+{
+	char uuid[SBI_UUID_TEXT] = "as it was";
+
+	(void)state;
+	assert_int_equal(sbi_uuid_read("54804518-4191-46b3-955c-ac631f953ed", 35, uuid), -EINVAL);
+	assert_int_equal(sbi_uuid_read("54804518x4191-46b3-955c-ac631f953ed8", 36, uuid), -EINVAL);
+	assert_int_equal(sbi_uuid_read("5480451g-4191-46b3-955c-ac631f953ed8", 36, uuid), -EINVAL);
+	assert_string_equal(uuid, "as it was");
+	assert_int_equal(sbi_uuid_read("54804518-4191-46B3-955C-aC631f953ED8x", 36, uuid), 0);
+	assert_string_equal(uuid, "54804518-4191-46b3-955c-ac631f953ed8");
 }
 
 static void test_problem(void **state)
@@ -271,24 +281,21 @@ static void test_decode(void **state)
 	assert_int_equal(sbi_decode("", 0, buf, sizeof(buf)), 0);
 }
 
-#define ROWS(table, fn)                                                                                                \
-	for (size_t i = 0; i < N_ROWS(table); i++)                                                                     \
-	tests[n++] = ROW_TEST(table[i].name, fn, &table[i])
-
 int main(void)
 {
 	static struct CMUnitTest tests[200];
 	size_t n = 0;
 
-	ROWS(date_rows, test_date);
-	ROWS(accept_rows, test_accept);
-	ROWS(correlation_rows, test_correlation);
-	ROWS(network_rows, test_network);
+	ADD_ROWS(tests, n, date_rows, test_date);
+	ADD_ROWS(tests, n, accept_rows, test_accept);
+	ADD_ROWS(tests, n, correlation_rows, test_correlation);
+	ADD_ROWS(tests, n, network_rows, test_network);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_prefixes_of_a_date);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_dates_all);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_numbers);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_long_correlation);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_control);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_uuid);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_problem);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_decode);
 	return _cmocka_run_group_tests("sbi", tests, n, NULL, NULL);

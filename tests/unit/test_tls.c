@@ -3,136 +3,30 @@
 
 /* TLS on traffic sockets, both ends of it: who is let in, that octets arrive whole and in order whatever the sizes, and
  * what a stranger can cost.  Certificates are made by the test. */
-#include <stdbool.h>
+#include "pki.h"
 
-#include "scratch.h"
-
+#include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
+#include <unistd.h>
 
 #include <gnutls/gnutls.h>
-#include <gnutls/x509.h>
 
 #include "gate/config.h"
 #include "gate/door.h"
 #include "gate/tls.h"
 #include "gate/traffic.h"
 #include "hush.h"
+#include "rows.h"
 
 #define SECOND 1000000ll
-
-/* --- certificates: NAME.pem and NAME-key.pem in the scratch folder */
-
-static struct scratch scratch;
-
-struct identity {
-	gnutls_x509_privkey_t key;
-	gnutls_x509_crt_t crt;
-};
-
-static const char *file_of(const char *name, const char *tail)
-{
-	static char path[8][256];
-	static unsigned at;
-
-	at = (at + 1) % 8;
-	snprintf(path[at], sizeof(path[at]), "%.200s/%s%s.pem", scratch.dir, name, tail);
-	return path[at];
-}
-
-static void save(const char *path, const gnutls_datum_t *pem)
-{
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	assert_int_equal(fwrite(pem->data, 1, pem->size, f), pem->size);
-	fclose(f);
-}
-
-static void make(const char *name, const char *dns, const struct identity *issuer, struct identity *out)
-{
-	gnutls_datum_t pem;
-	struct identity self;
-
-	assert_int_equal(gnutls_x509_privkey_init(&self.key), 0);
-	assert_int_equal(gnutls_x509_privkey_generate(self.key, GNUTLS_PK_ECDSA,
-						      GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0),
-			 0);
-	assert_int_equal(gnutls_x509_crt_init(&self.crt), 0);
-	gnutls_x509_crt_set_version(self.crt, 3);
-	gnutls_x509_crt_set_serial(self.crt, name, strlen(name));
-	gnutls_x509_crt_set_activation_time(self.crt, time(NULL) - 3600);
-	gnutls_x509_crt_set_expiration_time(self.crt, time(NULL) + 86400);
-	gnutls_x509_crt_set_dn_by_oid(self.crt, GNUTLS_OID_X520_COMMON_NAME, 0, name, strlen(name));
-	if (dns)
-		gnutls_x509_crt_set_subject_alt_name(self.crt, GNUTLS_SAN_DNSNAME, dns, strlen(dns), GNUTLS_FSAN_SET);
-	gnutls_x509_crt_set_basic_constraints(self.crt, issuer == NULL, -1);
-	assert_int_equal(gnutls_x509_crt_set_key(self.crt, self.key), 0);
-	if (!issuer)
-		issuer = &self;
-	assert_int_equal(gnutls_x509_crt_sign2(self.crt, issuer->crt, issuer->key, GNUTLS_DIG_SHA256, 0), 0);
-	assert_int_equal(gnutls_x509_crt_export2(self.crt, GNUTLS_X509_FMT_PEM, &pem), 0);
-	save(file_of(name, ""), &pem);
-	gnutls_free(pem.data);
-	assert_int_equal(gnutls_x509_privkey_export2(self.key, GNUTLS_X509_FMT_PEM, &pem), 0);
-	save(file_of(name, "-key"), &pem);
-	gnutls_free(pem.data);
-	*out = self;
-}
-
-static void forget(struct identity *identity)
-{
-	gnutls_x509_crt_deinit(identity->crt);
-	gnutls_x509_privkey_deinit(identity->key);
-}
-
-static int make_all(void **state)
-{
-	struct identity ca, other, one;
-
-	(void)state;
-	scratch_make(&scratch);
-	hush();
-	make("ca", NULL, NULL, &ca);
-	make("other-ca", NULL, NULL, &other);
-	make("server", "eir.example.org", &ca, &one);
-	forget(&one);
-	make("client", "mme.example.org", &ca, &one);
-	forget(&one);
-	make("plain-name", NULL, &ca, &one);
-	forget(&one);
-	make("stranger", "mme.example.org", &other, &one);
-	forget(&one);
-	forget(&ca);
-	forget(&other);
-	return 0;
-}
-
-static int remove_all(void **state)
-{
-	(void)state;
-	scratch_remove(&scratch);
-	return 0;
-}
-
-static struct tls_files files(const char *name, const char *ca)
-{
-	struct tls_files f = {.ca = ""};
-
-	if (name) {
-		snprintf(f.certificate, sizeof(f.certificate), "%s", file_of(name, ""));
-		snprintf(f.private_key, sizeof(f.private_key), "%s", file_of(name, "-key"));
-	}
-	if (ca)
-		snprintf(f.ca, sizeof(f.ca), "%s", file_of(ca, ""));
-	return f;
-}
 
 static struct tls_context *context(enum tls_role role, const char *name, const char *ca, enum tls_demand demand,
 				   const char *alpn)
 {
-	const struct tls_files f = files(name, ca);
+	const struct tls_files f = pki_files(name, ca);
 	struct tls_context *c = tls_context_alloc(role, &f, demand, alpn, NULL);
 
 	assert_non_null(c);
@@ -336,6 +230,18 @@ static int raw_socket(const struct stage *stage)
 	return raw_socket_from(stage, 1);
 }
 
+/* These names in this order, NULL at the end. */
+static void assert_names(const char *const *name)
+{
+	unsigned n;
+
+	for (n = 0; name[n]; n++) {
+		assert_non_null(tls_peer_name(server.conn->tls, n));
+		assert_string_equal(tls_peer_name(server.conn->tls, n), name[n]);
+	}
+	assert_null(tls_peer_name(server.conn->tls, n));
+}
+
 /* --- rows */
 
 static void octets_come_back_whole_and_in_order(void **state)
@@ -351,7 +257,7 @@ static void octets_come_back_whole_and_in_order(void **state)
 	assert_int_equal(client.got, client.wanted);
 	assert_false(client.wrong);
 	assert_true(tls_peer_shown(server.conn->tls));
-	assert_string_equal(tls_peer_name(server.conn->tls), "mme.example.org");
+	assert_names((const char *const[]){"mme.example.org", NULL});
 	assert_true(tls_peer_is(server.conn->tls, "MME.example.org"));
 	assert_false(tls_peer_is(server.conn->tls, "mme2.example.org"));
 	assert_non_null(strstr(tls_describe(server.conn->tls), "TLS1.3"));
@@ -407,15 +313,30 @@ static void whoever_goes_is_told_goodbye(void **state)
 	close(fd);
 }
 
-static void a_common_name_is_a_name(void **state)
-{
-	struct stage *stage = *state;
+static const struct {
+	const char *client, *name[4];
+} named[] = {
+	{"plain-name", {"plain-name"}},
+	{"many", {"pool.example.org", "mme.example.org", LONG_NAME}},
+	{"unusable", {NULL}}, /* it has dNSNames: its common name is none */
+	{"ba\td", {NULL}},
+};
 
-	serve(stage, context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL));
-	ask(stage, context(TLS_CLIENT, "plain-name", "ca", TLS_PEER_MUST, NULL), "eir.example.org");
-	settle(stage);
-	assert_int_equal(server.secured, 1);
-	assert_string_equal(tls_peer_name(server.conn->tls), "plain-name");
+/* All that can be printed, in small letters. */
+static void a_certificate_has_these_names(void **state)
+{
+	for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
+		struct stage *stage;
+		stage_start(state);
+		stage = *state;
+		serve(stage, context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL));
+		ask(stage, context(TLS_CLIENT, named[i].client, "ca", TLS_PEER_MUST, NULL), "eir.example.org");
+		settle(stage);
+		assert_int_equal(server.secured, 1);
+		assert_names(named[i].name);
+		stage_end(state);
+	}
+	stage_start(state);
 }
 
 static const struct refusal {
@@ -577,6 +498,19 @@ static void handshakes_have_a_rate(void **state)
 	assert_true(server.secured > 0);
 }
 
+static void save_copy(const char *from, const char *to)
+{
+	char octets[8192];
+	FILE *in = fopen(from, "r"), *out = fopen(to, "w");
+	size_t n;
+
+	assert_true(in && out);
+	n = fread(octets, 1, sizeof(octets), in);
+	assert_int_equal(fwrite(octets, 1, n, out), n);
+	fclose(in);
+	fclose(out);
+}
+
 /* A reload may put TLS on a port that spoke in clear: the socket stays, it could not be opened twice. */
 static void a_port_goes_from_clear_to_tls_and_back(void **state)
 {
@@ -590,7 +524,7 @@ static void a_port_goes_from_clear_to_tls_and_back(void **state)
 	memset(config, 0, sizeof(config));
 	door_init(&door, stage->traffic, &server_kind, NULL);
 	for (unsigned i = 0; i < 3; i++) {
-		config[i].tls = files("server", "ca");
+		config[i].tls = pki_files("server", "ca");
 		assert_int_equal(config_add_listen(&config[i], i == 1 ? GATE_TLS : GATE_TCP, here, 1, 0, &why), 0);
 		assert_int_equal(config_add_listen(&config[i], i == 1 ? GATE_TCP : GATE_TLS, here, 1, 0, &why),
 				 -EEXIST);
@@ -612,25 +546,139 @@ static void a_port_goes_from_clear_to_tls_and_back(void **state)
 	door_close(&door);
 }
 
+/* Both ends until one of them is done or fails. */
+static int shake(struct tls_session *a, struct tls_session *b, struct weir_why *why_a)
+{
+	struct weir_why why;
+	int rc = -EAGAIN;
+
+	for (unsigned i = 0; i < 100 && rc == -EAGAIN; i++) {
+		tls_handshake(b, &why);
+		rc = tls_handshake(a, why_a);
+	}
+	return rc;
+}
+
+static void the_peers_complaint_is_heard(void **state)
+{
+	struct tls_context *ours = context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL),
+			   *theirs = context(TLS_CLIENT, "client", "other-ca", TLS_PEER_MUST, NULL);
+	struct tls_session *server_end, *client_end;
+	struct weir_why why = {""};
+	int fd[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+	server_end = tls_session_alloc(ours, fd[0], NULL);
+	client_end = tls_session_alloc(theirs, fd[1], "eir.example.org");
+	assert_int_equal(shake(server_end, client_end, &why), -EPROTO);
+	assert_non_null(strstr(why.text, "the peer says: "));
+	assert_non_null(tls_complaint(server_end));
+	assert_null(tls_complaint(client_end));
+	tls_session_free(server_end);
+	tls_session_free(client_end);
+	tls_context_put(ours);
+	tls_context_put(theirs);
+	close(fd[0]);
+	close(fd[1]);
+}
+
+static void who_speaks_in_clear_is_known_by_it(void **state)
+{
+	static const char *const words[] = {"PRI * HTTP/2.0", "\1", "\24", "\30"};
+	struct tls_context *ours = context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL);
+	struct tls_session *end;
+	struct weir_why why = {""};
+	int fd[2];
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+		end = tls_session_alloc(ours, fd[0], NULL);
+		assert_int_equal(tls_handshake(end, &why), -EAGAIN);
+		assert_int_equal(write(fd[1], words[i], strlen(words[i])), strlen(words[i]));
+		assert_int_equal(tls_handshake(end, &why), words[i][0] == 20 ? -EAGAIN : -EPROTO);
+		if (words[i][0] != 20)
+			assert_non_null(strstr(why.text, "speaks in clear"));
+		tls_session_free(end);
+		close(fd[0]);
+		close(fd[1]);
+	}
+	tls_context_put(ours);
+}
+
+static void the_own_certificate_is_known(void **state)
+{
+	struct tls_context *c = context(TLS_SERVER, "server", "ca", TLS_PEER_MUST, NULL);
+
+	(void)state;
+	assert_true(tls_context_carries(c, "eir.example.org"));
+	assert_true(tls_context_carries(c, "EIR.example.org"));
+	assert_false(tls_context_carries(c, "server")); /* its common name, which a dNSName overrules */
+	assert_in_range(tls_context_expires_s(c), time(NULL) + 80000, time(NULL) + 90000);
+	assert_in_range(tls_context_begins_s(c), time(NULL) - 4000, time(NULL) - 3000);
+	tls_context_put(c);
+	c = context(TLS_CLIENT, NULL, "ca", TLS_PEER_MUST, NULL);
+	assert_false(tls_context_carries(c, "eir.example.org"));
+	assert_int_equal(tls_context_expires_s(c), 0);
+	tls_context_put(c);
+}
+
+/* A renewal that is half written, and a change of something else. */
+static void a_broken_file_leaves_the_certificate_in_force(void **state)
+{
+	static const char *const here[] = {"127.0.0.1"};
+	static struct door_config config[3];
+	struct stage *stage = *state;
+	struct weir_why why;
+	struct door door;
+	FILE *f;
+
+	memset(config, 0, sizeof(config));
+	door_init(&door, stage->traffic, &server_kind, NULL);
+	for (unsigned i = 0; i < 3; i++) {
+		config[i].tls = pki_files("server", "ca");
+		assert_int_equal(config_add_listen(&config[i], GATE_TLS, here, 1, 0, &why), 0);
+	}
+	snprintf(config[0].tls.certificate, TLS_PATH_TEXT, "%s", pki_file("renewed", ""));
+	config[1].tls = config[0].tls;
+	save_copy(pki_file("server", ""), config[0].tls.certificate);
+	assert_int_equal(door_prepare(&door, &config[0], &why), 0);
+	door_commit(&door);
+	f = fopen(config[0].tls.certificate, "w");
+	assert_non_null(f);
+	fclose(f);
+	assert_int_equal(door_prepare(&door, &config[1], &why), 0);
+	door_commit(&door);
+	client.wanted = 10;
+	stage->listener = door.listener[0];
+	ask(stage, context(TLS_CLIENT, "client", "ca", TLS_PEER_MUST, NULL), "eir.example.org");
+	settle(stage);
+	assert_int_equal(client.got, 10);
+	snprintf(config[2].tls.certificate, TLS_PATH_TEXT, "%s", pki_file("nowhere", "")); /* a change */
+	assert_true(door_prepare(&door, &config[2], &why) < 0);
+	door_close(&door);
+}
+
 static void files_are_refused_in_words(void **state)
 {
 	struct weir_why why;
-	struct tls_files f = files("server", NULL);
+	struct tls_files f = pki_files("server", NULL);
 
 	(void)state;
 	assert_null(tls_context_alloc(TLS_SERVER, &f, TLS_PEER_MUST, NULL, &why));
 	assert_non_null(strstr(why.text, "tls ca FILE"));
-	f = files("server", "ca");
-	snprintf(f.private_key, sizeof(f.private_key), "%s", file_of("client", "-key"));
+	f = pki_files("server", "ca");
+	snprintf(f.private_key, sizeof(f.private_key), "%s", pki_file("client", "-key"));
 	assert_null(tls_context_alloc(TLS_SERVER, &f, TLS_PEER_MUST, NULL, &why));
-	assert_non_null(strstr(why.text, "TLS certificate"));
-	f = files(NULL, "ca");
+	assert_non_null(strstr(why.text, "is not that of"));
+	f = pki_files(NULL, "ca");
 	assert_null(tls_context_alloc(TLS_SERVER, &f, TLS_PEER_MUST, NULL, &why));
 	assert_non_null(strstr(why.text, "tls certificate FILE"));
-	f = files("server", "server-key");
+	f = pki_files("server", "server-key");
 	assert_null(tls_context_alloc(TLS_SERVER, &f, TLS_PEER_MUST, NULL, &why));
-	assert_non_null(strstr(why.text, "TLS authorities"));
-	f = files("server", NULL);
+	assert_non_null(strstr(why.text, "no certificate in "));
+	f = pki_files("server", NULL);
 	struct tls_context *c = tls_context_alloc(TLS_SERVER, &f, TLS_PEER_MAY, NULL, &why);
 	assert_non_null(c);
 	assert_in_range(tls_context_expires_s(c), time(NULL) + 86000, time(NULL) + 86400);
@@ -645,7 +693,7 @@ int main(void)
 		ROW(octets_come_back_whole_and_in_order),
 		ROW(an_end_is_told_after_the_last_octet),
 		ROW(whoever_goes_is_told_goodbye),
-		ROW(a_common_name_is_a_name),
+		cmocka_unit_test_setup_teardown(a_certificate_has_these_names, NULL, stage_end),
 		cmocka_unit_test_setup_teardown(who_is_let_in, NULL, stage_end),
 		ROW(octets_that_are_no_tls_end_it),
 		ROW(silence_has_a_deadline),
@@ -653,8 +701,13 @@ int main(void)
 		ROW(silent_handshakes_give_way),
 		ROW(handshakes_have_a_rate),
 		ROW(a_port_goes_from_clear_to_tls_and_back),
+		ROW(a_broken_file_leaves_the_certificate_in_force),
 		cmocka_unit_test(files_are_refused_in_words),
+		cmocka_unit_test(the_peers_complaint_is_heard),
+		cmocka_unit_test(who_speaks_in_clear_is_known_by_it),
+		cmocka_unit_test(the_own_certificate_is_known),
 	};
 
-	return cmocka_run_group_tests(tests, make_all, remove_all);
+	hush();
+	return cmocka_run_group_tests(tests, pki_make, pki_remove);
 }

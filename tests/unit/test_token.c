@@ -40,6 +40,7 @@ static struct scratch scratch;
 static struct forge_key *key[N_KEYS];
 static struct token_config config;
 static struct tokens *tokens;
+static struct token_asker asker;
 
 static const char *write_pem(const char *name, const char *pem)
 {
@@ -90,6 +91,7 @@ static int make_tokens(void **state)
 
 	(void)state;
 	tokens = tokens_alloc(NULL);
+	asker = (struct token_asker){.known = false};
 	assert_non_null(tokens);
 	assert_int_equal(tokens_prepare(tokens, &config, US, &why), 0);
 	tokens_commit(tokens);
@@ -216,13 +218,13 @@ static void test_row(void **state)
 
 	make_tokens(NULL);
 	forge_token(text, sizeof(text), key[row->key], row->alg, row->header, row->claims);
-	assert_int_equal(token_check(tokens, text, strlen(text), NOW_US, &result), row->answer);
+	assert_int_equal(token_check(tokens, &asker, text, strlen(text), NOW_US, &result), row->answer);
 	assert_int_equal(counted("verified"), row->verified);
 	assert_true((row->answer == TOKEN_GOOD) == (result.why == NULL));
 	assert_true((row->answer == TOKEN_GOOD) == (result.expires_s > NOW_S));
 	assert_string_equal(result.subject, row->answer == TOKEN_GOOD ? AMF : "");
 	/* and once more from memory: the same, and no work */
-	assert_int_equal(token_check(tokens, text, strlen(text), NOW_US, &result), row->answer);
+	assert_int_equal(token_check(tokens, &asker, text, strlen(text), NOW_US, &result), row->answer);
 	assert_int_equal(counted("verified"), row->verified);
 	free_tokens(NULL);
 }
@@ -233,7 +235,7 @@ static enum token_answer check(const char *text, size_t len)
 {
 	struct token_result result;
 
-	return token_check(tokens, text, len, NOW_US, &result);
+	return token_check(tokens, &asker, text, len, NOW_US, &result);
 }
 
 /* A copy of exactly these octets, so that the sanitizer sees a step beyond them. */
@@ -285,10 +287,11 @@ static void test_every_letter_counts(void **state)
 			  : good == '_' ? '-'
 			  : good == '-' ? '_'
 					: (char)(good ^ 1);
-		assert_int_equal(token_check(tokens, text, len, NOW_US + (int64_t)i * 1000000, &result), TOKEN_INVALID);
+		assert_int_equal(token_check(tokens, &asker, text, len, NOW_US + (int64_t)i * 1000000, &result),
+				 TOKEN_INVALID);
 		text[i] = good;
 	}
-	assert_int_equal(token_check(tokens, text, len, NOW_US + (int64_t)len * 1000000, &result), TOKEN_GOOD);
+	assert_int_equal(token_check(tokens, &asker, text, len, NOW_US + (int64_t)len * 1000000, &result), TOKEN_GOOD);
 }
 
 static void test_one_value_has_one_spelling(void **state)
@@ -390,7 +393,7 @@ static void test_subjects_that_cannot_be_printed(void **state)
 	forge_token(text, sizeof(text), key[K_P256], "ES256", HEAD("ES256"),
 		    "{\"iss\":\"" NRF "\",\"sub\":\"a\\nb\",\"aud\":\"5G_EIR\",\"scope\":\"n5g-eir-eic\","
 		    "\"exp\":1700000600}");
-	assert_int_equal(token_check(tokens, text, strlen(text), NOW_US, &result), TOKEN_GOOD);
+	assert_int_equal(token_check(tokens, &asker, text, strlen(text), NOW_US, &result), TOKEN_GOOD);
 	assert_string_equal(result.subject, "");
 }
 
@@ -404,12 +407,12 @@ static void test_remembered_until_it_ends(void **state)
 	(void)state;
 	forge_token(text, sizeof(text), key[K_P256], "ES256", HEAD("ES256"), GOOD_CLAIMS);
 	for (unsigned i = 0; i < 1000; i++)
-		assert_int_equal(token_check(tokens, text, strlen(text), NOW_US, &result), TOKEN_GOOD);
+		assert_int_equal(token_check(tokens, &asker, text, strlen(text), NOW_US, &result), TOKEN_GOOD);
 	assert_int_equal(counted("verified"), 1);
 	assert_int_equal(counted("remembered"), 999);
 	assert_int_equal(tokens_remembered(tokens), 1);
-	assert_int_equal(token_check(tokens, text, strlen(text), NOW_US + 599999999, &result), TOKEN_GOOD);
-	assert_int_equal(token_check(tokens, text, strlen(text), NOW_US + 600000000, &result), TOKEN_INVALID);
+	assert_int_equal(token_check(tokens, &asker, text, strlen(text), NOW_US + 599999999, &result), TOKEN_GOOD);
+	assert_int_equal(token_check(tokens, &asker, text, strlen(text), NOW_US + 600000000, &result), TOKEN_INVALID);
 	assert_int_equal(tokens_remembered(tokens), 0);
 }
 
@@ -432,12 +435,12 @@ static void test_verifications_have_a_rate(void **state)
 
 	(void)state;
 	forge_numbered(text, sizeof(text), K_P256, 0);
-	assert_int_equal(token_check(tokens, text, strlen(text), NOW_US, &result), TOKEN_GOOD);
+	assert_int_equal(token_check(tokens, &asker, text, strlen(text), NOW_US, &result), TOKEN_GOOD);
 	for (unsigned i = 1; i < 200; i++) {
 		char other[TEXT];
 		enum token_answer answer;
 		forge_numbered(other, sizeof(other), K_P256, i);
-		answer = token_check(tokens, other, strlen(other), NOW_US, &result);
+		answer = token_check(tokens, &asker, other, strlen(other), NOW_US, &result);
 		busy += answer == TOKEN_BUSY;
 		good += answer == TOKEN_GOOD;
 	}
@@ -445,10 +448,10 @@ static void test_verifications_have_a_rate(void **state)
 	assert_in_range(good, 1, TOKEN_PER_S);
 	assert_int_equal(counted("busy"), busy);
 	/* whom we know is not troubled, and a second later there is room */
-	assert_int_equal(token_check(tokens, text, strlen(text), NOW_US, &result), TOKEN_GOOD);
+	assert_int_equal(token_check(tokens, &asker, text, strlen(text), NOW_US, &result), TOKEN_GOOD);
 	forge_numbered(text, sizeof(text), K_P256, 199);
-	assert_int_equal(token_check(tokens, text, strlen(text), NOW_US, &result), TOKEN_BUSY);
-	assert_int_equal(token_check(tokens, text, strlen(text), NOW_US + 1000000, &result), TOKEN_GOOD);
+	assert_int_equal(token_check(tokens, &asker, text, strlen(text), NOW_US, &result), TOKEN_BUSY);
+	assert_int_equal(token_check(tokens, &asker, text, strlen(text), NOW_US + 1000000, &result), TOKEN_GOOD);
 }
 
 /* Enough bad ones to fill the memory of good ones several times, all of which would be kept for longer. */
@@ -461,18 +464,18 @@ static void test_bad_ones_do_not_push_out_good_ones(void **state)
 
 	(void)state;
 	forge_token(good, sizeof(good), key[K_P256], "ES256", HEAD("ES256"),
-		    CLAIMS_AT("\"5G_EIR\"", "n5g-eir-eic", "\"exp\":1700000050"));
-	assert_int_equal(token_check(tokens, good, strlen(good), at_us, &result), TOKEN_GOOD);
-	for (unsigned i = 0; i < n; i++, at_us += 1000000 / TOKEN_PER_S) {
+		    CLAIMS_AT("\"5G_EIR\"", "n5g-eir-eic", "\"exp\":1700000070"));
+	assert_int_equal(token_check(tokens, &asker, good, strlen(good), at_us, &result), TOKEN_GOOD);
+	for (unsigned i = 0; i < n; i++, at_us += 1000000 / TOKEN_KEPT_PER_S) {
 		forge_numbered(bad, sizeof(bad), K_OTHER, i);
-		assert_int_equal(token_check(tokens, bad, strlen(bad), at_us, &result), TOKEN_INVALID);
+		assert_int_equal(token_check(tokens, &asker, bad, strlen(bad), at_us, &result), TOKEN_INVALID);
 	}
 	assert_int_equal(counted("verified"), 1 + n);
-	assert_int_equal(token_check(tokens, good, strlen(good), at_us, &result), TOKEN_GOOD);
-	assert_int_equal(token_check(tokens, bad, strlen(bad), at_us, &result), TOKEN_INVALID);
+	assert_int_equal(token_check(tokens, &asker, good, strlen(good), at_us, &result), TOKEN_GOOD);
+	assert_int_equal(token_check(tokens, &asker, bad, strlen(bad), at_us, &result), TOKEN_INVALID);
 	assert_int_equal(counted("verified"), 1 + n);
 	/* a minute later it is looked at again */
-	assert_int_equal(token_check(tokens, bad, strlen(bad), at_us + 61000000, &result), TOKEN_INVALID);
+	assert_int_equal(token_check(tokens, &asker, bad, strlen(bad), at_us + 61000000, &result), TOKEN_INVALID);
 	assert_int_equal(counted("verified"), 2 + n);
 }
 
@@ -484,16 +487,82 @@ static void test_more_than_fit_are_still_judged(void **state)
 	(void)state;
 	for (unsigned i = 0; i < TOKEN_ACCEPTED + 200; i++) {
 		forge_numbered(text, sizeof(text), K_P256, i);
-		assert_int_equal(token_check(tokens, text, strlen(text), NOW_US + i * 20000, &result), TOKEN_GOOD);
+		assert_int_equal(token_check(tokens, &asker, text, strlen(text), NOW_US + i * 20000, &result),
+				 TOKEN_GOOD);
 	}
 	assert_in_range(tokens_remembered(tokens), TOKEN_ACCEPTED / 2, TOKEN_ACCEPTED);
+}
+
+static struct token_asker asker_at(unsigned host)
+{
+	char text[32];
+	struct token_asker at = {.known = false};
+
+	snprintf(text, sizeof(text), "10.0.%u.%u", host / 250, host % 250 + 1);
+	assert_int_equal(address_from_text(text, 1000 + host, &at.from), 0);
+	return at;
+}
+
+/* What so many addresses can make of tokens that nobody signed, on a new connection each time. */
+static void flood(unsigned addresses, int64_t now_us)
+{
+	static unsigned n;
+	struct token_result result;
+	char text[TEXT];
+
+	for (unsigned i = 0; i < 500; i++) {
+		struct token_asker forger = asker_at(100 + i % addresses);
+		enum token_answer answer;
+		forge_numbered(text, sizeof(text), K_OTHER, n++);
+		answer = token_check(tokens, &forger, text, strlen(text), now_us, &result);
+		assert_true(answer == TOKEN_INVALID || answer == TOKEN_BUSY);
+	}
+}
+
+static void test_forgers_keep_nobody_out(void **state)
+{
+	struct token_asker amf = asker_at(1);
+	struct token_result result;
+	char text[TEXT];
+
+	(void)state;
+	for (unsigned i = 0; i < 10; i++) {
+		int64_t now_us = NOW_US + i * 500000;
+		struct token_asker other = asker_at(2 + i);
+		flood(1, now_us);
+		forge_numbered(text, sizeof(text), K_P256, 2 * i); /* it renews its token */
+		assert_int_equal(token_check(tokens, &amf, text, strlen(text), now_us, &result), TOKEN_GOOD);
+		forge_numbered(text, sizeof(text), K_P256, 2 * i + 1); /* it was never here */
+		assert_int_equal(token_check(tokens, &other, text, strlen(text), now_us, &result), TOKEN_GOOD);
+	}
+	assert_in_range(counted("verified"), 20, 20 + 5 + 5 * TOKEN_ADDRESS_PER_S);
+}
+
+/* So many that new ones are kept out, but nobody who had a good token. */
+static void test_many_forgers_keep_out_no_known(void **state)
+{
+	struct token_asker amf = asker_at(1), other = asker_at(2);
+	struct token_result result;
+	char text[TEXT];
+
+	(void)state;
+	for (unsigned i = 0; i < 10; i++) {
+		int64_t now_us = NOW_US + i * 500000;
+		forge_numbered(text, sizeof(text), K_P256, i);
+		if (i)
+			flood(50, now_us);
+		assert_int_equal(token_check(tokens, &amf, text, strlen(text), now_us, &result), TOKEN_GOOD);
+	}
+	forge_numbered(text, sizeof(text), K_P256, 10);
+	assert_int_equal(token_check(tokens, &other, text, strlen(text), NOW_US + 9 * 500000, &result), TOKEN_BUSY);
+	assert_in_range(counted("verified"), 20, 10 + 5 * TOKEN_PER_S);
 }
 
 /* --- the header */
 
 static enum token_answer authorize(const char *value, struct token_result *result)
 {
-	return token_authorize(tokens, value, value ? strlen(value) : 0, NOW_US, result);
+	return token_authorize(tokens, &asker, value, value ? strlen(value) : 0, NOW_US, result);
 }
 
 static void set_mode(enum token_mode mode)
@@ -613,6 +682,42 @@ static void test_a_key_that_goes_takes_its_tokens_with_it(void **state)
 	assert_int_equal(check(text, strlen(text)), TOKEN_INVALID);
 }
 
+/* Renewed files that are the same, SIGHUP: nobody's token is verified again. */
+static void test_what_stays_the_same_forgets_nothing(void **state)
+{
+	struct token_config same = config;
+	struct weir_why why;
+	char text[TEXT], bad[TEXT], pem[8192];
+
+	(void)state;
+	forge_token(text, sizeof(text), key[K_P256], "ES256", HEAD("ES256"), GOOD_CLAIMS);
+	forge_token(bad, sizeof(bad), key[K_OTHER], "ES256", HEAD("ES256"), GOOD_CLAIMS);
+	assert_int_equal(check(text, strlen(text)), TOKEN_GOOD);
+	assert_int_equal(check(bad, strlen(bad)), TOKEN_INVALID);
+	same.mode = TOKEN_OPTIONAL;
+	forge_key_public(key[K_P256], pem, sizeof(pem));
+	snprintf(same.key[0].file, sizeof(same.key[0].file), "%s", write_pem("again.pem", pem));
+	assert_int_equal(tokens_prepare(tokens, &same, US, &why), 0);
+	tokens_commit(tokens);
+	assert_int_equal(tokens_mode(tokens), TOKEN_OPTIONAL);
+	assert_int_equal(check(text, strlen(text)), TOKEN_GOOD);
+	assert_int_equal(check(bad, strlen(bad)), TOKEN_INVALID);
+	assert_int_equal(counted("verified"), 2);
+	same.key[0].kid[0] = '\0'; /* another setting: another judgement */
+	assert_int_equal(tokens_prepare(tokens, &same, US, &why), 0);
+	tokens_commit(tokens);
+	assert_int_equal(tokens_remembered(tokens), 0);
+	assert_int_equal(check(text, strlen(text)), TOKEN_GOOD);
+	assert_int_equal(tokens_prepare(tokens, &same, NRF, &why), 0);
+	tokens_commit(tokens);
+	assert_int_equal(tokens_remembered(tokens), 0);
+	assert_int_equal(check(text, strlen(text)), TOKEN_GOOD);
+	same.issuer[0] = '\0';
+	assert_int_equal(tokens_prepare(tokens, &same, NRF, &why), 0);
+	tokens_commit(tokens);
+	assert_int_equal(tokens_remembered(tokens), 0);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, make_tokens, free_tokens)
 
 int main(void)
@@ -627,6 +732,8 @@ int main(void)
 		TEST(test_subjects_that_cannot_be_printed),
 		TEST(test_remembered_until_it_ends),
 		TEST(test_verifications_have_a_rate),
+		TEST(test_forgers_keep_nobody_out),
+		TEST(test_many_forgers_keep_out_no_known),
 		TEST(test_bad_ones_do_not_push_out_good_ones),
 		TEST(test_more_than_fit_are_still_judged),
 		TEST(test_the_authorization_header),
@@ -634,6 +741,7 @@ int main(void)
 		TEST(test_keys_that_are_not_taken),
 		TEST(test_required_needs_a_key),
 		TEST(test_a_key_that_goes_takes_its_tokens_with_it),
+		TEST(test_what_stays_the_same_forgets_nothing),
 	};
 	struct CMUnitTest all[N_ROWS(rows) + N_ROWS(whole)];
 

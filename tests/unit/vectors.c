@@ -6,6 +6,7 @@
 #include "vectors.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,7 +15,8 @@
 
 #include <cmocka.h>
 
-#define PATH_SIZE 512
+#define PATH_SIZE   512
+#define VECTORS_MAX 256
 
 static void vector_path(char path[static PATH_SIZE], const char *room, const char *name, const char *ending)
 {
@@ -119,7 +121,8 @@ static int by_name(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
-unsigned vector_names(const char *room, char names[static VECTORS_MAX][VECTOR_NAME])
+/* The names in tests/vectors/ROOM, sorted.  Returns how many. */
+static unsigned vector_names(const char *room, char names[static VECTORS_MAX][VECTOR_NAME])
 {
 	char path[PATH_SIZE];
 	struct dirent *entry;
@@ -146,26 +149,130 @@ unsigned vector_names(const char *room, char names[static VECTORS_MAX][VECTOR_NA
 	return n;
 }
 
-void vector_each_prefix(const struct vector *vector, vector_fn *fn, void *data)
+void vectors_each(const char *room, void (*fn)(const struct vector *vector, void *data), void *data)
 {
+	char names[VECTORS_MAX][VECTOR_NAME];
+	unsigned n = vector_names(room, names);
+
+	for (unsigned i = 0; i < n; i++) {
+		struct vector v;
+
+		vector_init(&v, room, names[i]);
+		fn(&v, data);
+		vector_fini(&v);
+	}
+}
+
+/* --- decoding and encoding */
+
+struct codec {
+	vector_print_fn *print;
+	vector_encode_fn *encode;
+	unsigned written;
+};
+
+static void decode_one(const struct vector *v, void *data)
+{
+	const struct codec *codec = data;
+	const char *printed = codec->print(v->bytes, v->len);
+
+	if (strcmp(printed, vector_decoded(v)) != 0)
+		fail_msg("%s decodes as\n%snot\n%s", v->name, printed, vector_decoded(v));
+}
+
+void vectors_decode(const char *room, vector_print_fn *print)
+{
+	struct codec codec = {.print = print};
+
+	vectors_each(room, decode_one, &codec);
+}
+
+static void encode_one(const struct vector *v, void *data)
+{
+	struct codec *codec = data;
+	uint8_t buf[4096];
+	int len = codec->encode(v, buf, sizeof(buf));
+
+	if (len && ((size_t)len != v->len || memcmp(buf, v->bytes, v->len) != 0))
+		fail_msg("%s: encoded %d octets, not its %zu:\n%s", v->name, len, v->len,
+			 len > 0 ? codec->print(buf, (size_t)len) : "");
+	codec->written += len > 0;
+}
+
+unsigned vectors_encode(const char *room, vector_encode_fn *encode, vector_print_fn *print)
+{
+	struct codec codec = {.print = print, .encode = encode};
+
+	vectors_each(room, encode_one, &codec);
+	return codec.written;
+}
+
+static void encode_cramped(const struct vector *v, void *data)
+{
+	const struct codec *codec = data;
+
+	for (size_t size = 0; size < v->len; size++) {
+		uint8_t *exact = malloc(size ? size : 1);
+		int len = codec->encode(v, exact, size);
+
+		free(exact);
+		if (!len)
+			break;
+		assert_int_equal(len, -ENOSPC);
+	}
+}
+
+void vectors_need_room(const char *room, vector_encode_fn *encode)
+{
+	struct codec codec = {.encode = encode};
+
+	vectors_each(room, encode_cramped, &codec);
+}
+
+/* --- cut and flipped */
+
+struct damage {
+	vector_fn *fn;
+	void *data;
+};
+
+static void each_prefix(const struct vector *vector, void *data)
+{
+	const struct damage *damage = data;
+
 	for (size_t len = 0; len < vector->len; len++) {
 		uint8_t *copy = malloc(len ? len : 1);
 
 		memcpy(copy, vector->bytes, len);
-		fn(copy, len, data);
+		damage->fn(copy, len, damage->data);
 		free(copy);
 	}
 }
 
-void vector_each_bitflip(const struct vector *vector, vector_fn *fn, void *data)
+void vectors_prefixes(const char *room, vector_fn *fn, void *data)
 {
+	struct damage damage = {fn, data};
+
+	vectors_each(room, each_prefix, &damage);
+}
+
+static void each_bitflip(const struct vector *vector, void *data)
+{
+	const struct damage *damage = data;
 	uint8_t *copy = malloc(vector->len);
 
 	memcpy(copy, vector->bytes, vector->len);
 	for (size_t bit = 0; bit < vector->len * 8; bit++) {
 		copy[bit / 8] ^= (uint8_t)(1u << bit % 8);
-		fn(copy, vector->len, data);
+		damage->fn(copy, vector->len, damage->data);
 		copy[bit / 8] ^= (uint8_t)(1u << bit % 8);
 	}
 	free(copy);
+}
+
+void vectors_bitflips(const char *room, vector_fn *fn, void *data)
+{
+	struct damage damage = {fn, data};
+
+	vectors_each(room, each_bitflip, &damage);
 }

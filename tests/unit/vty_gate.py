@@ -10,12 +10,15 @@ Runs in a network namespace of its own where it may make one; else on ports of i
 import os
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(os.environ.get("TOP_SRCDIR", "."), "tests/e2e"))
+import certs  # noqa: E402
 import tap  # noqa: E402
 
 GATE = os.path.join(os.environ.get("TOP_BUILDDIR", "."), "src/weir-gate")
@@ -220,6 +223,16 @@ class Gate:
         return {b.split("\n", 1)[0]: b for b in blocks if b.split("\n", 1)[0] in
                 ("traffic", "gsup", "s13", "n5g", "nrf", "policy")}
 
+    def metrics(self):
+        admin = self.connect(ADMIN)
+        admin.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        page = b""
+        while True:
+            more = admin.recv(65536)
+            if not more:
+                return page.decode()
+            page += more
+
     def reload(self):
         self.process.send_signal(1)
 
@@ -367,13 +380,22 @@ def test_what_is_wrong_is_told_with_file_and_line():
         contains(said, sentence)
 
 
+def test_every_node_is_told_to_who_misses_one():
+    said = check("s12\n")[1]
+    words = check("xyzzy\n")[1].strip().partition("right would be: ")[2].split(", ")
+    assert {"traffic", "gsup", "s13", "n5g", "nrf", "policy", "admin", "ctrl"} <= set(words), words
+    contains(said, '"s13" would be right')
+    said = check("traffic\n xyzzy\n")[1]
+    contains(said, "right would be: max-connections, capacity")
+
+
 def test_s13_needs_a_name_to_listen():
     for name in ("", " origin-host eir.weir.example\n", " origin-realm weir.example\n"):
         status, said = check(f"s13\n{name} listen 127.0.0.1 3868\n")
         equal(status, 1)
         contains(said, "origin-host and origin-realm are needed")
     equal(check("s13\n origin-host EIR.weir.example\n origin-realm weir.example\n foreign refuse\n"
-                " listen sctp 127.0.0.1 3868 127.0.0.2\n"), (0, ""))
+                " listen sctp 127.0.0.1 3868 127.0.0.2\n peer * address 127.0.0.0/8\n"), (0, ""))
 
 
 def test_certificates_are_looked_at_before_a_port_is_touched():
@@ -385,6 +407,125 @@ def test_certificates_are_looked_at_before_a_port_is_touched():
                              " tls certificate no.pem\n tls key no.key\n")
         equal(status, 1)
         contains(said, "no.pem")
+
+
+def pki():
+    """Certificates of this run; made once."""
+    if not pki.made:
+        pki.made = certs.Pki(os.path.join(DIR.name, "pki"))
+    return pki.made
+
+
+pki.made = None
+
+
+def s13_tls(certificate, key, ca=None):
+    return (f"s13\n origin-host eir.weir.test\n origin-realm weir.test\n peer * address 127.0.0.0/8\n"
+            f" listen tls 127.0.0.1 5868\n tls certificate {certificate}\n tls key {key}\n tls ca {ca or pki().ca()}\n")
+
+
+def test_files_of_tls_are_refused_with_the_file_and_why():
+    gate, other = pki().make("gate", ["eir.weir.test"]), pki().make("other", ["eir.weir.test"])
+    locked = pki().lock("gate")
+    for certificate, key, ca, sentence in (
+            ("/nonexist", gate.key, None, "s13: /nonexist: No such file or directory"),
+            (gate.certificate, "/nonexist", None, "s13: /nonexist: No such file or directory"),
+            (gate.certificate, DIR.name, None, f"s13: {DIR.name}: Is a directory"),
+            (gate.certificate, gate.key, "/nonexist", "s13: /nonexist: No such file or directory"),
+            (gate.certificate, gate.certificate, None, f"s13: no private key in {gate.certificate}"),
+            (gate.key, gate.key, None, f"s13: no certificate in {gate.key}"),
+            (gate.certificate, gate.key, gate.key, f"s13: no certificate in {gate.key}"),
+            (gate.certificate, locked, None, f"s13: {locked}: the key has a passphrase; that is not supported"),
+            (gate.certificate, other.key, None, f"s13: the key {other.key} is not that of {gate.certificate}")):
+        status, said = check(s13_tls(certificate, key, ca))
+        equal(status, 1)
+        contains(said, sentence)
+
+
+def test_our_own_certificate_is_judged():
+    gate, named = pki().make("gate", ["eir.weir.test"]), pki().make("named", ["elsewhere.weir.test"])
+    old = pki().make("old", ["eir.weir.test"], expired=True)
+    soon = pki().make("soon", ["eir.weir.test"], days=7)
+    equal(check(s13_tls(gate.certificate, gate.key)), (0, ""))
+    for pair, sentence in ((named, f"s13: {named.certificate} does not carry eir.weir.test"),
+                           (old, f"s13: {old.certificate} ended on 20"),
+                           (soon, f"s13: {soon.certificate} ends on 20")):
+        status, said = check(s13_tls(pair.certificate, pair.key))
+        equal(status, 0)
+        contains(said, "warning: " + sentence)
+        equal(len(said.splitlines()), 1)
+    n5g = (f"n5g\n peer * address 127.0.0.0/8\n listen tls 127.0.0.1 {N5G}\n tls certificate {old.certificate}\n"
+           f" tls key {old.key}\n")
+    contains(check(n5g)[1], f"warning: n5g: {old.certificate} ended on 20")
+    contains(check(n5g + f"nrf\n server https 127.0.0.1 1 name nrf.weir.test\n tls ca {pki().ca()}\n"
+                         f" tls certificate {soon.certificate}\n tls key {soon.key}\n fqdn weir.test\n")[1],
+             f"warning: nrf: {soon.certificate} ends on 20")
+    with Gate(s13_tls(gate.certificate, gate.key).replace("5868", str(S13))) as running:
+        assert "ended on" not in running.said(), running.said()
+        write("run.cfg", s13_tls(old.certificate, old.key).replace("5868", str(S13)))
+        running.reload()
+        for _ in range(100):
+            if "ended on" in running.said():
+                break
+            time.sleep(0.05)
+        contains(running.said(), f"s13: {old.certificate} ended on 20")
+
+
+def test_what_is_good_and_yet_cannot_be_meant_is_told():
+    peer = " peer * address 127.0.0.0/8\n"
+    s13 = f"s13\n origin-host a.b\n origin-realm b\n listen 127.0.0.1 {S13}\n"
+    nrf = "nrf\n server http 192.0.2.9 7777\n"
+    for text, sentence in (
+            (f"gsup\n listen 127.0.0.1 {GSUP}\n", "gsup listens and no 'peer' is allowed: everybody will be refused"),
+            (s13, "s13 listens and no 'peer' is allowed: everybody will be refused"),
+            (s13 + peer + " rate x limit 100 reserve 200\n",
+             "s13: rate x: the reserve of 200 is above the limit of 100"),
+            (f"n5g\n listen 127.0.0.1 {N5G}\n" + peer + nrf,
+             f"nrf: http://192.0.2.9:7777 would be told that we are at http://127.0.0.1:{N5G}, which is its own "),
+            ("n5g\n" + nrf + " advertise http ::1 80\n",
+             "nrf: http://192.0.2.9:7777 would be told that we are at http://[::1]:80")):
+        status, said = check(text)
+        equal(status, 0)
+        contains(said, "weir-gate: warning: " + sentence)
+        equal(len(said.splitlines()), 1)
+    equal(check(s13 + peer + " rate x limit 200 reserve 200\n rate y reserve 7\n"), (0, ""))
+    equal(check(f"n5g\n listen 127.0.0.1 {N5G}\n{peer}nrf\n server http 127.0.0.9 7777\n"), (0, ""))
+    equal(check(f"n5g\n listen 10.0.0.1 {N5G}\n{peer}{nrf}"), (0, ""))
+
+
+def test_who_speaks_tls_in_the_wrong_place_is_told_apart():
+    pair = pki().make("port", ["eir.weir.test"])
+    config = (s13_tls(pair.certificate, pair.key).replace("5868", str(OTHER)) + f" listen 127.0.0.1 {S13}\n"
+              f"n5g\n listen 127.0.0.1 {N5G}\n peer * address 127.0.0.0/8\nlog stderr\n logging level s13 info\n")
+    with Gate(config) as gate:
+        for port, octets, said in ((S13, b"\x16\3\1\2\0" + b"\1" * 60, "began with TLS on a port without it"),
+                                   (N5G, b"\x16\3\1\2\0" + b"\1" * 60, "began with TLS on a port without it"),
+                                   (OTHER, b"\1\0\0\x14" + b"\0" * 16, "speaks in clear on a TLS port")):
+            before = gate.said().count(said)
+            peer = gate.connect(port)
+            peer.sendall(octets)
+            try:
+                while peer.recv(100):
+                    pass
+            except ConnectionResetError:
+                pass
+            peer.close()
+            for _ in range(100):
+                if gate.said().count(said) > before:
+                    break
+                time.sleep(0.05)
+            equal(gate.said().count(said), before + 1)
+        rejects = socket.create_connection(("127.0.0.1", OTHER), timeout=10)
+        trust = ssl.create_default_context(cafile=pki().ca("other-ca"))
+        try:
+            trust.wrap_socket(rejects, server_hostname="eir.weir.test")
+        except ssl.SSLError:
+            pass
+        for _ in range(100):
+            if "the peer says" in gate.said():
+                break
+            time.sleep(0.05)
+        assert re.search(r"DS13.* s13: 127.0.0.1:\d+: TLS failed: the peer says: ", gate.said()), gate.said()
 
 
 def test_what_the_nrf_needs():
@@ -400,12 +541,13 @@ def test_what_the_nrf_needs():
         status, said = check(text)
         equal(status, 1)
         contains(said, sentence)
-    equal(check("n5g\n listen 127.0.0.1 7777\n" + server), (0, ""))
+    equal(check("n5g\n listen 127.0.0.1 7777\n peer * address 127.0.0.0/8\n" + server), (0, ""))
     equal(check(server + " advertise http 127.0.0.1 7777\n"), (0, ""))
 
 
 def test_the_nrf_is_shown():
-    config = f"n5g\n listen 127.0.0.1 {N5G}\nnrf\n server http 127.0.0.1 {OTHER}\n"
+    config = (f"n5g\n listen 127.0.0.1 {N5G}\nnrf\n server http 127.0.0.1 {OTHER}\n plmn 001 01\n plmn 001 001\n"
+              " fqdn eir.weir.test\n advertise http 127.0.0.1 80\n advertise https ::1 443\n")
     with Gate(config) as gate:
         gate.ask("enable")
         for _ in range(100):
@@ -413,7 +555,10 @@ def test_the_nrf_is_shown():
             if "in a row" in shown and "failures   0" not in shown:
                 break
             time.sleep(0.05)
-        contains(shown, "state      registering")
+        contains(shown, "state      not registered, trying\n")
+        contains(shown, "heartbeat  -\n")
+        contains(shown, "told       http 127.0.0.1 80, https ::1 443, fqdn eir.weir.test, plmn 001-01, plmn 001-001\n")
+        contains(shown, "the last: could not connect: Connection refused\n")
         contains(shown, f"nrf        http://127.0.0.1:{OTHER}")
         contains(shown, "last good  never")
         assert re.search(r"^failures   [1-9]\d* in a row, the last: ", shown, re.M), shown
@@ -428,8 +573,10 @@ def test_the_nrf_is_shown():
             time.sleep(0.05)
         assert "nf-instance-id" not in gate.configuration()["n5g"]
         contains(gate.configuration()["nrf"], f"server http 127.0.0.1 {OTHER}")
-    with Gate(f"gsup\n listen 127.0.0.1 {GSUP}\n") as gate:
+    with Gate(f"gsup\n listen 127.0.0.1 {GSUP}\nn5g\n nf-instance-id 4947A69A-F61B-4BC1-B9DA-47C9C5D14B64\n") as gate:
         contains(gate.ask("show nrf"), "state      off")
+        gate.ask("enable")
+        assert "nf-instance-id 4947a69a-f61b-4bc1-b9da-47c9c5d14b64" in gate.configuration()["n5g"]  # RFC 4122 3
 
 
 def test_a_taken_port_is_told_and_ends_the_start():
@@ -506,6 +653,38 @@ def test_a_port_that_is_taken_leaves_what_was():
         gate.connect(GSUP).close()
 
 
+def test_a_mistake_is_not_saved_and_does_not_stay_in_the_way():
+    text = (f"gsup\n listen 127.0.0.1 {GSUP}\n peer * address 127.0.0.0/8\n"
+            "s13\n origin-host a.b\n origin-realm b\n")
+    pending = ("not in force: s13: TLS needs 'tls certificate FILE' and 'tls key FILE'; "
+               "'discard' drops what is pending\n")
+    with Gate(text) as gate:
+        gate.ask("enable")
+        gate.ask("configure terminal")
+        gate.ask("s13")
+        gate.ask("listen tls 127.0.0.1 5868")
+        contains(gate.ask("end"), "% N" + pending[1:])
+        contains(gate.ask("write file"), "% Not saved: " + pending)
+        contains(gate.ask("show running-config"), "Current configuration:\n!\n! " + pending)
+        with open(gate.path) as kept:
+            equal(kept.read(), text)
+        gate.ask("configure terminal")
+        gate.ask("policy")
+        gate.ask("override black")
+        contains(gate.ask("exit"), "% N" + pending[1:])
+        gate.ask("s13")
+        equal(gate.ask("discard"), "")
+        gate.ask("exit")
+        gate.ask("policy")
+        gate.ask("override black")
+        equal(gate.ask("end"), "")
+        contains(gate.ask("show policy"), "override black")
+        contains(gate.ask("write file"), "Configuration saved to")
+        equal(gate.said().count("configuration changed at the terminal"), 1)
+        with open(gate.path) as saved:
+            equal(check(saved.read())[0], 0)
+
+
 def test_a_reload_moves_the_listener_and_keeps_the_rest():
     with Gate(f"gsup\n listen 127.0.0.1 {GSUP}\n peer * address 127.0.0.0/8\n") as gate:
         peer = gate.connect(GSUP)
@@ -544,40 +723,85 @@ def test_peers_counters_and_histogram_tell_what_happened():
         for imsi in ("001010000000001", "001020000000001", "001020000000002"):
             peer.sendall(check_request(imsi, "49015420323751"))
             peer.recv(100)
-        contains(gate.ask("show peers"), "MSC-1")
+        shown = gate.ask("show peers")
+        assert re.search(r"^ *\d+ gsup alone .* 3 .* 127.0.0.1:\d+ +MSC-1$", shown, re.M), shown
+        contains(shown, "gsup: 1 connected, ")
+        contains(shown, "s13: 0 connected, ")
+        equal(len(re.findall(r"^  id", shown, re.M)), 1)
+        equal(gate.ask("show peers s13"),
+              "s13: 0 connected, 0 checks in the last second\ns13: 0 clients known by name\n")
+        equal(gate.ask("show peers n5g"), "n5g: 0 connected, 0 checks in the last second\n")
         row = gate.ask("show counters").splitlines()[1].split()
         equal(row[:8], ["gsup", "3", "0", "0", "2", "0", "0", "0"])
         equal(row[8:10] + row[-1:], ["1", "0", "closes"])
+        heads = gate.ask("show counters").splitlines()[0].split()
+        equal(heads[:2] + heads[-1:], ["received", "white", "sum"])
+        shown = gate.ask("show counters nonzero")
+        assert re.search(r"^gsup +connected +1  peers that connected", shown, re.M), shown
+        assert not re.search(r"^(s13|n5g|nrf|token|map) ", shown, re.M), shown
+        assert not re.search(r"^\w+ +[a-z]\w* +0 ", shown, re.M), shown
+        shown = gate.ask("show counters s13")
+        assert re.search(r"^s13 +resent +0  checks that ", shown, re.M), shown
+        assert not re.search(r"^(gsup|n5g|nrf|token|map) ", shown, re.M), shown
+        assert not re.search(r"^(gsup|s13|n5g|map) ", gate.ask("show counters nrf"), re.M)
+        assert not re.search(r"^map", gate.ask("show counters"), re.M)
         contains(gate.ask("show histogram"), "gsup: 3 checks")
         contains(gate.ask("show register"), "does not exist")
         contains(gate.ask("show attached"), "count")
-        admin = gate.connect(ADMIN)
-        admin.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
-        page = b""
-        while True:
-            more = admin.recv(65536)
-            if not more:
-                break
-            page += more
-        page = page.decode()
+        page = gate.metrics()
         contains(page, 'weir_gate_checks_received_total{interface="gsup"} 3\n')
         contains(page, 'weir_gate_checks_total{interface="gsup",tally="black"} 2\n')
         contains(page, "weir_gate_store_failed 1\n")
+        contains(page, 'weir_gate_certificate_ends_seconds{interface="nrf"} 0\n')
+        lone = re.findall(r"^# HELP \S+ (?:\d\d|of th).*", page, re.M)
+        equal(lone, [])
         contains(page, 'weir_gate_check_seconds_count{interface="gsup"} 3\n')
         assert "490154" not in page and "00102000" not in page, "an identity in the metrics"
         assert "49015420323751" not in gate.said(), "an identity in the log"
 
 
+def http2_check(name):
+    """The octets of an HTTP/2 client that asks once; never mind for what."""
+    headers = b"\x82\x86\x44" + bytes([len(name)]) + name.encode() + b"\x41\x01a"
+    return (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0" +
+            len(headers).to_bytes(3, "big") + b"\1\5\0\0\0\1" + headers)
+
+
+def test_limits_are_shown_with_the_peer():
+    config = (f"n5g\n listen 127.0.0.1 {N5G}\n peer * address 127.0.0.0/8\n rate 127.* limit 100 reserve 7\n")
+    with Gate(config) as gate:
+        peer = gate.connect(N5G)
+        peer.sendall(http2_check("/n5g-eir-eic/v1/equipment-status?pei=imei-001000000000009"))
+        for _ in range(100):
+            shown = gate.ask("show peers n5g")
+            if " 100 " in shown:
+                break
+            time.sleep(0.05)
+        assert re.search(r"^ *\d+ n5g  open .* 1 +100 +7 .* 127.0.0.1:\d+ +127.0.0.1$", shown, re.M), shown
+        contains(shown.splitlines()[0], "limit   reserve")
+        row = '{interface="n5g",peer="127.0.0.1"} %d\n'
+        for name, value in (("checks_total", 1), ("shed_total", 0), ("up", 1)):
+            contains(gate.metrics(), f"weir_gate_peer_{name}" + row % value)
+        peer.close()
+        for _ in range(100):
+            page = gate.metrics()
+            if "weir_gate_peer_up" + row % 0 in page:
+                break
+            time.sleep(0.05)
+        contains(page, "weir_gate_peer_up" + row % 0)
+        contains(page, "weir_gate_peer_checks_total" + row % 1)
+
+
 def test_explain_reads_its_options_in_any_order():
     with Gate(FULL) as gate:
         for line, parts in (
-                ("explain imei 35-209900-176148-1", ["imei 352099001761481", "imsi none, peer any, interface gsup"]),
+                ("explain imei 35-209900-176148-1", ["imei 352099001761481", "imsi none, peer any", "interface gsup",
+                                                      "interface s13", "interface n5g"]),
                 ("explain imei 3520990017614823 peer MSC-1 imsi 001010000000001",
                  ["software version 23", "imsi 001010000000001, peer MSC-1"]),
-                ("explain imei 35209900176148 interface s13 peer mme.1", ["peer mme.1, interface s13"]),
-                ("explain imei 35209900176148 peer MME.1 interface s13", ["peer mme.1, interface s13"]),
-                ("explain imei 35209900176148 interface s13 peer mme.1.", ["peer mme.1, interface s13"]),
-                ("explain imei 35209900176148 peer " + "m" * 255, ["m" * 255 + ", interface gsup"]),
+                ("explain imei 35209900176148 interface s13 peer mme.1", ["peer mme.1", "interface s13"]),
+                ("explain imei 35209900176148 peer MME.1 interface s13", ["peer MME.1", "interface s13"]),
+                ("explain imei 35209900176148 peer " + "m" * 255, ["peer " + "m" * 255]),
                 ("explain imei 12", ["imei has too few digits"]),
                 ("explain imei 35209900176148 imsi", ["'imsi' needs a value"]),
                 ("explain imei 35209900176148 imsi 12", ["'12' is no IMSI"]),
@@ -586,6 +810,47 @@ def test_explain_reads_its_options_in_any_order():
             answer = gate.ask(line)
             for part in parts:
                 contains(answer, part)
+
+
+def test_explain_says_what_goes_over_the_wire():
+    config = """policy
+ imsi-prefix 00101 white
+ imsi-prefix 00102 black
+ imsi-prefix 00103 grey
+ imsi-prefix 00105 refuse
+ default store-failure refuse
+ default malformed refuse
+ peer s13 mme.* peer black
+"""
+    device = "explain imei 00100000000000"
+    with Gate(config) as gate:
+        for line, wire in (
+                (device + " imsi 001010000000001", ("gsup: Check-IMEI Result, ACK",
+                                                    "s13: 2001, Equipment-Status 0 (white)",
+                                                    "n5g: 200 WHITELISTED")),
+                (device + " imsi 001020000000001", ("gsup: Check-IMEI Result, NACK",
+                                                    "s13: 2001, Equipment-Status 1 (black)", "n5g: 200 BLACKLISTED")),
+                (device + " imsi 001030000000001", ("gsup: Check-IMEI Result, ACK",
+                                                    "s13: 2001, Equipment-Status 2 (grey)",
+                                                    "n5g: 200 GREYLISTED")),
+                (device + " imsi 001050000000001", ("gsup: Check-IMEI Error, cause 17",
+                                                    "s13: 5003 (authorization-rejected)", "n5g: 403 Forbidden")),
+                (device, ("gsup: Check-IMEI Error, cause 17", "s13: 5012 (unable-to-comply)",
+                          "n5g: 500 SYSTEM_FAILURE")),
+                ("explain imei 12", ("gsup: Check-IMEI Error, cause 96", "s13: 5004 (invalid-avp-value)",
+                                     "n5g: 400 MANDATORY_QUERY_PARAM_INCORRECT")),
+                ("explain imei mac-00-00-5e-00-53-00", ("gsup: Check-IMEI Result, ACK", "s13: 5422 (equipment unknown)",
+                                                        "n5g: 404 ERROR_EQUIPMENT_UNKNOWN"))):
+            answer = gate.ask(line)
+            for words in wire:
+                assert re.search("^" + re.escape(words) + "$", answer, re.M), (line, words, answer)
+            answer = gate.ask(line + " interface n5g")
+            contains(answer, wire[2])
+            assert "gsup" not in answer and "s13" not in answer, answer
+        contains(gate.ask(device + " peer MME.1 interface s13"), "s13: 2001, Equipment-Status 1 (black)")
+        contains(gate.ask("explain imei imei-001000000000009"), "imei 001000000000009")
+        contains(gate.ask("explain imei imeisv-0010000000000023"), "software version 23")
+        contains(gate.ask(device + " interface map"), "not spoken")
 
 
 if __name__ == "__main__":
