@@ -163,7 +163,7 @@ bool config_identity_matches(const char *pattern, const char *name);
 int config_set_hlr(struct gsup_config *config, const char *address, unsigned port, struct weir_why *why);
 
 /* The rule of a prefix or of a peer, made where it is not there; NULL with why where there is no more room.  A rule
- * that says nothing any more goes with config_tidy.  Names of S13 and N5g are kept as config_keep_identity keeps them. */
+ * that says nothing any more goes with config_tidy.  Names of S13 and N5g are kept as Diameter's. */
 struct weir_imsi_rule *config_imsi_rule(struct policy_config *config, const char *prefix, struct weir_why *why);
 int config_del_imsi_rule(struct policy_config *config, const char *prefix, struct weir_why *why);
 struct weir_peer_rule *config_peer_terms(struct policy_config *config, enum weir_interface interface,
