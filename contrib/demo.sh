@@ -185,7 +185,7 @@ what_next() {
 	  ${bin#"$PWD"/}/weir-sim gsup -a 127.0.0.1:$gsup check 001000050000032
 	  ${bin#"$PWD"/}/weir-sim s13 -a 127.0.0.1:$s13 check 001000050000032
 	  ${bin#"$PWD"/}/weir-sim n5g -a 127.0.0.1:$n5g check 001000050000032
-	  telnet 127.0.0.1 $((4279 + moved_by))   then: show peers, show counters, explain imei $BLACK
+	  telnet (or nc) 127.0.0.1 $((4279 + moved_by))   then: show peers, show counters, explain imei $BLACK
 	Point osmo-msc at it ("hlr", "remote-port $gsup") and your HLR behind it, an MME at port $s13, an AMF at
 	http://127.0.0.1:$n5g: doc/examples/weir-gate.cfg
 	END

@@ -161,6 +161,7 @@ struct gate_client *clients_get(struct clients *clients, const char *name, int64
 
 void clients_join(struct gate_client *client)
 {
+	client->joined = true;
 	if (client->users++ == 0)
 		llist_del_init(&client->unused);
 }
@@ -177,4 +178,18 @@ void clients_leave(struct clients *clients, struct gate_client *client, int64_t 
 unsigned clients_count(const struct clients *clients)
 {
 	return clients->n;
+}
+
+void clients_each(const struct clients *clients, unsigned max, client_fn *fn, void *data)
+{
+	unsigned told = 0;
+
+	for (unsigned used = 0; used < 2; used++) {
+		for (unsigned i = 0; i < clients->n && told < max; i++) {
+			if ((clients->place[i].users == 0) != used)
+				continue;
+			fn(&clients->place[i], data);
+			told++;
+		}
+	}
 }

@@ -45,9 +45,12 @@ struct gate_client {
 	struct rate foreign; /* of checks from abroad, for an interface that limits them; only kept here */
 	struct rate comings; /* of its connections, likewise */
 	unsigned users;
+	uint64_t checks,
+		shed; /* since it has its place: that came under the name, and of those that were not decided */
 
 	/* private */
-	bool here; /* numbered, and not left since */
+	bool joined; /* it had users, not only somebody who spoke for it */
+	bool here;   /* numbered, and not left since */
 	int64_t used_us;
 	struct llist_head unused; /* among those without users */
 	struct gate_client *next; /* of its bucket */
@@ -75,4 +78,14 @@ void clients_join(struct gate_client *client);
 /* A user less.  NULL is fine. */
 void clients_leave(struct clients *clients, struct gate_client *client, int64_t now_us);
 
+/* Count checks that came, and those of them that were not decided. */
+static inline void client_count(struct gate_client *client, unsigned checks, unsigned shed)
+{
+	client->checks += checks;
+	client->shed += shed;
+}
+
 unsigned clients_count(const struct clients *clients); /* how many are known */
+/* At most max of them, those with users first. */
+typedef void client_fn(const struct gate_client *client, void *data);
+void clients_each(const struct clients *clients, unsigned max, client_fn *fn, void *data);

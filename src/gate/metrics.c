@@ -2,13 +2,15 @@
  * Copyright (C) 2026 The Weir authors */
 
 /* The gate's numbers as Prometheus text.  They are plain integers in the rooms that count; nothing is counted twice for
- * the sake of a metric, and no identity can get in here: labels are interfaces and tallies. */
+ * the sake of a metric, and no identity of a person or device can get in here: labels are interfaces, tallies and the
+ * names of network elements. */
 #include <inttypes.h>
 #include <string.h>
 
 #include <osmocom/core/utils.h>
 
 #include "daemon/daemon.h"
+#include "gate/clients.h"
 #include "gate/door.h"
 #include "gate/flips.h"
 #include "gate/gate.h"
@@ -195,6 +197,78 @@ static void peer_states(struct daemon_text *out, const struct gate *gate)
 	print_states(out, WEIR_IF_N5G, &n5g);
 }
 
+/* --- by peer: names of network elements, and no more than PEER_ROWS an interface */
+
+#define PEER_ROWS 256
+
+static uint64_t peer_checks(const struct gate_client *client)
+{
+	return client->checks;
+}
+
+static uint64_t peer_shed(const struct gate_client *client)
+{
+	return client->shed;
+}
+
+static uint64_t peer_up(const struct gate_client *client)
+{
+	return client->users != 0;
+}
+
+static const struct peer_metric {
+	const char *name, *type, *help;
+	uint64_t (*value)(const struct gate_client *client);
+	bool connected_only; /* of those that connect themselves, not of those behind an agent */
+} peer_metrics[] = {
+	{"peer_checks_total", "counter", "checks that came under this name since it was first met", peer_checks, false},
+	{"peer_shed_total", "counter", "checks under this name that were not decided", peer_shed, false},
+	{"peer_up", "gauge", "1 while a connection of this name is open", peer_up, true},
+};
+
+struct peer_rows {
+	struct daemon_text *out;
+	const struct peer_metric *metric;
+	enum weir_interface interface;
+};
+
+/* As the text format wants it: a backslash before a backslash and a quotation mark. */
+static const char *print_label(char buf[static 2 * CLIENT_NAME_TEXT], const char *name)
+{
+	char *to = buf;
+
+	for (; *name; name++) {
+		if (*name == '\\' || *name == '"')
+			*to++ = '\\';
+		*to++ = *name == '\n' ? ' ' : *name;
+	}
+	*to = '\0';
+	return buf;
+}
+
+static void peer_row(const struct gate_client *client, void *data)
+{
+	const struct peer_rows *rows = data;
+	char name[2 * CLIENT_NAME_TEXT];
+
+	if (rows->metric->connected_only && !client->joined)
+		return;
+	daemon_text_add(rows->out, "weir_gate_%s{interface=\"%s\",peer=\"%s\"} %" PRIu64 "\n", rows->metric->name,
+			interface_name(rows->interface), print_label(name, client->name), rows->metric->value(client));
+}
+
+static void peers_by_name(struct daemon_text *out, const struct gate *gate)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(peer_metrics); i++) {
+		const struct peer_metric *m = &peer_metrics[i];
+		struct peer_rows rows = {.out = out, .metric = m, .interface = WEIR_IF_S13};
+		head(out, m->name, m->type, m->help);
+		clients_each(s13_client_table(gate->s13), PEER_ROWS, peer_row, &rows);
+		rows.interface = WEIR_IF_N5G;
+		clients_each(n5g_client_table(gate->n5g), PEER_ROWS, peer_row, &rows);
+	}
+}
+
 /* An alarm on it is a rule of whoever watches: so many days before. */
 static void certificates(struct daemon_text *out, const struct gate *gate)
 {
@@ -219,6 +293,7 @@ void gate_metrics(struct daemon_text *out, void *data)
 	interfaces(out, gate);
 	nrf(out, gate);
 	peer_states(out, gate);
+	peers_by_name(out, gate);
 	certificates(out, gate);
 	store(out, gate);
 	notify(out, gate);

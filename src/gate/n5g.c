@@ -176,7 +176,7 @@ void n5g_policy_changed(struct n5g *n5g)
 #define ROW(field, text) COUNTER_ROW(struct n5g_counters, field, text)
 #define ANSWER(n, word, text)                                                                                          \
 	{                                                                                                              \
-		"answer_" word, "answers with " text, offsetof(struct n5g_counters, answer[n])                                         \
+		"answer_" word, "answers with " text, offsetof(struct n5g_counters, answer[n])                         \
 	}
 #define H2(field, text)                                                                                                \
 	{                                                                                                              \
@@ -242,6 +242,11 @@ static const struct counter_row counter_rows[] = {
 	CALM(H2_CALM_OTHER, "other", "connections ended for too many other frames that ask nothing"),
 	CALM(H2_CALM_FAULT, "fault", "connections ended for too many faulty frames"),
 };
+
+const struct clients *n5g_client_table(const struct n5g *n5g)
+{
+	return n5g->clients;
+}
 
 struct counter_table n5g_counter_table(const struct n5g *n5g)
 {

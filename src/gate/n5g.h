@@ -55,6 +55,7 @@
 #define N5G_CLIENTS       4096  /* names that are told apart, those that left included */
 #define N5G_BODY_MAX      16384 /* octets of a body behind GET that are ignored; more is 413 */
 
+struct clients;
 struct n5g;
 struct n5g_config;
 struct peers;
@@ -93,6 +94,7 @@ void n5g_stop(struct n5g *n5g);
 
 const char *n5g_words(char buf[static CHECK_WORDS_TEXT], const struct weir_verdict *verdict); /* check.h */
 
+const struct clients *n5g_client_table(const struct n5g *n5g); /* for their numbers */
 struct counter_table n5g_counter_table(const struct n5g *n5g);
 struct tokens *n5g_tokens(const struct n5g *n5g);   /* for their counters */
 const struct door *n5g_door(const struct n5g *n5g); /* for its certificate and where it listens */

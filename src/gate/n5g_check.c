@@ -158,6 +158,8 @@ static void shed(struct n5g_session *s, const struct item *item, enum n5g_answer
 {
 	check_shed(s->n5g->check, WEIR_IF_N5G, 1);
 	s->shed++;
+	if (s->client)
+		client_count(s->client, 1, 1);
 	complain(s, item, answer);
 	respond(s, item, answer);
 }
@@ -214,6 +216,7 @@ static void decide(struct batch *b)
 		return;
 	check_answer(n5g->check, WEIR_IF_N5G, &s->client->peer, b->query, b->verdict, b->n,
 		     traffic_wall_s(n5g->traffic));
+	client_count(s->client, b->n, 0);
 	for (unsigned i = 0; i < b->n; i++) {
 		const struct weir_verdict *verdict = &b->verdict[i];
 		bool refused = verdict->answer == WEIR_ANSWER_REFUSE;

@@ -447,6 +447,8 @@ void nrf_state(const struct nrf *nrf, struct nrf_state *state)
 		.name = phase_names[nrf->phase],
 		.on = on,
 		.registered = nrf->phase == NRF_REGISTERED && !nrf->failures,
+		.known = nrf->home.known,
+		.profile = &nrf->plan->profile,
 		.instance_id = nrf->plan->profile.instance_id,
 		.heartbeat_s = nrf->heartbeat_s,
 		.failures = nrf->failures,

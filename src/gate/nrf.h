@@ -82,6 +82,7 @@ struct nrf_state {
 	const char *name; /* "off", "registering", "registered", "leaving", "stopped" */
 	bool on;          /* there is an NRF to be registered at */
 	bool registered;  /* and the last call went well: what the alarm is the opposite of */
+	bool known;       /* an NRF has heard of us and was not told goodbye */
 	char server[GATE_ADDRESS_TEXT + 8];
 	const char *instance_id;
 	unsigned heartbeat_s;
@@ -89,6 +90,7 @@ struct nrf_state {
 	int64_t since_good_us; /* time since the last good answer; -1: there was none */
 	int64_t until_next_us; /* time until the next call; -1: none is due or one is under way */
 	const char *why;       /* the last failure, "" */
+	const struct nrf_profile *profile; /* what it is told; good until the next commit */
 };
 void nrf_state(const struct nrf *nrf, struct nrf_state *state);
 

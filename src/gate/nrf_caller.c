@@ -7,6 +7,7 @@
 #include <osmocom/core/linuxlist.h>
 #include <osmocom/core/talloc.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,7 +36,7 @@ struct nrf_caller {
 	struct link *link;
 	struct llist_head links; /* that one and those that are still closing */
 	bool busy, reused;
-	enum traffic_end end; /* of the last connection */
+	char why[96]; /* the last connection ended */
 	struct h2_counters h2;
 	struct h2_terms terms;
 };
@@ -62,6 +63,14 @@ static void link_tick(struct traffic_conn *conn)
 	h2_tick(((struct link *)conn->data)->session);
 }
 
+static void say_end(struct nrf_caller *caller, const struct traffic_conn *conn, enum traffic_end end)
+{
+	int err = conn->connect_errno;
+	const char *said = err == EPROTO ? "TLS failed" : err ? strerror(err) : "";
+
+	snprintf(caller->why, sizeof(caller->why), "%s%s%s", traffic_end_name(end), *said ? ": " : "", said);
+}
+
 /* What was under way is told from within h2_free, and may be followed by a call over another connection: so this one is
  * forgotten first. */
 static void link_closed(struct traffic_conn *conn, enum traffic_end end)
@@ -71,7 +80,7 @@ static void link_closed(struct traffic_conn *conn, enum traffic_end end)
 
 	if (link->caller) {
 		link->caller->link = NULL;
-		link->caller->end = end;
+		say_end(link->caller, conn, end);
 	}
 	llist_del(&link->entry);
 	talloc_free(link);
@@ -168,7 +177,7 @@ static void answered(void *data, const struct h2_reply *h2)
 			caller->link->answered = true;
 	} else {
 		reply.status = 0;
-		reply.why = h2->outcome == H2_GONE ? traffic_end_name(caller->end) : h2_outcome_name(h2->outcome);
+		reply.why = h2->outcome == H2_GONE ? caller->why : h2_outcome_name(h2->outcome);
 		reply.late = h2->outcome == H2_LATE;
 		reply.stale = caller->reused && (h2->outcome == H2_GONE || h2->outcome == H2_REFUSED);
 	}

@@ -375,6 +375,29 @@ void oauth2_vty_install(int node)
 
 #define OUT(fmt, args...) vty_out(vty, fmt "%s", ##args, VTY_NEWLINE)
 
+static const char *state_text(const struct nrf_state *state)
+{
+	if (strcmp(state->name, "registering") != 0)
+		return state->name;
+	return state->known ? "registered, and telling something new" : "not registered, trying";
+}
+
+/* What AMFs find. */
+static void show_profile(struct vty *vty, const struct nrf_profile *profile)
+{
+	char text[GATE_ADDRESS_TEXT];
+
+	vty_out(vty, "told      ");
+	for (unsigned i = 0; i < profile->n_offers; i++)
+		vty_out(vty, "%s %s %s %u", i ? "," : "", nrf_scheme_name(profile->offer[i].scheme),
+			address_print(text, &profile->offer[i].address), profile->offer[i].address.port);
+	if (profile->fqdn[0])
+		vty_out(vty, ", fqdn %s", profile->fqdn);
+	for (unsigned i = 0; i < profile->n_plmns; i++)
+		vty_out(vty, ", plmn %s-%s", profile->plmn[i].mcc, profile->plmn[i].mnc);
+	OUT("%s", profile->n_plmns ? "" : ", no plmn: those of the NRF");
+}
+
 static void show_times(struct vty *vty, const struct nrf_state *state)
 {
 	if (state->since_good_us >= 0)
@@ -396,12 +419,16 @@ DEFUN(show_nrf, show_nrf_cmd, "show nrf", SHOW_STR "Our registration at the NRF\
 		return CMD_WARNING;
 	}
 	nrf_state(the_gate->nrf, &state);
-	OUT("state      %s", state.name);
+	OUT("state      %s", state_text(&state));
 	if (!state.on)
 		return CMD_SUCCESS;
 	OUT("nrf        %s", state.server);
 	OUT("instance   %s", state.instance_id);
-	OUT("heartbeat  every %u s", state.heartbeat_s);
+	show_profile(vty, state.profile);
+	if (state.known)
+		OUT("heartbeat  every %u s", state.heartbeat_s);
+	else
+		OUT("heartbeat  -");
 	show_times(vty, &state);
 	OUT("failures   %u in a row%s%s", state.failures, state.why[0] ? ", the last: " : "", state.why);
 	return CMD_SUCCESS;

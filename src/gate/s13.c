@@ -180,7 +180,7 @@ void s13_policy_changed(struct s13 *s13)
 
 static const struct counter_row counter_rows[] = {
 	ROW(connected, "peers that connected and were allowed"),
-	ROW(ended, "of these, connections that have ended"),
+	ROW(ended, "connections of peers that were allowed, ended since"),
 	ROW(replaced, "connections told to go because the peer opened too many"),
 	ROW(stranger, "connections from an address that no rule covers"),
 	ROW(unknown_peer, "peers refused because no rule allows their name and realm"),
@@ -210,6 +210,11 @@ static const struct counter_row counter_rows[] = {
 	ROW(goodbyes, "disconnections that we announced"),
 	ROW(goodbyes_heard, "disconnections that peers announced"),
 };
+
+const struct clients *s13_client_table(const struct s13 *s13)
+{
+	return s13->clients;
+}
 
 struct counter_table s13_counter_table(const struct s13 *s13)
 {

@@ -61,6 +61,7 @@
 #define S13_CERS_BURST  20 /* more than may be open */
 
 struct peers;
+struct clients;
 struct s13;
 struct s13_config;
 struct traffic;
@@ -93,6 +94,7 @@ void s13_stop(struct s13 *s13);
 
 const char *s13_words(char buf[static CHECK_WORDS_TEXT], const struct weir_verdict *verdict); /* check.h */
 
+const struct clients *s13_client_table(const struct s13 *s13); /* for their numbers */
 struct counter_table s13_counter_table(const struct s13 *s13);
 const struct s13_counters *s13_counters(const struct s13 *s13);
 const struct door *s13_door(const struct s13 *s13);                        /* for its certificate */

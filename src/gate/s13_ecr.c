@@ -161,6 +161,8 @@ static enum diameter_result admit(struct s13_session *s, const struct s13_ecr *e
 	if (result == DIAMETER_OK)
 		return result;
 	check_shed(s->s13->check, WEIR_IF_S13, 1);
+	if (*client)
+		client_count(*client, 1, 1);
 	if (result == DIAMETER_TOO_BUSY) {
 		s->s13->counters.shed++;
 		s->shed++;
@@ -255,6 +257,7 @@ static void decide_client(struct s13 *s13, struct round *r, unsigned first)
 		place[n++] = (uint8_t)i;
 	}
 	check_answer(s13->check, WEIR_IF_S13, &client->peer, query, verdict, n, traffic_wall_s(s13->traffic));
+	client_count(client, n, 0);
 	for (unsigned i = 0; i < n; i++)
 		r->verdict[place[i]] = verdict[i];
 }

@@ -109,9 +109,10 @@ struct traffic_conn {
 	uint64_t octets_in, octets_out;
 	bool connecting, paused;
 	bool securing; /* the TLS handshake is under way: what is written waits for it */
+	int connect_errno; /* END_CONNECT: why; EPROTO: no TLS, which is logged */
 
 	/* private to traffic.c */
-	int fd, connect_errno;
+	int fd;
 	size_t (*message)(const uint8_t *octets, size_t len); /* of the kind, also when that has let go */
 	struct tls_context *connect_tls;
 	const char *connect_name;

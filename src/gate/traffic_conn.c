@@ -383,6 +383,7 @@ static void conn_secure_step(struct traffic_conn *c)
 		conn_events(c);
 	} else {
 		c->traffic->tls_failed++;
+		c->connect_errno = c->connecting ? EPROTO : 0;
 		traffic_close(c, c->connecting ? TRAFFIC_END_CONNECT : TRAFFIC_END_PROTOCOL);
 	}
 }
@@ -413,6 +414,7 @@ static void conn_connected(struct traffic_conn *c)
 		err = errno;
 	if (c->connect_errno)
 		err = c->connect_errno; /* connect() told it already and the socket forgot it */
+	c->connect_errno = err;
 	if (err) {
 		LOGP(DTRAFFIC, LOGL_INFO, "%s: connect: %s\n", c->kind ? c->kind->name : "?", strerror(err));
 		traffic_close(c, TRAFFIC_END_CONNECT);
@@ -502,7 +504,7 @@ struct traffic_conn *traffic_connect(struct traffic *t, const struct traffic_kin
 	traffic_io_options(fd, kind, GATE_TCP);
 	err = connect(fd, (const struct sockaddr *)&sa, len) ? errno : 0;
 	/* Even an immediate success or failure is told from the next turn, never from within this call. */
-	c = err == 0 || err == EINPROGRESS || err == ECONNREFUSED ? traffic_conn_alloc(t, kind, fd, EPOLLOUT) : NULL;
+	c = traffic_conn_alloc(t, kind, fd, EPOLLOUT);
 	if (!c) {
 		close(fd);
 		return NULL;
@@ -524,6 +526,7 @@ void traffic_conn_tick(struct traffic_conn *c)
 
 	if (c->deadline_us && now >= c->deadline_us) {
 		c->traffic->tls_failed += c->securing;
+		c->connect_errno = c->connecting ? ETIMEDOUT : 0;
 		traffic_close(c, c->connecting ? TRAFFIC_END_CONNECT : TRAFFIC_END_OURS);
 	} else if (c->stalled_us && now - c->stalled_us >= TRAFFIC_STALL_S * 1000000ll) {
 		traffic_close(c, TRAFFIC_END_STALLED);

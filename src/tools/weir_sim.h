@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "core/digits.h"
 #include "core/imei.h"
@@ -118,3 +119,39 @@ int sim_link_receive(struct sim_link *link, int timeout_ms);
 int64_t sim_now_us(void);
 /* The wall clock as people read it, "12:34:56.789". */
 const char *sim_clock_text(char buf[static 16]);
+
+/* --- weir_sim_dialog.c: a counterpart that asks over a link of its own ------------------------ */
+
+#define SIM_QUESTION_ROOM 1024 /* more than a question of any protocol */
+
+/* A counterpart's own struct begins with it. */
+struct sim_dialog {
+	const struct sim_options *options;
+	const struct sim_protocol *protocol;
+	struct sim_score score;
+	struct sim_link link;
+	unsigned n; /* questions under way: whoever takes an answer counts it down */
+};
+
+struct sim_protocol {
+	/* Open the link and be let in: 0 or a negative errno (told). */
+	int (*begin)(struct sim_dialog *dialog);
+	/* Take the first whole frame: its octets; 0: not whole yet; a negative errno: no more can be taken (told). */
+	ssize_t (*take)(struct sim_dialog *dialog, const uint8_t *octets, size_t len);
+	/* One question: its octets or a negative errno.  asked, as it was typed, stays. */
+	int (*write_question)(struct sim_dialog *dialog, const char *asked, const struct weir_imei_reading *reading,
+			      int64_t now_us, uint8_t *buf, size_t size);
+	/* Say goodbye where err and the protocol ask for it; free what is its own.  The link closes after. */
+	void (*end)(struct sim_dialog *dialog, int err);
+};
+
+/* Wait once and take every whole frame.  1: something came; 0: the time is over; negative: it is of no use any more. */
+int sim_dialog_turn(struct sim_dialog *dialog, int timeout_ms);
+/* Until is_done() or the time is over: 0, -ETIMEDOUT (not told), or another negative errno. */
+int sim_dialog_wait(struct sim_dialog *dialog, bool (*is_done)(const struct sim_dialog *dialog), int timeout_ms);
+/* The commands: sim_command.run of such a counterpart. */
+int sim_dialog_check(void *dialog, int argc, char **argv);
+int sim_dialog_listen(void *dialog, int argc, char **argv);
+int sim_dialog_load(void *dialog, int argc, char **argv);
+/* From begin to end; options, protocol and the score's verdicts are set.  Returns the exit status. */
+int sim_dialog_run(struct sim_dialog *dialog, const struct sim_command *command, int argc, char **argv);

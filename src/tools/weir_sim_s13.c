@@ -19,12 +19,10 @@
 #include "wire/diameter_base.h"
 #include "wire/s13.h"
 
-#define GOODBYE_MS    1000
-#define QUESTION_ROOM 1024 /* an ECR of ours */
+#define GOODBYE_MS 1000
 
 struct mme {
-	const struct sim_options *options;
-	struct sim_link link;
+	struct sim_dialog dialog;
 	struct diameter_us us;
 	char their_realm[DIAMETER_IDENTITY_TEXT]; /* "": they did not greet yet */
 	bool parted;                              /* our DPR was answered */
@@ -35,8 +33,6 @@ struct mme {
 		uint32_t id;
 		int64_t sent_us;
 	} * question;
-	unsigned n;
-	struct sim_score score;
 };
 
 static const char *const verdicts[] = {"white", "grey", "black", "unknown", NULL};
@@ -105,9 +101,9 @@ static int take_answer(struct mme *mme, const struct diameter_message *message)
 	verdict = read_verdict(&eca, buf);
 	if (!verdict)
 		return complain("an answer without a verdict");
-	sim_score_take(&mme->score, q->asked, verdict, sim_now_us() - q->sent_us);
+	sim_score_take(&mme->dialog.score, q->asked, verdict, sim_now_us() - q->sent_us);
 	q->asked = NULL;
-	mme->n--;
+	mme->dialog.n--;
 	return 0;
 }
 
@@ -140,10 +136,10 @@ static int take_request(struct mme *mme, const struct diameter_message *message)
 	switch (message->command) {
 	case DIAMETER_DEVICE_WATCHDOG:
 		len = diameter_dwa(message, &mme->us, &success, buf, sizeof(buf));
-		return len < 0 ? len : sim_link_send(&mme->link, buf, (size_t)len);
+		return len < 0 ? len : sim_link_send(&mme->dialog.link, buf, (size_t)len);
 	case DIAMETER_DISCONNECT_PEER:
 		len = diameter_dpa(message, &mme->us, &success, buf, sizeof(buf));
-		err = len < 0 ? len : sim_link_send(&mme->link, buf, (size_t)len);
+		err = len < 0 ? len : sim_link_send(&mme->dialog.link, buf, (size_t)len);
 		fprintf(stderr, "weir-sim: %s  the other side says goodbye\n", sim_clock_text(when));
 		return err ? err : -EPIPE;
 	default:
@@ -164,54 +160,31 @@ static int take_message(struct mme *mme, const struct diameter_message *message)
 	return 0;
 }
 
-/* Wait once and take every whole message.  1: something came; 0: the time is over; negative: it is of no use any more.
- */
-static int turn(struct mme *mme, int timeout_ms)
+static ssize_t take(struct sim_dialog *dialog, const uint8_t *octets, size_t len)
 {
-	struct sim_link *link = &mme->link;
 	struct diameter_message message;
-	enum diameter_framing framing = DIAMETER_MORE;
-	int came = sim_link_receive(link, timeout_ms), err = 0;
+	int err;
 
-	while (came > 0 && !err) {
-		framing = diameter_next(link->in + link->taken, link->used - link->taken, &message);
-		if (framing != DIAMETER_WHOLE)
-			break;
-		link->taken += message.len;
-		err = take_message(mme, &message);
+	switch (diameter_next(octets, len, &message)) {
+	case DIAMETER_MORE:
+		return 0;
+	case DIAMETER_BAD_LENGTH:
+		return complain("a message of a wrong length");
+	case DIAMETER_WHOLE:
+		break;
 	}
-	if (framing == DIAMETER_BAD_LENGTH)
-		err = complain("a message of a wrong length");
-	if (came < 0)
-		fprintf(stderr, "weir-sim: %s\n",
-			came == -EPIPE ? "the other side closed the connection" : strerror(-came));
-	return err ? err : came;
+	err = take_message((struct mme *)dialog, &message);
+	return err ? err : (ssize_t)message.len;
 }
 
-/* Until is_done() or the time is over: 0, -ETIMEDOUT, or another negative errno. */
-static int wait_until(struct mme *mme, bool (*is_done)(const struct mme *mme), int timeout_ms)
+static bool is_greeted(const struct sim_dialog *dialog)
 {
-	int64_t stop = sim_now_us() + (int64_t)timeout_ms * 1000;
-	int err = 0;
-
-	while (err >= 0 && !is_done(mme) && sim_now_us() < stop)
-		err = turn(mme, (int)((stop - sim_now_us()) / 1000) + 1);
-	return err < 0 ? err : is_done(mme) ? 0 : -ETIMEDOUT;
+	return ((const struct mme *)dialog)->their_realm[0];
 }
 
-static bool is_greeted(const struct mme *mme)
+static bool is_parted(const struct sim_dialog *dialog)
 {
-	return mme->their_realm[0];
-}
-
-static bool is_answered(const struct mme *mme)
-{
-	return !mme->n;
-}
-
-static bool is_parted(const struct mme *mme)
-{
-	return mme->parted;
+	return ((const struct mme *)dialog)->parted;
 }
 
 /* --- asking ----------------------------------------------------------------------------------- */
@@ -242,11 +215,11 @@ static struct identity identity_of(const struct sim_options *options, const stru
 	return it;
 }
 
-/* Append one question to a buffer; returns its octets.  asked must stay. */
-static int add_question(struct mme *mme, const char *asked, const struct weir_imei_reading *reading, int64_t now_us,
-			uint8_t *buf, size_t size)
+static int write_question(struct sim_dialog *dialog, const char *asked, const struct weir_imei_reading *reading,
+			  int64_t now_us, uint8_t *buf, size_t size)
 {
-	const struct identity it = identity_of(mme->options, reading);
+	struct mme *mme = (struct mme *)dialog;
+	const struct identity it = identity_of(dialog->options, reading);
 	char session[DIAMETER_IDENTITY_TEXT + 32], imsi[WEIR_DIGITS_TEXT];
 	struct s13_question question = {
 		.session_id = session,
@@ -261,28 +234,13 @@ static int add_question(struct mme *mme, const char *asked, const struct weir_im
 
 	print_session(mme, mme->next, session, sizeof(session));
 	question.software_version = it.svn[0] ? it.svn : NULL;
-	question.user_name = imsi_print(imsi, mme->options->imsi);
+	question.user_name = imsi_print(imsi, dialog->options->imsi);
 	len = s13_ecr(&question, buf, size);
 	if (len > 0) {
 		*question_of(mme, mme->next) = (struct question){.asked = asked, .id = mme->next, .sent_us = now_us};
 		mme->next++;
-		mme->n++;
 	}
 	return len;
-}
-
-/* Ask one and wait for the answer. */
-static int ask(struct mme *mme, const char *asked, const struct weir_imei_reading *reading)
-{
-	uint8_t buf[QUESTION_ROOM];
-	int len = add_question(mme, asked, reading, sim_now_us(), buf, sizeof(buf));
-	int err = len < 0 ? len : sim_link_send(&mme->link, buf, (size_t)len);
-
-	if (!err)
-		err = wait_until(mme, is_answered, mme->options->timeout_ms);
-	if (err == -ETIMEDOUT)
-		fprintf(stderr, "weir-sim: no answer within %d ms\n", mme->options->timeout_ms);
-	return err;
 }
 
 /* Our end of the connection, as Host-IP-Address has it. */
@@ -304,7 +262,7 @@ static struct diameter_address own_address(int fd)
 
 static int greet(struct mme *mme)
 {
-	const struct diameter_address address = own_address(mme->link.fd);
+	const struct diameter_address address = own_address(mme->dialog.link.fd);
 	const struct diameter_capabilities capabilities = {
 		.us = mme->us,
 		.application = {.vendor = DIAMETER_3GPP, .id = S13_APPLICATION},
@@ -317,142 +275,71 @@ static int greet(struct mme *mme)
 	int len = diameter_cer(&capabilities, mme->next, mme->next, buf, sizeof(buf)), err;
 
 	mme->next++;
-	err = len < 0 ? len : sim_link_send(&mme->link, buf, (size_t)len);
+	err = len < 0 ? len : sim_link_send(&mme->dialog.link, buf, (size_t)len);
 	if (!err)
-		err = wait_until(mme, is_greeted, mme->options->timeout_ms);
+		err = sim_dialog_wait(&mme->dialog, is_greeted, mme->dialog.options->timeout_ms);
 	if (err == -ETIMEDOUT)
 		fprintf(stderr, "weir-sim: the server did not answer our capabilities\n");
 	return err;
 }
 
-static int connect_mme(struct mme *mme, const struct sim_options *options)
+static int begin(struct sim_dialog *dialog)
 {
+	const struct sim_options *options = dialog->options;
+	struct mme *mme = (struct mme *)dialog;
 	const char *dot = strchr(options->name, '.');
 
-	*mme = (struct mme){
-		.options = options,
-		.score.verdicts = verdicts,
-		.us = {.origin_host = options->name,
-		       .origin_realm = dot ? dot + 1 : "",
-		       .state_id = (uint32_t)time(NULL)},
-	};
-	mme->link.fd = -1;
 	if (!dot || !dot[1] || !diameter_identity_valid(options->name)) {
 		fprintf(stderr, "weir-sim: \"%s\" is no Origin-Host; it has a realm behind its first dot\n",
 			options->name);
 		return -EINVAL;
 	}
+	mme->us = (struct diameter_us){
+		.origin_host = options->name,
+		.origin_realm = dot + 1,
+		.state_id = (uint32_t)time(NULL),
+	};
 	mme->question = calloc(SIM_DEPTH_MAX, sizeof(*mme->question));
 	if (!mme->question)
 		return -ENOMEM;
-	if (sim_link_open(&mme->link, options->host, options->port, options->timeout_ms))
+	if (sim_link_open(&dialog->link, options->host, options->port, options->timeout_ms))
 		return -ECONNREFUSED;
 	return greet(mme);
 }
 
-/* Say goodbye where that is of use, and close. */
-static void close_mme(struct mme *mme, bool politely)
+/* Politely where that is of use. */
+static void end(struct sim_dialog *dialog, int err)
 {
+	struct mme *mme = (struct mme *)dialog;
 	uint8_t buf[DIAMETER_BASE_ROOM];
 	int len;
 
-	if (politely) {
+	if (!err || err == -ETIMEDOUT || err == -EREMOTEIO || (err == -EINVAL && is_greeted(dialog))) {
 		len = diameter_dpr(&mme->us, DIAMETER_DO_NOT_WANT_TO_TALK_TO_YOU, mme->next, mme->next, buf,
 				   sizeof(buf));
-		if (len > 0 && !sim_link_send(&mme->link, buf, (size_t)len))
-			wait_until(mme, is_parted, GOODBYE_MS);
+		if (len > 0 && !sim_link_send(&dialog->link, buf, (size_t)len))
+			sim_dialog_wait(dialog, is_parted, GOODBYE_MS);
 	}
-	sim_link_close(&mme->link);
 	free(mme->question);
-	free(mme->score.times_us);
 }
 
 /* --- commands --------------------------------------------------------------------------------- */
 
-static int run_check(void *data, int argc, char **argv)
-{
-	struct weir_imei_reading reading;
-	int i, err = 0;
-
-	for (i = 0; i < argc && !err; i++)
-		err = sim_read_imei(argv[i], &reading) ? -EINVAL : ask(data, argv[i], &reading);
-	return err;
-}
-
-static int run_listen(void *data, int argc, char **argv)
-{
-	int err = run_check(data, argc, argv);
-
-	sim_catch_signals();
-	if (!err)
-		printf("listening\n");
-	while (err >= 0 && !sim_was_ended())
-		err = turn(data, 500);
-	return err < 0 ? err : 0;
-}
-
-/* Fill up to depth questions under way, in one write. */
-static int fill(struct mme *mme, const struct sim_load *load, uint64_t *sent)
-{
-	uint8_t buf[64 * QUESTION_ROOM];
-	size_t used = 0;
-	int64_t now_us = sim_now_us();
-
-	while (mme->n < load->depth && *sent < load->count && used + QUESTION_ROOM <= sizeof(buf)) {
-		struct weir_imei_reading reading = {
-			.imei = {.key = sim_load_key(*sent), .svn = WEIR_NO_SVN},
-			.given_check = -1,
-		};
-		int len = add_question(mme, "load", &reading, now_us, buf + used, sizeof(buf) - used);
-
-		if (len < 0)
-			return len;
-		used += (size_t)len;
-		++*sent;
-	}
-	return used ? sim_link_send(&mme->link, buf, used) : 0;
-}
-
-static int run_load(void *data, int argc, char **argv)
-{
-	struct mme *mme = data;
-	struct sim_load load;
-	uint64_t sent = 0;
-	int err = sim_load_begin(&load, argc, argv, &mme->score);
-
-	while (err >= 0 && mme->score.answers < load.count) {
-		err = fill(mme, &load, &sent);
-		if (err >= 0)
-			err = turn(mme, mme->options->timeout_ms);
-		if (err == 0) {
-			fprintf(stderr, "weir-sim: no answer within %d ms\n", mme->options->timeout_ms);
-			err = -ETIMEDOUT;
-		}
-	}
-	if (err < 0)
-		return err;
-	sim_load_tell(&load, &mme->score);
-	return 0;
-}
+static const struct sim_protocol protocol = {begin, take, write_question, end};
 
 static const struct sim_command commands[] = {
-	{"check", 1, INT_MAX, run_check, "an IMEI", "IMEI...", SIM_CHECK_HELP},
-	{"listen", 0, INT_MAX, run_listen, "IMEIs", "[IMEI...]", "ask, then stay connected and answer watchdogs"},
-	{"load", 2, 2, run_load, "COUNT and DEPTH", "COUNT DEPTH", SIM_LOAD_HELP},
+	{"check", 1, INT_MAX, sim_dialog_check, "an IMEI", "IMEI...", SIM_CHECK_HELP},
+	{"listen", 0, INT_MAX, sim_dialog_listen, "IMEIs", "[IMEI...]",
+	 "ask, then stay connected and answer watchdogs"},
+	{"load", 2, 2, sim_dialog_load, "COUNT and DEPTH", "COUNT DEPTH", SIM_LOAD_HELP},
 	{0},
 };
 
 static int run_s13(const struct sim_options *options, const struct sim_command *command, int argc, char **argv)
 {
-	struct mme mme;
-	int err = connect_mme(&mme, options);
+	struct mme mme = {.dialog = {.options = options, .protocol = &protocol, .score.verdicts = verdicts}};
 
-	if (!err)
-		err = command->run(&mme, argc, argv);
-	if (!err)
-		err = sim_score_result(&mme.score);
-	close_mme(&mme, !err || err == -ETIMEDOUT || err == -EREMOTEIO || (err == -EINVAL && is_greeted(&mme)));
-	return sim_exit_of(err);
+	return sim_dialog_run(&mme.dialog, command, argc, argv);
 }
 
 const struct sim_counterpart sim_s13 = {

@@ -22,16 +22,14 @@ command -v osmo-hlr >/dev/null && have_hlr=1 || echo "# osmo-hlr is not installe
 
 set_up() {
 	start_keeper
-	"$bench/gen_list" "$rows" >"$work/list.csv" || die "no list"
-	seconds weirctl import "$work/list.csv" --source bench >"$work/import.log" 2>&1
-	echo "# $rows devices imported in $took s"
+	list_devices
 	rm -f "$work/list.csv"
 	start gate "$top_builddir/src/weir-gate" -S "$work/state" -c "$top_srcdir/doc/examples/weir-gate.cfg" \
 		-C 'gsup; no hlr'
 	gate=$pid
 	start echo "$bench/echo" 5222
 	echo=$pid
-	wait_for 10 port_open 127.0.0.1 4222 || { tail -5 "$work/gate.log" >&2; die "weir-gate does not listen"; }
+	gate_listens 4222
 	wait_for 10 port_open 127.0.0.1 5222 || die "the echo does not listen"
 	[ -z "$have_hlr" ] || set_up_hlr
 	for pid in $gate $echo ${have_hlr:+$hlr}; do taskset -acp 0 "$pid" >/dev/null; done

@@ -75,6 +75,18 @@ seconds() {
 	took=$(awk -v a="$before" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.3f", b - a }')
 }
 
+# $rows devices on a list; the keeper must be there.
+list_devices() {
+	"$bench/gen_list" "$rows" >"$work/list.csv" || die "no list"
+	seconds weirctl import "$work/list.csv" --source bench >"$work/import.log" 2>&1
+	echo "# $rows devices imported in $took s"
+}
+
+# gate_listens PORT: waited for
+gate_listens() {
+	wait_for 10 port_open 127.0.0.1 "$1" || { tail -5 "$work/gate.log" >&2; die "weir-gate does not listen"; }
+}
+
 # The median of the numbers on standard input.
 median() { sort -g | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 

@@ -26,16 +26,14 @@ done
 set_up() {
 	start_keeper
 	[ "$(nproc)" = 1 ] || taskset -acp 1 "$pid" >/dev/null
-	"$bench/gen_list" "$rows" >"$work/list.csv" || die "no list"
-	seconds weirctl import "$work/list.csv" --source bench >"$work/import.log" 2>&1
-	echo "# $rows devices imported in $took s"
+	list_devices
 	start gate "$top_builddir/src/weir-gate" -S "$work/state" -c "$top_srcdir/doc/examples/weir-gate.cfg"
 	gate=$pid
 	mkdir -p "$work/www${resource%/*}"
 	printf %s "$answer" >"$work/www$resource"
 	start nghttpd nghttpd --no-tls -a 127.0.0.1 -d "$work/www" 7778
 	nghttpd=$pid
-	wait_for 10 port_open 127.0.0.1 7777 || { tail -5 "$work/gate.log" >&2; die "weir-gate does not listen"; }
+	gate_listens 7777
 	wait_for 10 port_open 127.0.0.1 7778 || die "nghttpd does not listen"
 	for pid in $gate $nghttpd; do taskset -acp 0 "$pid" >/dev/null; done
 }

@@ -34,16 +34,14 @@ else echo "# freeDiameter with weir_s13.fdx is not there: not compared"; fi
 
 set_up() {
 	start_keeper
-	"$bench/gen_list" "$rows" >"$work/list.csv" || die "no list"
-	seconds weirctl import "$work/list.csv" --source bench >"$work/import.log" 2>&1
-	echo "# $rows devices imported in $took s"
+	list_devices
 	rm -f "$work/list.csv"
 	head -c 8 /dev/zero >"$work/allocations"
 	start gate env LD_PRELOAD="$bench/count_malloc.so" COUNT_MALLOC_FILE="$work/allocations" \
 		"$top_builddir/src/weir-gate" -S "$work/state" -c "$top_srcdir/doc/examples/weir-gate.cfg" \
 		-C 'traffic; max-connections 4000' -C "s13; origin-host eir.$realm" -C "s13; origin-realm $realm"
 	gate=$pid
-	wait_for 10 port_open 127.0.0.1 3868 || { tail -5 "$work/gate.log" >&2; die "weir-gate does not listen"; }
+	gate_listens 3868
 	taskset -acp 0 "$gate" >/dev/null
 	[ -z "$have_fd" ] || set_up_fd
 	# What the gate's answers measure is what the echo sends.

@@ -414,7 +414,7 @@ def usage_errors(_r, t):
     """Each says what is wrong, and not what else there is to know."""
     imei = "001000010000015"
     rows = (
-        ("a word that is no command", "s13 frobnicate " + imei, '"frobnicate" is no command of s13; check, listen, load are'),
+        ("a word that is no command", "s13 ask " + imei, '"ask" is no command of s13; check, listen, load are'),
         ("a word that is none of n5g", "n5g load 1 1", '"load" is no command of n5g; check is'),
         ("a check of nothing", "s13 check", "check needs an IMEI"),
         ("a load without a depth", "s13 load 10", "load needs COUNT and DEPTH"),

@@ -52,7 +52,7 @@ if command -v codespell >/dev/null; then
 	plant words.md 'This is teh end.\n'
 	finds "a misspelt word" "$(codespell "$planted/words.md" 2>&1)" 'teh ==> the'
 	none "codespell has nothing to say" "$(cd "$top" && codespell -q 3 -S '*.hex,corpus,*/lint/shell.sh' \
-		--ignore-regex '\\[nrt]' -L te,ue,fo,ot,upto,fro README.md doc src tests contrib debian 2>&1)"
+		--ignore-regex '\\[nrt]' -L te,ue,fo,ot,upto,fro,sav README.md doc src tests contrib debian 2>&1)"
 else
 	skip "codespell" "codespell is not installed"
 fi

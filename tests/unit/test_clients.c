@@ -420,6 +420,49 @@ static void who_is_forgotten_gives_its_number_back(void **state)
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, begin, end)
 
+struct listed {
+	unsigned n, used;
+	uint64_t checks, shed;
+};
+
+static void list(const struct gate_client *client, void *data)
+{
+	struct listed *listed = data;
+
+	assert_true(client->users == 0 || listed->n == listed->used); /* those with users come first */
+	listed->n++;
+	listed->used += client->users != 0;
+	listed->checks += client->checks;
+	listed->shed += client->shed;
+}
+
+static void so_many_are_listed_those_with_users_first(void **state)
+{
+	struct scene *scene = *state;
+	struct listed listed = {0};
+	struct gate_client *client;
+
+	for (unsigned i = 0; i < 6; i++) {
+		client = clients_get(scene->clients, numbered("a", i), scene->now_us);
+		assert_non_null(client);
+		client_count(client, 2, 1);
+		if (i >= 4)
+			clients_join(client);
+		assert_int_equal(client->joined, i >= 4);
+	}
+	clients_each(scene->clients, 100, list, &listed);
+	assert_int_equal(listed.n, 6);
+	assert_int_equal(listed.used, 2);
+	assert_int_equal(listed.checks, 12);
+	assert_int_equal(listed.shed, 6);
+	listed = (struct listed){0};
+	clients_each(scene->clients, 3, list, &listed);
+	assert_int_equal(listed.n, 3);
+	assert_int_equal(listed.used, 2);
+	clients_leave(scene->clients, client, scene->now_us);
+	assert_true(client->joined);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -440,6 +483,7 @@ int main(void)
 		TEST(who_leaves_gives_its_number_back),
 		TEST(who_left_has_no_number_to_give),
 		TEST(who_is_forgotten_gives_its_number_back),
+		TEST(so_many_are_listed_those_with_users_first),
 	};
 
 	return cmocka_run_group_tests_name("clients", tests, NULL, NULL);

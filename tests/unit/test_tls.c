@@ -655,7 +655,7 @@ static void a_broken_file_leaves_the_certificate_in_force(void **state)
 	ask(stage, context(TLS_CLIENT, "client", "ca", TLS_PEER_MUST, NULL), "eir.example.org");
 	settle(stage);
 	assert_int_equal(client.got, 10);
-	snprintf(config[2].tls.certificate, TLS_PATH_TEXT, "%s", pki_file("nowhere", "")); /* another name is a change */
+	snprintf(config[2].tls.certificate, TLS_PATH_TEXT, "%s", pki_file("nowhere", "")); /* a change */
 	assert_true(door_prepare(&door, &config[2], &why) < 0);
 	door_close(&door);
 }

@@ -4,34 +4,14 @@
 # session, names, device, subscriber, result and status.  tshark may complain only of what is wrong on purpose
 # ("fault:"), and of numbers that nobody gave out.
 set -u
-vectors=${TOP_SRCDIR:-$(dirname "$0")/../..}/tests/vectors
+# shellcheck source-path=SCRIPTDIR source=tshark_lib.sh
+. "$(dirname "$0")/tshark_lib.sh"
 
-for tool in tshark text2pcap; do
-	command -v $tool >/dev/null || { echo "1..0 # SKIP $tool is not installed"; exit 0; }
-done
-work=$(mktemp -d "${TMPDIR:-/tmp}/weir-tshark.XXXXXX") || exit 99
-trap 'rm -rf "$work"' EXIT
-
-texts=()
-for hex in "$vectors"/diameter/*.hex "$vectors"/s13/*.hex; do
-	texts+=("${hex%.hex}.txt")
-	# text2pcap wants an offset at the start of each packet
-	printf '000000 %s\n' "$(tr -d ' \n' <"$hex" | sed 's/../& /g')"
-done >"$work/frames.txt"
-echo "1..$((2 * ${#texts[@]} + 1))"
-
-text2pcap -q -T 3868,3868 "$work/frames.txt" "$work/frames.pcap" 2>"$work/err" || sed 's/^/# /' "$work/err"
-fields=(frame.number diameter.length _ws.malformed _ws.expert.message diameter.cmd.code diameter.flags
-	diameter.Session-Id diameter.Origin-Host diameter.Origin-Realm diameter.User-Name diameter.IMEI
-	diameter.Result-Code diameter.Experimental-Result-Code diameter.Equipment-Status diameter.Disconnect-Cause
-	diameter.DRMP)
-tshark -r "$work/frames.pcap" -o tcp.desegment_tcp_streams:FALSE -T fields -E separator='|' -E aggregator=' ' \
-	"${fields[@]/#/-e}" >"$work/fields" 2>"$work/err" || sed 's/^/# /' "$work/err"
-
-n=0
-count=$(wc -l <"$work/fields")
-if [ "$count" -eq ${#texts[@]} ]; then echo "ok $((++n)) - one packet a vector"
-else echo "not ok $((++n)) - one packet a vector: $count of ${#texts[@]}"; fi
+hexes=("$vectors"/diameter/*.hex "$vectors"/s13/*.hex)
+dissect 3868 frame.number diameter.length _ws.malformed _ws.expert.message diameter.cmd.code diameter.flags \
+	diameter.Session-Id diameter.Origin-Host diameter.Origin-Realm diameter.User-Name diameter.IMEI \
+	diameter.Result-Code diameter.Experimental-Result-Code diameter.Equipment-Status diameter.Disconnect-Cause \
+	diameter.DRMP
 
 # What the text says; empty for "none" and for what it says nothing of.
 decoded() { sed -n "s/^  $1: //p" "$text" | grep -vx none; }
@@ -63,14 +43,14 @@ wanted_flags() {
 
 while IFS='|' read -r number len malformed expert cmd flags session host realm user imei result experimental \
 	equipment cause drmp; do
-	text=${texts[number - 1]}
+	hex=${hexes[number - 1]}
+	text=${hex%.hex}.txt
 	name=$(basename "$(dirname "$text")")/$(basename "$text" .txt)
-	size=$(tr -d ' \n' <"${text%.txt}.hex" | wc -c)
+	size=$(octets_of "$hex")
 	complaints=
 	judge_expert
-	[ "$len" = $((size / 2)) ] || complaints+=" not-dissected"
-	if [ -z "$complaints" ]; then echo "ok $((++n)) - $name: no complaint"
-	else echo "not ok $((++n)) - $name:$complaints"; fi
+	[ "$len" = "$size" ] || complaints+=" not-dissected"
+	ok "$name: no complaint" "$complaints"
 
 	differ=
 	word=$(decoded command)
@@ -91,6 +71,5 @@ while IFS='|' read -r number len malformed expert cmd flags session host realm u
 	check experimental "$(decoded experimental)" "$experimental"
 	want=$(decoded status)
 	check status "${want:+${status[$want]}}" "$equipment"
-	if [ -z "$differ" ]; then echo "ok $((++n)) - $name: tshark reads the same"
-	else echo "not ok $((++n)) - $name: tshark reads differently:$differ"; fi
+	ok "$name: tshark reads the same" "$differ"
 done <"$work/fields"

@@ -4,48 +4,28 @@
 # warning or an IE of a length it does not like, and tshark reads the same type, subscriber and name as NAME.txt says.
 # Vectors that are wrong on purpose say so in their decoded form ("imei: has ..."); tshark must still walk through them.
 set -u
-vectors=${TOP_SRCDIR:-$(dirname "$0")/../..}/tests/vectors/gsup
+# shellcheck source-path=SCRIPTDIR source=tshark_lib.sh
+. "$(dirname "$0")/tshark_lib.sh"
+vectors=$vectors/gsup
 
-for tool in tshark text2pcap; do
-	command -v $tool >/dev/null || { echo "1..0 # SKIP $tool is not installed"; exit 0; }
-done
-work=$(mktemp -d "${TMPDIR:-/tmp}/weir-tshark.XXXXXX") || exit 99
-trap 'rm -rf "$work"' EXIT
-
-names=()
-for hex in "$vectors"/*.hex; do
-	names+=("$(basename "$hex" .hex)")
-	# text2pcap wants an offset at the start of each packet
-	printf '000000 %s\n' "$(tr -d ' \n' <"$hex" | sed 's/../& /g')"
-done >"$work/frames.txt"
-echo "1..$((2 * ${#names[@]} + 1))"
-
-# GSUP's own port on both sides; TCP sequence numbers run on from packet to packet
-text2pcap -q -T 4222,4222 "$work/frames.txt" "$work/frames.pcap" 2>"$work/err" || sed 's/^/# /' "$work/err"
-tshark -r "$work/frames.pcap" -o tcp.desegment_tcp_streams:FALSE -T fields -E separator='|' -E aggregator=' ' \
-	-e frame.number -e gsm_ipa.data_len -e _ws.malformed -e _ws.expert.message -e gsup.ie.len.invalid \
-	-e gsup.msg_type -e e212.imsi -e gsup.source_name -e gsup.dest_name -e gsup.imei_check_res -e gsup.cause \
-	>"$work/fields" 2>"$work/err" || sed 's/^/# /' "$work/err"
-
-n=0
-count=$(wc -l <"$work/fields")
-if [ "$count" -eq ${#names[@]} ]; then echo "ok $((++n)) - one packet a vector"
-else echo "not ok $((++n)) - one packet a vector: $count of ${#names[@]}"; fi
+hexes=("$vectors"/*.hex)
+dissect 4222 frame.number gsm_ipa.data_len _ws.malformed _ws.expert.message gsup.ie.len.invalid gsup.msg_type \
+	e212.imsi gsup.source_name gsup.dest_name gsup.imei_check_res gsup.cause
 
 # what the text says, in tshark's words
 decoded() { sed -n "s/^  $1: //p" "$vectors/$name.txt"; }
 
 i=0
 while IFS='|' read -r _ len malformed expert invalid type imsi source dest result cause; do
-	name=${names[i++]}
-	size=$(tr -d ' \n' <"$vectors/$name.hex" | wc -c)
+	hex=${hexes[i++]}
+	name=$(basename "$hex" .hex)
+	size=$(octets_of "$hex")
 	complaints=
 	[ -z "$malformed" ] || complaints+=" malformed"
 	[ -z "$expert" ] || complaints+=" expert($expert)"
 	[ -z "$invalid" ] || complaints+=" ie-length"
-	[ "$len" = $((size / 2 - 3)) ] || complaints+=" not-dissected"
-	if [ -z "$complaints" ]; then echo "ok $((++n)) - $name: no complaint"
-	else echo "not ok $((++n)) - $name:$complaints"; fi
+	[ "$len" = $((size - 3)) ] || complaints+=" not-dissected"
+	ok "$name: no complaint" "$complaints"
 
 	differ=
 	if [ "$(decoded protocol)" = gsup ]; then
@@ -66,6 +46,5 @@ while IFS='|' read -r _ len malformed expert invalid type imsi source dest resul
 			[ "${dest//:/}" = 4d53432d70726f7869656400 ] || differ+=" destination($dest)" ;;
 		esac
 	fi
-	if [ -z "$differ" ]; then echo "ok $((++n)) - $name: tshark reads the same"
-	else echo "not ok $((++n)) - $name: tshark reads differently:$differ"; fi
+	ok "$name: tshark reads the same" "$differ"
 done <"$work/fields"
