@@ -12,7 +12,7 @@
 
 static struct h2_counters counters(const struct scene *scene)
 {
-	return ((const struct n5g_counters *)n5g_counter_table(scene->n5g).counters)->h2;
+	return counted(scene)->h2;
 }
 
 /* --- beginnings */
