@@ -283,9 +283,14 @@ def silent(t, w):
     memory = bad.Memory(w)
     crowd = [connect(None) for _ in range(250)] + [connect(h.PREFACE) for _ in range(25)] + \
         [connect(h.PREFACE[:10]) for _ in range(25)]
+    are_closed(t, memory, crowd, 15, "300 connections that say nothing are closed")
+
+
+def are_closed(t, memory, crowd, seconds, name):
+    """By the gate, all of them, in time, and without cost."""
     began = time.monotonic()
-    rig.until(lambda: still_open(crowd) == 0, 15, 0.2)
-    t.equal(still_open(crowd), 0, "300 connections that say nothing are closed")
+    rig.until(lambda: still_open(crowd) == 0, seconds, 0.2)
+    t.equal(still_open(crowd), 0, name)
     t.note("after %.1f s" % (time.monotonic() - began))
     memory.stays_below(t, 32, "and cost little")
     for c in crowd:
@@ -490,14 +495,8 @@ def tls_garbage(t, w):
 def tls_silence(t, w):
     """Who opens connections and never ends their handshakes keeps neither place nor memory for long."""
     memory, hello = bad.Memory(w), client_hello()
-    began = time.monotonic()
     silent_ones = [h.Connection(TLS, hello if n % 2 else hello[:50]) for n in range(200)]
-    rig.until(lambda: still_open(silent_ones) == 0, 12, 0.2)
-    t.equal(still_open(silent_ones), 0, "200 handshakes that are not gone on with are closed")
-    t.note("after %.1f s" % (time.monotonic() - began))
-    memory.stays_below(t, 32, "and cost little")
-    for c in silent_ones:
-        c.close()
+    are_closed(t, memory, silent_ones, 12, "200 handshakes that are not gone on with are closed")
 
 
 def tls_over(t, w):
