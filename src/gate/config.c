@@ -68,13 +68,29 @@ bool config_allows_peer(const struct door_config *config, const char *name, cons
 	return false;
 }
 
+/* A dot at the end names the same (RFC 1034 3.1). */
+static size_t length_without_dot(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 1 && name[len - 1] == '.' ? len - 1 : len;
+}
+
+/* As typed and as kept. */
+static bool same_identity(const char *typed, const char *kept)
+{
+	size_t len = length_without_dot(typed);
+
+	return strlen(kept) == len && !strncasecmp(typed, kept, len);
+}
+
 bool config_identity_matches(const char *pattern, const char *name)
 {
 	size_t len = strlen(pattern);
 
 	if (len && pattern[len - 1] == '*')
 		return !strncasecmp(pattern, name, len - 1);
-	return !strcasecmp(pattern, name);
+	return same_identity(pattern, name);
 }
 
 static unsigned first_peer_rule(const struct door_config *config, const char *name, const char *realm,
@@ -85,7 +101,7 @@ static unsigned first_peer_rule(const struct door_config *config, const char *na
 	for (i = 0; i < config->n_peers; i++) {
 		const struct gate_peer_rule *rule = &config->peer[i];
 		if (prefix_covers(&rule->prefix, address) && config_identity_matches(rule->pattern, name) &&
-		    (!realm || !rule->realm[0] || !strcasecmp(rule->realm, realm)))
+		    (!realm || !rule->realm[0] || same_identity(rule->realm, realm)))
 			break;
 	}
 	return i;
@@ -253,8 +269,9 @@ int config_set_rate(struct door_config *config, const char *pattern, const struc
 
 /* --- names of Diameter */
 
-void config_lower(char *name)
+void config_keep_identity(char *name)
 {
+	name[length_without_dot(name)] = '\0';
 	for (char *p = name; *p; p++)
 		*p = (char)tolower((unsigned char)*p);
 }
@@ -263,17 +280,18 @@ int config_set_name(char name[static S13_NAME_TEXT], const char *text, struct we
 {
 	if (!diameter_identity_valid(text))
 		return why_set(why, -EINVAL,
-			       "'%.60s' is no Diameter name; letters, digits, '-', '_' and '.' are, at most %u of them",
+			       "'%.60s' is no Diameter name; letters, digits, '-' and '_' are, with dots between them, "
+			       "at most %u",
 			       text, S13_NAME_TEXT - 1);
 	snprintf(name, S13_NAME_TEXT, "%s", text);
-	config_lower(name);
+	config_keep_identity(name);
 	return 0;
 }
 
 static int find_realm(const struct s13_config *config, const char *realm)
 {
 	for (unsigned i = 0; i < config->n_realms; i++) {
-		if (!strcasecmp(config->realm[i], realm))
+		if (same_identity(realm, config->realm[i]))
 			return (int)i;
 	}
 	return -ENOENT;
@@ -480,7 +498,7 @@ struct weir_peer_rule *config_peer_terms(struct policy_config *config, enum weir
 		return NULL;
 	snprintf(name, sizeof(name), "%s", pattern);
 	if (interface != WEIR_IF_GSUP)
-		config_lower(name);
+		config_keep_identity(name);
 	for (unsigned i = 0; i < config->n_peers; i++) {
 		rule = &config->peer[i];
 		if (rule->interface == interface && !strcmp(rule->name, name))

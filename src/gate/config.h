@@ -148,20 +148,22 @@ int config_del_peer(struct door_config *config, const char *pattern, const char 
 /* Both 0 forgets the rule. */
 int config_set_rate(struct door_config *config, const char *pattern, const struct rate_terms *terms,
 		    struct weir_why *why);
-/* Diameter compares names without regard to case (RFC 6733 4.3.1), so they are kept in lower case. */
-void config_lower(char *name);
+/* Diameter compares names without regard to case (RFC 6733 4.3.1), and a final dot names the same: they are kept in
+ * lower case and without it. */
+void config_keep_identity(char *name);
 /* Names of Diameter: ours, the realms that we serve, agents. */
 int config_set_name(char name[static S13_NAME_TEXT], const char *text, struct weir_why *why);
 int config_add_realm(struct s13_config *config, const char *realm, struct weir_why *why);
 int config_del_realm(struct s13_config *config, const char *realm, struct weir_why *why);
 int config_add_agent(struct s13_config *config, const char *pattern, struct weir_why *why);
 int config_del_agent(struct s13_config *config, const char *pattern, struct weir_why *why);
-bool config_identity_matches(const char *pattern, const char *name); /* without regard to case */
+/* The pattern as it was typed, the name as it is kept. */
+bool config_identity_matches(const char *pattern, const char *name);
 
 int config_set_hlr(struct gsup_config *config, const char *address, unsigned port, struct weir_why *why);
 
 /* The rule of a prefix or of a peer, made where it is not there; NULL with why where there is no more room.  A rule
- * that says nothing any more goes with config_tidy.  Names of S13 and N5g are kept in lower case. */
+ * that says nothing any more goes with config_tidy.  Names of S13 and N5g are kept as Diameter's. */
 struct weir_imsi_rule *config_imsi_rule(struct policy_config *config, const char *prefix, struct weir_why *why);
 int config_del_imsi_rule(struct policy_config *config, const char *prefix, struct weir_why *why);
 struct weir_peer_rule *config_peer_terms(struct policy_config *config, enum weir_interface interface,

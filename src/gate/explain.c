@@ -26,7 +26,7 @@
 struct question {
 	struct weir_query query;
 	struct weir_imei_reading reading;
-	char peer[PEER_NAME_TEXT]; /* "": any */
+	char peer[WEIR_PEER_TEXT]; /* "": any */
 	int interface;             /* -1: each that there is */
 };
 
@@ -123,11 +123,11 @@ static void explain_one(struct vty *vty, const struct question *q, const struct 
 	struct weir_query query = q->query;
 	struct weir_trace trace = {.n = 0};
 	struct weir_verdict verdict;
-	char peer[PEER_NAME_TEXT], words[CHECK_WORDS_TEXT];
+	char peer[WEIR_PEER_TEXT], words[CHECK_WORDS_TEXT];
 
 	snprintf(peer, sizeof(peer), "%s", q->peer);
-	if (spoken[i].interface == WEIR_IF_S13)
-		config_lower(peer);
+	if (spoken[i].interface != WEIR_IF_GSUP)
+		config_keep_identity(peer);
 	query.interface = spoken[i].interface;
 	query.terms = policy_terms(the_gate->check.policy, query.interface, peer);
 	policy_decide(the_gate->check.policy, &query, facts, &verdict, &trace);

@@ -15,9 +15,8 @@
 
 #include "core/verdict.h"
 
-#define PEER_NONE      0
-#define PEERS_MAX      4096
-#define PEER_NAME_TEXT 128
+#define PEER_NONE 0
+#define PEERS_MAX 4096
 
 struct peers;
 

@@ -51,14 +51,14 @@
 #include "gate/counters.h"
 
 #define S13_FOREIGN_CLIENTS 10 /* all foreign ones together may ask so many times what one may */
-#define S13_CER_S       10
-#define S13_GOODBYE_S   2
-#define S13_CLOSE_S     5
-#define S13_CLIENTS     1024
-#define S13_NEW_CLIENTS 50 /* behind agents, a second */
-#define S13_LEAVING     16 /* as many as may be open */
-#define S13_CERS        10 /* of a client, a second */
-#define S13_CERS_BURST  20 /* more than may be open */
+#define S13_CER_S           10
+#define S13_GOODBYE_S       2
+#define S13_CLOSE_S         5
+#define S13_CLIENTS         1024
+#define S13_NEW_CLIENTS     50 /* behind agents, a second */
+#define S13_LEAVING         16 /* as many as may be open */
+#define S13_CERS            10 /* of a client, a second */
+#define S13_CERS_BURST      20 /* more than may be open */
 
 struct peers;
 struct clients;

@@ -53,7 +53,7 @@ struct s13_session {
 	int64_t tw_us;       /* how long the watchdog waits */
 	uint32_t hop_by_hop; /* of our last request */
 	uint64_t checks, refused, shed;
-	struct rate fresh; /* new clients that come with this agent */
+	struct rate fresh;          /* new clients that come with this agent */
 	struct gate_client *client; /* NULL before the CER */
 	uint16_t host_len;
 	char host[DIAMETER_IDENTITY_TEXT]; /* as the peer spells itself */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
@@ -57,6 +58,16 @@ struct pem {
 	char text[65536];
 	size_t len;
 };
+
+/* A device or a FIFO has no end, or none yet; all else is told when it is read. */
+static int refuse_endless(const char *path, struct weir_why *why)
+{
+	struct stat st;
+
+	if (stat(path, &st) || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+		return 0;
+	return why_set(why, -EINVAL, "%.200s is no regular file", path);
+}
 
 static int pem_read(struct pem *pem, const char *path, struct weir_why *why)
 {
@@ -139,6 +150,11 @@ static int read_own(struct tls_context *c, const struct tls_files *files, struct
 		return 0;
 	if (!files->certificate[0] || !files->private_key[0])
 		return why_set(why, -EINVAL, "TLS needs 'tls certificate FILE' and 'tls key FILE'");
+	rc = refuse_endless(files->certificate, why);
+	if (!rc)
+		rc = refuse_endless(files->private_key, why);
+	if (rc)
+		return rc;
 	rc = gnutls_certificate_set_x509_key_file(c->credentials, files->certificate, files->private_key,
 						  GNUTLS_X509_FMT_PEM);
 	if (rc < 0)
@@ -166,6 +182,9 @@ static int read_authorities(struct tls_context *c, const struct tls_files *files
 		return why_set(why, -EINVAL,
 			       "TLS needs 'tls ca FILE': the authorities that have signed the peers' certificates");
 	}
+	n = refuse_endless(files->ca, why);
+	if (n)
+		return n;
 	n = gnutls_certificate_set_x509_trust_file(c->credentials, files->ca, GNUTLS_X509_FMT_PEM);
 	if (n <= 0)
 		return blame_authorities(files->ca, n, why);

@@ -262,19 +262,23 @@ static bool is_utf8(const uint8_t *p, size_t len)
 	return true;
 }
 
-/* What host names and realms are made of; the underscore is no part of them and often seen. */
-static bool is_identity_octet(uint8_t c)
+/* What the labels of host names and realms are made of; the underscore is no part of them and often seen. */
+static bool is_label_octet(uint8_t c)
 {
-	return (uint8_t)((c | 0x20) - 'a') < 26 || (uint8_t)(c - '0') < 10 || c == '-' || c == '.' || c == '_';
+	return (uint8_t)((c | 0x20) - 'a') < 26 || (uint8_t)(c - '0') < 10 || c == '-' || c == '_';
 }
 
+/* Labels with dots between them, and perhaps one behind the last. */
 static bool is_identity(const uint8_t *p, size_t len)
 {
+	bool in_label = false;
+
 	if (len < 1 || len >= DIAMETER_IDENTITY_TEXT)
 		return false;
 	for (size_t i = 0; i < len; i++) {
-		if (!is_identity_octet(p[i]))
+		if (p[i] == '.' ? !in_label : !is_label_octet(p[i]))
 			return false;
+		in_label = p[i] != '.';
 	}
 	return true;
 }
@@ -487,11 +491,18 @@ uint32_t diameter_unsigned(const struct diameter_view *view, const struct diamet
 	return field->at ? get_u32(diameter_value(view, field)) : 0;
 }
 
+/* Without the dot at the end, which names the same host or realm (RFC 1034 3.1). */
+static size_t identity_len(const uint8_t *value, size_t len)
+{
+	return len > 1 && value[len - 1] == '.' ? len - 1 : len;
+}
+
 bool diameter_field_is(const struct diameter_view *view, const struct diameter_field *field, const char *name)
 {
+	const uint8_t *value = diameter_value(view, field);
 	size_t len = strlen(name);
 
-	return field->at && field->len == len && !strncasecmp((const char *)diameter_value(view, field), name, len);
+	return field->at && identity_len(value, field->len) == len && !strncasecmp((const char *)value, name, len);
 }
 
 void diameter_identity(const struct diameter_view *view, const struct diameter_field *field,
@@ -500,6 +511,7 @@ void diameter_identity(const struct diameter_view *view, const struct diameter_f
 	const uint8_t *value = diameter_value(view, field);
 	unsigned len = field->at && field->len < DIAMETER_IDENTITY_TEXT ? field->len : 0;
 
+	len = (unsigned)identity_len(value, len);
 	for (unsigned i = 0; i < len; i++)
 		name[i] = (char)(value[i] >= 'A' && value[i] <= 'Z' ? value[i] + ('a' - 'A') : value[i]);
 	name[len] = '\0';

@@ -144,7 +144,7 @@ enum diameter_avp {
 enum diameter_type {
 	DIAMETER_OCTETS = 0, /* any; groups that nobody looks into too */
 	DIAMETER_UTF8,
-	DIAMETER_IDENTITY, /* DiameterIdentity: a host name or realm, 1 to 255 octets */
+	DIAMETER_IDENTITY, /* DiameterIdentity: a host name or realm, 1 to 255 octets, no label of it empty */
 	DIAMETER_UNSIGNED,
 	DIAMETER_ENUMERATED,
 	DIAMETER_ADDRESS, /* family and address; IPv4 and IPv6 only */
@@ -211,9 +211,10 @@ static inline const uint8_t *diameter_value(const struct diameter_view *view, co
 	return view->message.octets + field->value;
 }
 uint32_t diameter_unsigned(const struct diameter_view *view, const struct diameter_field *field);
-/* Is it this name?  Without regard to case (RFC 6733 4.3.1).  False where it was not there. */
+/* Is it this name, which is without final dot?  Without regard to case and to a final dot of the field (RFC
+ * 6733 4.3.1). False where it was not there. */
 bool diameter_field_is(const struct diameter_view *view, const struct diameter_field *field, const char *name);
-/* In lower case, terminated: the form in which names are kept and compared. */
+/* In lower case, without final dot, terminated: the form in which names are kept and compared. */
 void diameter_identity(const struct diameter_view *view, const struct diameter_field *field,
 		       char name[static DIAMETER_IDENTITY_TEXT]);
 /* Would a configured name be a DiameterIdentity? */

@@ -149,7 +149,6 @@ enum diameter_result s13_read_ecr(const struct diameter_message *message, struct
 bool s13_passed(const struct s13_ecr *ecr, const char *name)
 {
 	struct diameter_walk walk = diameter_walk_message(&ecr->view.message);
-	size_t len = strlen(name);
 	struct diameter_found found;
 
 	if (!ecr->route_record.at)
@@ -160,7 +159,7 @@ bool s13_passed(const struct s13_ecr *ecr, const char *name)
 			.value = (uint16_t)(found.value - ecr->view.message.octets),
 			.len = (uint16_t)found.len,
 		};
-		if (found.len == len && diameter_field_is(&ecr->view, &field, name))
+		if (diameter_field_is(&ecr->view, &field, name))
 			return true;
 	}
 	return false;

@@ -37,7 +37,7 @@ class Scene:
         self.w = s.Weir(r, ("%s %d" % ADDRESS, "tls %s %d" % TLS_ADDRESS),
                         ("tls certificate " + gate.certificate, "tls key " + gate.key, "tls ca " + self.pki.ca(),
                          "watchdog 10", "agent " + fd.DRA))
-        self.w.gate_lines.append("policy; peer s13 lenient.* unknown white")
+        self.w.gate_lines.append("policy; peer s13 Lenient.* unknown white")
 
     def client(self, name, peer, identity=fd.MME, address=fd.CLIENT, work="window=32", **more):
         return fd.Node(self.r, name, identity, [address], self.pki,

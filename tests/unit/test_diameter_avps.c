@@ -400,6 +400,45 @@ static void names_are_compared_without_case(void **state)
 	assert_false(diameter_identity_valid(""));
 }
 
+/* "a." is "a" (RFC 1034 3.1); nothing between two dots is no label. */
+static const struct dot_row {
+	const char *name, *kept; /* NULL: no name at all */
+} dot_rows[] = {
+	{"a.", "a"},
+	{"Mme1.Example.", "mme1.example"},
+	{"mme1.example", "mme1.example"},
+	{".", NULL},
+	{"..", NULL},
+	{"a..", NULL},
+	{".a", NULL},
+	{"mme1..example", NULL},
+	{"mme1.example..", NULL},
+};
+
+static void a_final_dot_is_dropped(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < N_ROWS(dot_rows); i++) {
+		const struct dot_row *row = &dot_rows[i];
+		struct hand *h = hand(0x80, 280, 0);
+		char name[DIAMETER_IDENTITY_TEXT];
+		struct diameter_message m;
+		struct diameter_dwr dwr;
+
+		assert_int_equal(diameter_identity_valid(row->name), row->kept != NULL);
+		hand_text(h, 264, row->name);
+		hand_text(h, 296, "example");
+		assert_int_equal(diameter_next(h->octets, h->len, &m), DIAMETER_WHOLE);
+		assert_int_equal(diameter_read_dwr(&m, &dwr), row->kept ? DIAMETER_OK : DIAMETER_INVALID_AVP_VALUE);
+		if (!row->kept)
+			continue;
+		diameter_identity(&dwr.view, &dwr.origin_host, name);
+		assert_string_equal(name, row->kept);
+		assert_true(diameter_field_is(&dwr.view, &dwr.origin_host, row->kept));
+		assert_false(diameter_field_is(&dwr.view, &dwr.origin_host, "mme1.exampl"));
+	}
+}
+
 /* A name of 255 octets is one, of 256 is none. */
 static void names_have_an_end(void **state)
 {
@@ -419,6 +458,7 @@ int main(void)
 		cmocka_unit_test(the_last_of_a_group_may_lack_padding),
 		cmocka_unit_test(a_member_that_is_cut),
 		cmocka_unit_test(names_are_compared_without_case),
+		cmocka_unit_test(a_final_dot_is_dropped),
 		cmocka_unit_test(names_have_an_end),
 	};
 	struct CMUnitTest tests[N_ROWS(single) + N_ROWS(walk_rows) + N_ROWS(utf8_rows) + N_ROWS(address_rows)];

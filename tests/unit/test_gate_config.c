@@ -404,6 +404,35 @@ static void names_without_case_are_kept_in_lower_case(void **state)
 	assert_string_equal(why.text, "there is no 'realm example'");
 }
 
+/* Nor does a final dot count. */
+static void a_final_dot_of_a_name_of_diameter_is_dropped(void **state)
+{
+	static struct gate_config config;
+	struct door_config *door = &config.s13.door;
+	struct gate_address from;
+
+	(void)state;
+	config_init(&config);
+	assert_int_equal(address_from_text("10.0.0.1", 1, &from), 0);
+	assert_int_equal(config_set_name(config.s13.origin_host, "EIR.Example.", NULL), 0);
+	assert_string_equal(config.s13.origin_host, "eir.example");
+	assert_int_equal(config_set_name(config.s13.origin_host, "eir..example", NULL), -EINVAL);
+	assert_int_equal(config_add_realm(&config.s13, "example.", NULL), 0);
+	assert_int_equal(config_add_realm(&config.s13, "Example", NULL), 0);
+	assert_int_equal(config_add_realm(&config.s13, "example.", NULL), 0);
+	assert_int_equal(config.s13.n_realms, 1);
+	assert_string_equal(config_peer_terms(&config.policy, WEIR_IF_S13, "MME.a.", NULL)->name, "mme.a");
+	assert_string_equal(config_peer_terms(&config.policy, WEIR_IF_S13, "mme.*", NULL)->name, "mme.*");
+	assert_string_equal(config_peer_terms(&config.policy, WEIR_IF_GSUP, "MSC.", NULL)->name, "MSC.");
+	assert_int_equal(config_add_peer(door, "mme.a.", "Example.", "10.0.0.0/8", NULL), 0);
+	assert_true(config_allows_identity(door, "mme.a", "example", &from));
+	assert_false(config_allows_identity(door, "mme.", "example", &from));
+	assert_false(config_allows_identity(door, "mme.a", "exampl", &from));
+	assert_int_equal(config_set_rate(door, "mme.a.", &(struct rate_terms){.limit = 7}, NULL), 0);
+	assert_int_equal(config_rate_terms(door, "mme.a").limit, 7);
+	assert_int_equal(config_del_realm(&config.s13, "EXAMPLE.", NULL), 0);
+}
+
 /* A draft moved to another place keeps its arrays. */
 static void a_copied_draft_makes_the_same_policy(void **state)
 {
@@ -568,6 +597,7 @@ int main(void)
 		cmocka_unit_test(tables_are_bounded),
 		cmocka_unit_test(an_empty_rule_of_a_peer_disappears),
 		cmocka_unit_test(names_without_case_are_kept_in_lower_case),
+		cmocka_unit_test(a_final_dot_of_a_name_of_diameter_is_dropped),
 		cmocka_unit_test(a_copied_draft_makes_the_same_policy),
 		cmocka_unit_test(a_peer_keeps_its_number),
 		cmocka_unit_test(the_longest_absent_gives_its_number_to_a_new_name),

@@ -331,6 +331,10 @@ static void routes_are_found(void **state)
 	assert_int_equal(read_hand(h, &ecr), DIAMETER_OK);
 	assert_true(s13_passed(&ecr, "eir.weir.example"));
 	assert_int_equal(ecr.route_record.count, 3);
+	assert_false(s13_passed(&ecr, "eir2.weir.example"));
+	hand_text(h, 282, "eir2.weir.example.");
+	assert_int_equal(read_hand(h, &ecr), DIAMETER_OK);
+	assert_true(s13_passed(&ecr, "eir2.weir.example"));
 }
 
 static void priority(void **state)

@@ -152,6 +152,26 @@ static void other_realms(void **state)
 
 /* --- who asks */
 
+/* However the operator spells the peer. */
+static void a_peer_has_its_policy(void **state)
+{
+	static struct policy_config policy;
+	struct scene *scene = *state;
+	struct weir_policy_draft draft;
+	int fd = scene_peer(scene, MME), other = scene_peer(scene, "MME2.example");
+
+	stage_draft(&draft);
+	config_peer_terms(&policy, WEIR_IF_S13, "MME1.Example.", NULL)->terms.peer = WEIR_DO_BLACK;
+	draft.peer_rules = policy.peer;
+	draft.n_peer_rules = policy.n_peers;
+	stage_decide(scene, &draft);
+	s13_policy_changed(scene->s13);
+	put(scene, fd, ecr(WHITE_IMSI));
+	assert_status(scene, fd, 1);
+	put(scene, other, ecr_of("mme2.example", REALM, WHITE_IMSI, IMEI));
+	assert_status(scene, other, 0);
+}
+
 static void identities_are_not_lent(void **state)
 {
 	struct scene *scene = *state;
@@ -439,6 +459,7 @@ int main(void)
 		TEST(an_answer_takes_over_what_it_must),
 		TEST(other_destinations),
 		TEST(other_realms),
+		TEST(a_peer_has_its_policy),
 		TEST(identities_are_not_lent),
 		TEST(agents_ask_for_others),
 		TEST(an_agent_that_is_none_any_more),

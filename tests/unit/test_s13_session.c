@@ -84,6 +84,11 @@ static void edit_ourselves(struct hand *h)
 	*h = *cer("eir.weir.example", HOME);
 }
 
+static void edit_empty_label(struct hand *h)
+{
+	*h = *cer("mme1..example", REALM);
+}
+
 static void edit_no_application(struct hand *h)
 {
 	h->octets[h->len - 1]--; /* the application behind S13 */
@@ -177,6 +182,8 @@ static const struct refused_row {
 	{"cer: a name that no rule allows", edit_name, 3010, offsetof(struct s13_counters, unknown_peer), false},
 	{"cer: a realm that no rule allows", edit_realm, 3010, offsetof(struct s13_counters, unknown_peer), false},
 	{"cer: our own name", edit_ourselves, 3010, offsetof(struct s13_counters, unknown_peer), false},
+	{"cer: a name with nothing between two dots", edit_empty_label, 5004, offsetof(struct s13_counters, violated),
+	 true},
 	{"cer: another application", edit_no_application, 5010, offsetof(struct s13_counters, no_common), false},
 	{"cer: S13 of another vendor", edit_other_vendor, 5010, offsetof(struct s13_counters, no_common), false},
 	{"cer: security inside", edit_security, 5017, offsetof(struct s13_counters, insecure), false},
@@ -314,6 +321,29 @@ static void a_second_cer_of_the_same_peer_is_answered(void **state)
 	assert_ended(scene, fd);
 }
 
+/* Another spelling of a name is no other peer. */
+static void a_final_dot_makes_no_other_peer(void **state)
+{
+	struct scene *scene = *state;
+	int plain = scene_peer(scene, MME), dotted = scene_connect(scene);
+	struct hand *h = ecr_of(MME ".", REALM ".", WHITE_IMSI, IMEI);
+
+	hand_text(h, 293, EIR "."); /* Destination-Host */
+	put(scene, plain, h);
+	assert_status(scene, plain, 0);
+	put(scene, dotted, cer(MME ".", REALM "."));
+	assert_answer(scene, dotted, 257, 0, 2001);
+	assert_request(scene, plain, 282);
+	put(scene, dotted, ecr(WHITE_IMSI));
+	assert_status(scene, dotted, 0);
+	put(scene, dotted, h);
+	assert_status(scene, dotted, 0);
+	put(scene, dotted, cer(MME, REALM));
+	assert_answer(scene, dotted, 257, 0, 2001);
+	assert_int_equal(s13_clients(scene->s13), 1);
+	assert_int_equal(counted(scene)->foreign, 0);
+}
+
 static void a_bad_length_ends_an_open_session(void **state)
 {
 	struct scene *scene = *state;
@@ -407,6 +437,7 @@ int main(void)
 		TEST(nobody_speaks_before_the_cer),
 		TEST(the_silent_are_closed),
 		TEST(a_second_cer_of_the_same_peer_is_answered),
+		TEST(a_final_dot_makes_no_other_peer),
 		TEST(a_bad_length_ends_an_open_session),
 		TEST(other_requests_are_refused),
 		TEST(another_version_is_refused),

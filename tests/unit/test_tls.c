@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <gnutls/gnutls.h>
@@ -685,6 +686,28 @@ static void files_are_refused_in_words(void **state)
 	tls_context_put(c);
 }
 
+/* Who opens a FIFO for reading waits for a writer. */
+static void files_that_do_not_end_are_refused(void **state)
+{
+	char fifo[TLS_PATH_TEXT];
+
+	(void)state;
+	snprintf(fifo, sizeof(fifo), "%s", pki_file("fifo", ""));
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	alarm(20);
+	for (unsigned i = 0; i < 3; i++) {
+		struct tls_files f = pki_files("server", "ca");
+		char *path[] = {f.certificate, f.private_key, f.ca};
+		struct weir_why why;
+
+		snprintf(path[i], TLS_PATH_TEXT, "%s", fifo);
+		assert_null(tls_context_alloc(TLS_SERVER, &f, TLS_PEER_MUST, NULL, &why));
+		assert_non_null(strstr(why.text, "is no regular file"));
+	}
+	alarm(0);
+	unlink(fifo);
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, stage_start, stage_end)
 
 int main(void)
@@ -702,7 +725,7 @@ int main(void)
 		ROW(handshakes_have_a_rate),
 		ROW(a_port_goes_from_clear_to_tls_and_back),
 		ROW(a_broken_file_leaves_the_certificate_in_force),
-		cmocka_unit_test(files_are_refused_in_words),
+		cmocka_unit_test(files_are_refused_in_words), cmocka_unit_test(files_that_do_not_end_are_refused),
 		cmocka_unit_test(the_peers_complaint_is_heard),
 		cmocka_unit_test(who_speaks_in_clear_is_known_by_it),
 		cmocka_unit_test(the_own_certificate_is_known),

@@ -96,7 +96,7 @@ const char *vector_decoded(const struct vector *vector)
 
 	if (!at)
 		fail_msg("%s.txt has no \"decoded:\"", vector->name);
-	return at + strlen("\ndecoded:\n");
+	return at ? at + strlen("\ndecoded:\n") : "";
 }
 
 void vector_field(const struct vector *vector, const char *key, char *buf, size_t size)

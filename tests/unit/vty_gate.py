@@ -801,6 +801,7 @@ def test_explain_reads_its_options_in_any_order():
                  ["software version 23", "imsi 001010000000001, peer MSC-1"]),
                 ("explain imei 35209900176148 interface s13 peer mme.1", ["peer mme.1", "interface s13"]),
                 ("explain imei 35209900176148 peer MME.1 interface s13", ["peer MME.1", "interface s13"]),
+                ("explain imei 35209900176148 peer " + "m" * 255, ["peer " + "m" * 255]),
                 ("explain imei 12", ["imei has too few digits"]),
                 ("explain imei 35209900176148 imsi", ["'imsi' needs a value"]),
                 ("explain imei 35209900176148 imsi 12", ["'12' is no IMSI"]),
