@@ -24,7 +24,7 @@ for program in h2load nghttpd curl; do
 done
 
 set_up() {
-	start_keeper
+	start_keeper_aside
 	[ "$(nproc)" = 1 ] || taskset -acp 1 "$pid" >/dev/null
 	list_devices
 	start gate "$top_builddir/src/weir-gate" -S "$work/state" -c "$top_srcdir/doc/examples/weir-gate.cfg"

@@ -6,8 +6,8 @@
 # answer for each request, of the sizes that the gate's have: 348 and 252), and against Debian's freeDiameter answering
 # the same constant ECA to everything (tests/peers).  Each request has a Session-Id and an IMEI of its own, one in two
 # listed.  Rounds are interleaved; what counts are the medians of the ratios within a round.  Servers stay on core 0;
-# the client shares it at depth 1 on one connection and has the other one otherwise; weir-keeper runs where there is
-# room.
+# the client shares it at depth 1 on one connection and has the other one otherwise; weir-keeper runs where
+# nothing else wants to.
 #
 # Then the gate alone, against itself: at depth 1, with more and more connections that all ask, and with one that asks
 # among more and more that are silent.  Allocations are counted by a library that is preloaded into the gate.
@@ -33,7 +33,7 @@ if command -v freeDiameterd >/dev/null && [ -f "$fdx" ]; then have_fd=1
 else echo "# freeDiameter with weir_s13.fdx is not there: not compared"; fi
 
 set_up() {
-	start_keeper
+	start_keeper_aside
 	list_devices
 	rm -f "$work/list.csv"
 	head -c 8 /dev/zero >"$work/allocations"
