@@ -126,18 +126,25 @@ static void judge_session(struct s13_session *s, bool renamed)
 		s13_session_goodbye(s, DIAMETER_REBOOTING); /* it comes again and learns our name */
 }
 
-int s13_check_config(const struct s13_config *config, struct weir_why *why)
+static int check_names(const struct s13_config *config, struct weir_why *why)
 {
 	if (config->door.n_listen && (!config->origin_host[0] || !config->origin_realm[0]))
 		return why_set(why, -EINVAL,
 			       "s13 listens and has no name; origin-host and origin-realm are needed, for example "
 			       "eir.epc.mnc001.mcc001.3gppnetwork.org and epc.mnc001.mcc001.3gppnetwork.org");
-	return door_check(s13_kind.name, &config->door, TLS_PEER_MUST, NULL, why);
+	return 0;
+}
+
+int s13_check_config(const struct s13_config *config, struct weir_why *why)
+{
+	int rc = check_names(config, why);
+
+	return rc ? rc : door_check(s13_kind.name, &config->door, TLS_PEER_MUST, NULL, why);
 }
 
 int s13_prepare(struct s13 *s13, const struct s13_config *config, struct weir_why *why)
 {
-	int rc = s13_check_config(config, why);
+	int rc = check_names(config, why);
 
 	if (rc)
 		return rc;

@@ -4,7 +4,9 @@
 /* gate/s13: several connections of a peer and many peers, new configurations, what is logged of them and shown. */
 #include "s13_scene.h"
 
+#include "gate/door.h"
 #include "gate/s13_session.h"
+#include "pki.h"
 #include "rows.h"
 
 #include <fcntl.h>
@@ -328,6 +330,26 @@ static void keep_peer(const struct s13_peer_state *peer, void *data)
 	*keep = *peer;
 }
 
+/* A file that is half written while something else changes. */
+static void a_certificate_that_is_being_renewed_stays_in_force(void **state)
+{
+	struct scene *scene = *state;
+	struct s13_config *config = scene_config(scene);
+	const char *address = "127.0.0.1";
+	const struct tls_context *before;
+
+	config->door.n_listen = 0;
+	config->door.tls = pki_files("server", "ca");
+	assert_int_equal(config_add_listen(&config->door, GATE_TLS, &address, 1, 0, NULL), 0);
+	assert_int_equal(scene_configure(scene, config, NULL), 0);
+	before = door_certificate(s13_door(scene->s13));
+	assert_non_null(before);
+	assert_int_equal(truncate(config->door.tls.certificate, 0), 0);
+	config->watchdog_s = 40;
+	assert_int_equal(scene_configure(scene, config, NULL), 0);
+	assert_ptr_equal(door_certificate(s13_door(scene->s13)), before);
+}
+
 static void what_is_shown(void **state)
 {
 	struct scene *scene = *state;
@@ -373,6 +395,7 @@ int main(void)
 		TEST(it_needs_a_name_to_listen),
 		TEST(peers_that_stay_are_not_disturbed),
 		TEST(a_new_name_is_learnt_by_coming_again),
+		TEST(a_certificate_that_is_being_renewed_stays_in_force),
 		TEST(what_is_shown),
 	};
 	struct CMUnitTest tests[N_ROWS(single) + N_ROWS(crowd_rows)];
@@ -380,5 +403,5 @@ int main(void)
 
 	memcpy(tests, single, sizeof(single));
 	ADD_ROWS(tests, n, crowd_rows, crowd);
-	return cmocka_run_group_tests_name("s13 peers", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("s13 peers", tests, pki_make, pki_remove);
 }
