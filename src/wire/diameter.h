@@ -276,6 +276,8 @@ struct diameter_us {
 	const char *origin_host, *origin_realm;
 	uint32_t state_id; /* Origin-State-Id: rises when we forget (RFC 6733 8.16) */
 };
+/* Origin-Host and Origin-Realm. */
+void diameter_put_us(struct diameter_out *out, const struct diameter_us *us);
 
 /* An answer of RFC 6733 7.2 to any request: Session-Id, Origin-Host, Origin-Realm, Result-Code, Failed-AVP, Proxy-Info.
  * DIAMETER_ERROR_MAX octets more than the request suffice twice over: see diameter_answer_room. */

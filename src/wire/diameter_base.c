@@ -137,12 +137,6 @@ uint32_t diameter_answer_result(const struct diameter_message *answer, bool *exp
 
 /* --- writing -------------------------------------------------------------------------------------------------- */
 
-static void put_us(struct diameter_out *out, const struct diameter_us *us)
-{
-	diameter_put_text(out, AVP_ORIGIN_HOST, us->origin_host);
-	diameter_put_text(out, AVP_ORIGIN_REALM, us->origin_realm);
-}
-
 static void put_address(struct diameter_out *out, const struct diameter_address *address)
 {
 	size_t len = address->family == 1 ? 4 : 16;
@@ -157,7 +151,7 @@ static void put_capabilities(struct diameter_out *out, const struct diameter_cap
 {
 	size_t group;
 
-	put_us(out, &c->us);
+	diameter_put_us(out, &c->us);
 	for (unsigned i = 0; i < c->n_addresses; i++)
 		put_address(out, &c->address[i]);
 	diameter_put_unsigned(out, AVP_VENDOR_ID, c->vendor);
@@ -199,7 +193,7 @@ static void begin_request(struct diameter_out *out, enum diameter_command comman
 			  uint32_t hop_by_hop, uint32_t end_to_end, uint8_t *buf, size_t size)
 {
 	diameter_begin(out, buf, size, DIAMETER_REQUEST, 0, command, hop_by_hop, end_to_end);
-	put_us(out, us);
+	diameter_put_us(out, us);
 }
 
 int diameter_dwr(const struct diameter_us *us, uint32_t hop_by_hop, uint32_t end_to_end, uint8_t *buf, size_t size)
@@ -221,8 +215,8 @@ int diameter_dpr(const struct diameter_us *us, enum diameter_cause cause, uint32
 	return diameter_end(&out);
 }
 
-int diameter_dpa(const struct diameter_message *request, const struct diameter_us *us,
-		 const struct diameter_fault *fault, uint8_t *buf, size_t size)
+static int answer(const struct diameter_message *request, const struct diameter_us *us,
+		  const struct diameter_fault *fault, bool with_state, uint8_t *buf, size_t size)
 {
 	struct diameter_out out;
 
@@ -230,22 +224,21 @@ int diameter_dpa(const struct diameter_message *request, const struct diameter_u
 		return diameter_error(request, us, fault, buf, size);
 	diameter_begin_answer(&out, buf, size, request, fault->result);
 	diameter_put_unsigned(&out, AVP_RESULT_CODE, fault->result);
-	put_us(&out, us);
+	diameter_put_us(&out, us);
 	diameter_put_failed(&out, request, fault);
+	if (with_state)
+		diameter_put_unsigned(&out, AVP_ORIGIN_STATE_ID, us->state_id);
 	return diameter_end(&out);
+}
+
+int diameter_dpa(const struct diameter_message *request, const struct diameter_us *us,
+		 const struct diameter_fault *fault, uint8_t *buf, size_t size)
+{
+	return answer(request, us, fault, false, buf, size);
 }
 
 int diameter_dwa(const struct diameter_message *request, const struct diameter_us *us,
 		 const struct diameter_fault *fault, uint8_t *buf, size_t size)
 {
-	struct diameter_out out;
-
-	if (diameter_is_protocol_error(fault->result))
-		return diameter_error(request, us, fault, buf, size);
-	diameter_begin_answer(&out, buf, size, request, fault->result);
-	diameter_put_unsigned(&out, AVP_RESULT_CODE, fault->result);
-	put_us(&out, us);
-	diameter_put_failed(&out, request, fault);
-	diameter_put_unsigned(&out, AVP_ORIGIN_STATE_ID, us->state_id);
-	return diameter_end(&out);
+	return answer(request, us, fault, true, buf, size);
 }

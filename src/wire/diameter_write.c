@@ -287,6 +287,12 @@ void diameter_put_failed(struct diameter_out *out, const struct diameter_message
 
 /* --- error answers -------------------------------------------------------------------------------------------- */
 
+void diameter_put_us(struct diameter_out *out, const struct diameter_us *us)
+{
+	diameter_put_text(out, AVP_ORIGIN_HOST, us->origin_host);
+	diameter_put_text(out, AVP_ORIGIN_REALM, us->origin_realm);
+}
+
 int diameter_error(const struct diameter_message *request, const struct diameter_us *us,
 		   const struct diameter_fault *fault, uint8_t *buf, size_t size)
 {
@@ -294,8 +300,7 @@ int diameter_error(const struct diameter_message *request, const struct diameter
 
 	diameter_begin_answer(&out, buf, size, request, fault->result);
 	diameter_put_session(&out, request);
-	diameter_put_text(&out, AVP_ORIGIN_HOST, us->origin_host);
-	diameter_put_text(&out, AVP_ORIGIN_REALM, us->origin_realm);
+	diameter_put_us(&out, us);
 	diameter_put_unsigned(&out, AVP_RESULT_CODE, fault->result);
 	diameter_put_failed(&out, request, fault);
 	diameter_put_proxy_infos(&out, request);

@@ -193,8 +193,7 @@ static void put_unknown(struct diameter_out *out)
 static void put_rest(struct diameter_out *out, const struct diameter_us *us)
 {
 	diameter_put_unsigned(out, AVP_AUTH_SESSION_STATE, S13_NO_STATE_MAINTAINED);
-	diameter_put_text(out, AVP_ORIGIN_HOST, us->origin_host);
-	diameter_put_text(out, AVP_ORIGIN_REALM, us->origin_realm);
+	diameter_put_us(out, us);
 }
 
 void s13_prepare_tail(struct s13_tail *tail, const struct diameter_us *us)
