@@ -84,6 +84,15 @@ static bool same_identity(const char *typed, const char *kept)
 	return strlen(kept) == len && !strncasecmp(typed, kept, len);
 }
 
+bool config_wants_tls(const struct door_config *config)
+{
+	for (unsigned i = 0; i < config->n_listen; i++) {
+		if (config->listen[i].transport == GATE_TLS)
+			return true;
+	}
+	return false;
+}
+
 bool config_identity_matches(const char *pattern, const char *name)
 {
 	size_t len = strlen(pattern);

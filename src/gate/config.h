@@ -157,6 +157,7 @@ int config_add_realm(struct s13_config *config, const char *realm, struct weir_w
 int config_del_realm(struct s13_config *config, const char *realm, struct weir_why *why);
 int config_add_agent(struct s13_config *config, const char *pattern, struct weir_why *why);
 int config_del_agent(struct s13_config *config, const char *pattern, struct weir_why *why);
+bool config_wants_tls(const struct door_config *config);
 /* The pattern as it was typed, the name as it is kept. */
 bool config_identity_matches(const char *pattern, const char *name);
 

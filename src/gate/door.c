@@ -40,22 +40,13 @@ static int find_listener(const struct door *door, const struct gate_place *place
 	return -ENOENT;
 }
 
-static bool wants_tls(const struct door_config *config)
-{
-	for (unsigned i = 0; i < config->n_listen; i++) {
-		if (config->listen[i].transport == GATE_TLS)
-			return true;
-	}
-	return false;
-}
-
 static int read_tls(const char *name, const struct door_config *config, enum tls_demand demand, const char *alpn,
 		    struct tls_context **tls, struct weir_why *why)
 {
 	struct weir_why reason;
 
 	*tls = NULL;
-	if (!wants_tls(config))
+	if (!config_wants_tls(config))
 		return 0;
 	*tls = tls_context_alloc(TLS_SERVER, &config->tls, demand, alpn, &reason);
 	return *tls ? 0 : why_set(why, -EINVAL, "%s: %s", name, reason.text);

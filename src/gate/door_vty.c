@@ -202,21 +202,44 @@ static char *tls_file(struct tls_files *files, const char *which)
 					     : files->ca;
 }
 
-DEFUN(cfg_tls, cfg_tls_cmd, "tls (certificate|key|ca) FILE", TLS_HELP FILE_HELP "PEM file\n")
+int tls_vty_set(struct vty *vty, struct tls_files *files, const char *which, const char *path)
 {
 	struct weir_why why;
 
-	if (strlen(argv[1]) >= TLS_PATH_TEXT)
+	if (strlen(path) >= TLS_PATH_TEXT)
 		return gate_vty_said(
 			vty, why_set(&why, -EINVAL, "the name of a file has at most %u characters", TLS_PATH_TEXT - 1),
 			&why);
-	snprintf(tls_file(&draft(vty)->tls, argv[0]), TLS_PATH_TEXT, "%s", argv[1]);
+	snprintf(tls_file(files, which), TLS_PATH_TEXT, "%s", path);
 	return CMD_SUCCESS;
+}
+
+void tls_vty_clear(struct tls_files *files, const char *which)
+{
+	tls_file(files, which)[0] = '\0';
+}
+
+static void write_file(struct vty *vty, const char *which, const char *file)
+{
+	if (file[0])
+		vty_out(vty, " tls %s %s%s", which, file, VTY_NEWLINE);
+}
+
+void tls_vty_write(struct vty *vty, const struct tls_files *files)
+{
+	write_file(vty, "certificate", files->certificate);
+	write_file(vty, "key", files->private_key);
+	write_file(vty, "ca", files->ca);
+}
+
+DEFUN(cfg_tls, cfg_tls_cmd, "tls (certificate|key|ca) FILE", TLS_HELP FILE_HELP "PEM file\n")
+{
+	return tls_vty_set(vty, &draft(vty)->tls, argv[0], argv[1]);
 }
 
 DEFUN(cfg_no_tls, cfg_no_tls_cmd, "no tls (certificate|key|ca)", NO_STR TLS_HELP FILE_HELP)
 {
-	tls_file(&draft(vty)->tls, argv[0])[0] = '\0';
+	tls_vty_clear(&draft(vty)->tls, argv[0]);
 	return CMD_SUCCESS;
 }
 
@@ -252,17 +275,9 @@ static void write_rate(struct vty *vty, const struct gate_rate_rule *rule)
 	vty_out(vty, "%s", VTY_NEWLINE);
 }
 
-static void write_file(struct vty *vty, const char *which, const char *file)
-{
-	if (file[0])
-		vty_out(vty, " tls %s %s%s", which, file, VTY_NEWLINE);
-}
-
 void door_vty_write(struct vty *vty, const struct door_config *door)
 {
-	write_file(vty, "certificate", door->tls.certificate);
-	write_file(vty, "key", door->tls.private_key);
-	write_file(vty, "ca", door->tls.ca);
+	tls_vty_write(vty, &door->tls);
 	for (unsigned i = 0; i < door->n_listen; i++)
 		write_place(vty, &door->listen[i]);
 	for (unsigned i = 0; i < door->n_peers; i++)

@@ -140,17 +140,6 @@ void h2_leave(struct h2_session *s)
 		destroy(s);
 }
 
-static void forget_requests(struct h2_session *s)
-{
-	struct h2_stream *st;
-
-	llist_for_each_entry(st, &s->streams, entry) {
-		if (st->state == H2_IS_HANDED && s->terms->forgotten)
-			s->terms->forgotten(s, &st->request);
-		st->state = H2_IS_OVER;
-	}
-}
-
 void h2_free(struct h2_session *s)
 {
 	if (!s || s->dead)
@@ -159,7 +148,7 @@ void h2_free(struct h2_session *s)
 	s->conn = NULL;
 	s->dead = true;
 	if (s->server)
-		forget_requests(s);
+		h2_server_gone(s);
 	else
 		h2_client_gone(s);
 	h2_leave(s);

@@ -53,7 +53,6 @@ struct h2_session;
 #define H2_WANTED       24     /* names in h2_terms.wanted */
 #define H2_BODY_MAX     65536  /* the most that h2_terms.body_max may say */
 #define H2_STREAMS      100
-#define H2_STREAMS_MAX  1000
 #define H2_PREFACE_S    5
 #define H2_SILENCE_S    30
 #define H2_STREAM_S     10 /* for a request to be complete, and for its answer to be taken */
@@ -118,7 +117,6 @@ struct h2_request {
 	bool fields_cut;              /* more than H2_FIELDS or H2_FIELD_OCTETS; what was over is missing */
 	bool body_cut;                /* more than terms.body_max; handed over when that was known */
 	int64_t begun_us;             /* its first header field */
-	void *tag;                    /* the interface's; NULL at first */
 };
 
 /* What a session is made with; it must stay as long as the session. */

@@ -148,6 +148,8 @@ nghttp2_nv h2_nv(const struct h2_field *field);
 void h2_server_whole(struct h2_stream *stream); /* it is complete, or will not be read further */
 void h2_server_closed(struct h2_stream *stream, uint32_t error_code);
 void h2_server_hand_over(struct h2_session *session);
+/* The connection has gone: what was handed over need not be answered. */
+void h2_server_gone(struct h2_session *session);
 /* Its last frame went into the send buffer. */
 void h2_server_written(const struct h2_stream *stream);
 /* Are there answers that have not left? */

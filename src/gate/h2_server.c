@@ -41,6 +41,16 @@ void h2_server_closed(struct h2_stream *st, uint32_t error_code)
 	h2_stream_free(st);
 }
 
+void h2_server_gone(struct h2_session *s)
+{
+	struct h2_stream *st;
+
+	llist_for_each_entry(st, &s->streams, entry) {
+		forget(st);
+		st->state = H2_IS_OVER;
+	}
+}
+
 void h2_server_hand_over(struct h2_session *s)
 {
 	struct h2_request *batch[H2_BATCH];

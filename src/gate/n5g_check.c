@@ -269,10 +269,12 @@ static enum n5g_answer judge_client(struct batch *b, struct item *item)
 	}
 	if (s->client && answer == TOKEN_NOT_ASKED && !s->by_token)
 		return s->allowed ? N5G_WHITE : N5G_FORBIDDEN;
-	name = n5g_session_name(s, address);
-	s->by_token = name == address && token.subject[0];
+	name = n5g_session_certified(s);
+	s->by_token = !name && token.subject[0];
 	if (s->by_token)
 		name = token.subject;
+	else if (!name)
+		name = address_print(address, &s->conn->remote);
 	if (s->client && strcmp(s->client->name, name))
 		decide(b); /* those before it are another's */
 	if (n5g_session_meet(s, name)) {
@@ -390,11 +392,10 @@ static enum n5g_answer judge_request(struct n5g_session *s, struct item *item)
 	const struct h2_request *r = item->request;
 	const struct h2_text *accept = sent(item, ACCEPT);
 
-	item->question = (struct n5g_question){.query.fault = WEIR_IMEI_EMPTY};
-	if (r->fields_cut)
-		return N5G_FIELDS_TOO_LARGE;
-	if (r->body_cut)
-		return N5G_BODY_TOO_LARGE;
+	if (r->fields_cut || r->body_cut) { /* n5g_read says it of all others */
+		item->question = (struct n5g_question){.query.fault = WEIR_IMEI_EMPTY};
+		return r->fields_cut ? N5G_FIELDS_TOO_LARGE : N5G_BODY_TOO_LARGE;
+	}
 	return n5g_read(r->method.at, r->method.len, r->path.at ? r->path.at : "", r->path.len, s->n5g->config->prefix,
 			accept ? accept->at : NULL, accept ? accept->len : 0, &item->question);
 }

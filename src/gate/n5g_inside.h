@@ -77,8 +77,8 @@ struct n5g {
 
 /* n5g_session.c */
 extern const struct traffic_kind n5g_kind;
-/* The name that the connection itself gives: of its certificate, or its address. */
-const char *n5g_session_name(struct n5g_session *session, char buf[static GATE_ADDRESS_TEXT]);
+/* The name in the certificate by which it is known; NULL: it has none, and its address is its name. */
+const char *n5g_session_certified(struct n5g_session *session);
 /* From now on it asks under this name.  0, or -EBUSY where as many names as can be told apart are connected. */
 int n5g_session_meet(struct n5g_session *session, const char *name);
 /* Is it still allowed?  Says goodbye where not. */

@@ -27,11 +27,11 @@ static const char *choose_name(const struct n5g_session *s)
 	return best;
 }
 
-const char *n5g_session_name(struct n5g_session *s, char buf[static GATE_ADDRESS_TEXT])
+const char *n5g_session_certified(struct n5g_session *s)
 {
 	if (!s->certified)
 		s->certified = choose_name(s);
-	return s->certified ? s->certified : address_print(buf, &s->conn->remote);
+	return s->certified;
 }
 
 /* Only now it need not give way: whoever speaks HTTP/2 has shown nothing that a stranger could not. */
@@ -65,10 +65,14 @@ void n5g_session_judge(struct n5g_session *s)
 {
 	const struct door_config *door = &s->n5g->config->door;
 	char address[GATE_ADDRESS_TEXT];
+	const char *name;
 
 	s->certified = NULL; /* by other rules another of its names may be the one */
-	if (s->client && !s->by_token)
-		n5g_session_meet(s, n5g_session_name(s, address)); /* where there is no place it keeps the one it has */
+	if (s->client && !s->by_token) {
+		name = n5g_session_certified(s);
+		/* where there is no place it keeps the one it has */
+		n5g_session_meet(s, name ? name : address_print(address, &s->conn->remote));
+	}
 	if (s->client)
 		judge(s);
 	if (s->client ? !s->allowed : !config_covers_address(door, &s->conn->remote))

@@ -174,39 +174,19 @@ DEFUN(cfg_no_allowed, cfg_no_allowed_cmd, "no allowed-nf-types", NO_STR "All may
 
 /* --- files */
 
-static int set_file(struct vty *vty, char *to, size_t size, const char *path)
-{
-	struct weir_why why;
-
-	if (strlen(path) >= size)
-		return gate_vty_said(
-			vty, why_set(&why, -EINVAL, "the name of a file has at most %zu characters", size - 1), &why);
-	snprintf(to, size, "%s", path);
-	return CMD_SUCCESS;
-}
-
 #define TLS_HELP "Certificates for NRFs over TLS; files are read again at SIGHUP\n"
 #define FILE_HELP                                                                                                      \
 	"Our own, for NRFs that ask for one\nIts private key\n"                                                        \
 	"The authorities that have signed the NRFs' certificates\n"
 
-static char *tls_file(const char *which)
-{
-	struct tls_files *files = &draft()->tls;
-
-	return !strcmp(which, "certificate") ? files->certificate
-	       : !strcmp(which, "key")       ? files->private_key
-					     : files->ca;
-}
-
 DEFUN(cfg_nrf_tls, cfg_nrf_tls_cmd, "tls (certificate|key|ca) FILE", TLS_HELP FILE_HELP "PEM file\n")
 {
-	return set_file(vty, tls_file(argv[0]), TLS_PATH_TEXT, argv[1]);
+	return tls_vty_set(vty, &draft()->tls, argv[0], argv[1]);
 }
 
 DEFUN(cfg_no_nrf_tls, cfg_no_nrf_tls_cmd, "no tls (certificate|key|ca)", NO_STR TLS_HELP FILE_HELP)
 {
-	tls_file(argv[0])[0] = '\0';
+	tls_vty_clear(&draft()->tls, argv[0]);
 	return CMD_SUCCESS;
 }
 
@@ -224,12 +204,7 @@ static void write_servers(struct vty *vty, const struct nrf_config *nrf)
 		write_place(vty, "server", &nrf->server[i].place);
 		vty_out(vty, "%s%s%s", nrf->server[i].name[0] ? " name " : "", nrf->server[i].name, VTY_NEWLINE);
 	}
-	if (nrf->tls.certificate[0])
-		vty_out(vty, " tls certificate %s%s", nrf->tls.certificate, VTY_NEWLINE);
-	if (nrf->tls.private_key[0])
-		vty_out(vty, " tls key %s%s", nrf->tls.private_key, VTY_NEWLINE);
-	if (nrf->tls.ca[0])
-		vty_out(vty, " tls ca %s%s", nrf->tls.ca, VTY_NEWLINE);
+	tls_vty_write(vty, &nrf->tls);
 }
 
 static void write_allowed(struct vty *vty, const struct nrf_profile *profile)
@@ -414,10 +389,8 @@ DEFUN(show_nrf, show_nrf_cmd, "show nrf", SHOW_STR "Our registration at the NRF\
 {
 	struct nrf_state state;
 
-	if (!the_gate->started) {
-		OUT("%% weir-gate has not started yet");
+	if (gate_vty_not_started(vty))
 		return CMD_WARNING;
-	}
 	nrf_state(the_gate->nrf, &state);
 	OUT("state      %s", state_text(&state));
 	if (!state.on)
@@ -438,10 +411,8 @@ DEFUN(show_tokens, show_tokens_cmd, "show oauth2", SHOW_STR "Access tokens of cl
 {
 	const struct tokens *tokens;
 
-	if (!the_gate->started) {
-		OUT("%% weir-gate has not started yet");
+	if (gate_vty_not_started(vty))
 		return CMD_WARNING;
-	}
 	tokens = n5g_tokens(the_gate->n5g);
 	OUT("tokens are %s, %u are remembered", token_mode_name(tokens_mode(tokens)), tokens_remembered(tokens));
 	return CMD_SUCCESS;

@@ -21,14 +21,6 @@
 
 #define OUT(fmt, args...) vty_out(vty, fmt "%s", ##args, VTY_NEWLINE)
 
-static bool not_started(struct vty *vty)
-{
-	if (the_gate->started)
-		return false;
-	OUT("%% weir-gate has not started yet");
-	return true;
-}
-
 /* --- counters */
 
 /* Of what shall be shown. */
@@ -101,7 +93,7 @@ static int show_all(struct vty *vty, const struct wish *wish)
 	struct counter_table table[GATE_COUNTER_TABLES];
 	unsigned n;
 
-	if (not_started(vty))
+	if (gate_vty_not_started(vty))
 		return CMD_WARNING;
 	show_checks(vty, wish);
 	n = gate_counter_tables(the_gate, table);

@@ -146,10 +146,8 @@ static const struct {
 /* only NULL: all. */
 static int show_those(struct vty *vty, const char *only)
 {
-	if (!the_gate->started) {
-		OUT("%% weir-gate has not started yet");
+	if (gate_vty_not_started(vty))
 		return CMD_WARNING;
-	}
 	for (unsigned i = 0; i < ARRAY_SIZE(interfaces); i++) {
 		if (!only || !strcmp(only, interfaces[i].name))
 			interfaces[i].show(vty);

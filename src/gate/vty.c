@@ -29,6 +29,14 @@ int gate_vty_said(struct vty *vty, int rc, const struct weir_why *why)
 	return CMD_WARNING;
 }
 
+bool gate_vty_not_started(struct vty *vty)
+{
+	if (the_gate->started)
+		return false;
+	vty_out(vty, "%% weir-gate has not started yet%s", VTY_NEWLINE);
+	return true;
+}
+
 /* --- traffic */
 
 DEFUN(cfg_traffic, cfg_traffic_cmd, "traffic", "All connections that carry checks\n")

@@ -84,15 +84,6 @@ void warnings_certificate(const char *interface, const char *file, const struct 
 	judge_certificate(&t, interface, file, own, name);
 }
 
-static bool has_tls(const struct door_config *door)
-{
-	for (unsigned i = 0; i < door->n_listen; i++) {
-		if (door->listen[i].transport == GATE_TLS)
-			return true;
-	}
-	return false;
-}
-
 /* Whether its files are good enough to be used is judged elsewhere. */
 static void judge_door_certificate(const struct teller *t, const char *interface, const struct door_config *door,
 				   const char *name)
@@ -100,7 +91,7 @@ static void judge_door_certificate(const struct teller *t, const char *interface
 	struct tls_context *own;
 	struct weir_why why;
 
-	if (!has_tls(door))
+	if (!config_wants_tls(door))
 		return;
 	own = tls_context_alloc(TLS_SERVER, &door->tls, TLS_PEER_MAY, NULL, &why);
 	judge_certificate(t, interface, door->tls.certificate, own, name);
