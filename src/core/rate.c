@@ -51,20 +51,19 @@ static bool has_token(struct rate *rate, uint32_t per_s, int64_t now_us)
 }
 
 /* The gate's bucket: enough in it for this priority? */
-static bool gate_has(struct rate *gate, uint32_t capacity, unsigned priority, int64_t now_us)
+static bool gate_has(const struct rate *gate, int64_t burst, unsigned priority)
 {
 	unsigned p = priority < RATE_PRIORITIES ? priority : RATE_PRIORITIES - 1;
 
-	return has_token(gate, capacity, now_us) && gate->tokens >= full(capacity) / 64 * (p & ~3u);
+	return gate->tokens >= WHOLE && gate->tokens >= burst / 64 * (p & ~3u);
 }
 
 /* A reservation may lead into debt, by one burst at most: what it has taken must be worked off, but not for ever. */
-static void gate_take(struct rate *gate, uint32_t capacity, int64_t now_us)
+static void gate_take(struct rate *gate, int64_t burst)
 {
-	fill(gate, capacity, full(capacity), now_us);
 	gate->tokens -= WHOLE;
-	if (gate->tokens < -full(capacity))
-		gate->tokens = -full(capacity);
+	if (gate->tokens < -burst)
+		gate->tokens = -burst;
 }
 
 enum rate_answer rate_admit(struct rate_peer *peer, const struct rate_terms *terms, struct rate_gate *gate,
@@ -77,15 +76,17 @@ enum rate_answer rate_admit(struct rate_peer *peer, const struct rate_terms *ter
 		return RATE_SHED_PEER;
 	}
 	if (capacity) {
+		const int64_t burst = full(capacity);
+		fill(&gate->bucket, capacity, burst, now_us);
 		reserved = terms->reserve && has_token(&peer->reserve, terms->reserve, now_us);
-		if (!reserved && !gate_has(&gate->bucket, capacity, priority, now_us)) {
+		if (!reserved && !gate_has(&gate->bucket, burst, priority)) {
 			peer->shed++;
 			gate->shed++;
 			return RATE_SHED_GATE;
 		}
 		if (reserved)
 			peer->reserve.tokens -= WHOLE;
-		gate_take(&gate->bucket, capacity, now_us);
+		gate_take(&gate->bucket, burst);
 		gate->taken++;
 	}
 	if (terms->limit)

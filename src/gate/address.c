@@ -103,9 +103,14 @@ socklen_t address_to_sockaddr(const struct gate_address *address, struct sockadd
 	return sizeof(*in6);
 }
 
+bool address_same_host(const struct gate_address *a, const struct gate_address *b)
+{
+	return a->family == b->family && !memcmp(a->octets, b->octets, sizeof(a->octets));
+}
+
 bool address_equal(const struct gate_address *a, const struct gate_address *b)
 {
-	return a->family == b->family && a->port == b->port && !memcmp(a->octets, b->octets, sizeof(a->octets));
+	return a->port == b->port && address_same_host(a, b);
 }
 
 bool place_equal(const struct gate_place *a, const struct gate_place *b)

@@ -45,6 +45,7 @@ int prefix_from_text(const char *text, struct gate_prefix *out);
 void address_from_sockaddr(const struct sockaddr_storage *sa, struct gate_address *out);
 socklen_t address_to_sockaddr(const struct gate_address *address, struct sockaddr_storage *out);
 
+bool address_same_host(const struct gate_address *a, const struct gate_address *b);
 bool address_equal(const struct gate_address *a, const struct gate_address *b); /* port too */
 bool prefix_covers(const struct gate_prefix *prefix, const struct gate_address *address);
 

@@ -40,7 +40,7 @@ struct weir_policy_draft config_policy_draft(const struct gate_config *config)
 
 /* --- peers */
 
-bool config_pattern_matches(const char *pattern, const char *name)
+static bool pattern_matches(const char *pattern, const char *name)
 {
 	size_t len = strlen(pattern);
 
@@ -62,7 +62,7 @@ bool config_allows_peer(const struct door_config *config, const char *name, cons
 {
 	for (unsigned i = 0; i < config->n_peers; i++) {
 		if (prefix_covers(&config->peer[i].prefix, address) &&
-		    config_pattern_matches(config->peer[i].pattern, name))
+		    pattern_matches(config->peer[i].pattern, name))
 			return true;
 	}
 	return false;

@@ -65,13 +65,10 @@ struct gsup_config {
 	unsigned wait_ms;
 };
 
-#define S13_NAME_TEXT         256 /* a DiameterIdentity */
-#define S13_MAX_REALMS        16
-#define S13_MAX_AGENTS        64
-#define S13_WATCHDOG_MIN_S    6 /* RFC 3539 3.4.1 */
-#define S13_WATCHDOG_MAX_S    600
+#define S13_NAME_TEXT       256 /* a DiameterIdentity */
+#define S13_MAX_REALMS      16
+#define S13_MAX_AGENTS      64
 #define S13_MAX_CONNECTIONS   16
-#define S13_FOREIGN_LIMIT_MAX 10000000
 
 struct s13_config {
 	struct door_config door;
@@ -131,7 +128,6 @@ bool config_allows_identity(const struct door_config *config, const char *name, 
  * orders the names has no say.  Negative: a; 0 where they are equal. */
 int config_compare_names(const struct door_config *config, const struct gate_address *address, const char *a,
 			 const char *b);
-bool config_pattern_matches(const char *pattern, const char *name);
 /* All zero where no rule speaks of this name. */
 struct rate_terms config_rate_terms(const struct door_config *config, const char *name);
 

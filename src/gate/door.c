@@ -132,11 +132,6 @@ void door_commit(struct door *door)
 	door->next = NULL;
 }
 
-int64_t door_certificate_ends_s(const struct door *door)
-{
-	return door->tls ? tls_context_expires_s(door->tls) : 0;
-}
-
 const struct tls_context *door_certificate(const struct door *door)
 {
 	return door->tls;

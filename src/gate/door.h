@@ -48,8 +48,6 @@ int door_prepare(struct door *door, const struct door_config *config, struct wei
 void door_commit(struct door *door);
 void door_abort(struct door *door);
 
-/* Seconds since 1970 when the certificate in force ends; 0: there is none. */
-int64_t door_certificate_ends_s(const struct door *door);
 const struct tls_context *door_certificate(const struct door *door); /* in force; NULL: none */
 /* The n-th listening place with real ports, NULL past the last. */
 const struct gate_place *door_listening(const struct door *door, unsigned n);

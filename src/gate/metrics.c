@@ -272,16 +272,15 @@ static void peers_by_name(struct daemon_text *out, const struct gate *gate)
 /* An alarm on it is a rule of whoever watches: so many days before. */
 static void certificates(struct daemon_text *out, const struct gate *gate)
 {
-	const int64_t s13 = door_certificate_ends_s(s13_door(gate->s13)),
-		      n5g = door_certificate_ends_s(n5g_door(gate->n5g));
-	const struct tls_context *nrf = nrf_certificate(gate->nrf);
+	const int64_t s13 = tls_context_expires_s(door_certificate(s13_door(gate->s13))),
+		      n5g = tls_context_expires_s(door_certificate(n5g_door(gate->n5g))),
+		      nrf = tls_context_expires_s(nrf_certificate(gate->nrf));
 
 	head(out, "certificate_ends_seconds", "gauge",
 	     "when our certificate ends, in seconds since 1970; 0: there is none");
 	daemon_text_add(out, "weir_gate_certificate_ends_seconds{interface=\"s13\"} %" PRId64 "\n", s13);
 	daemon_text_add(out, "weir_gate_certificate_ends_seconds{interface=\"n5g\"} %" PRId64 "\n", n5g);
-	daemon_text_add(out, "weir_gate_certificate_ends_seconds{interface=\"nrf\"} %" PRId64 "\n",
-			nrf ? tls_context_expires_s(nrf) : 0);
+	daemon_text_add(out, "weir_gate_certificate_ends_seconds{interface=\"nrf\"} %" PRId64 "\n", nrf);
 }
 
 void gate_metrics(struct daemon_text *out, void *data)

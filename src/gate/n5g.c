@@ -75,7 +75,6 @@ struct n5g *n5g_alloc(void *ctx, struct check *check, struct traffic *traffic, s
 	}
 	n5g->check = check;
 	n5g->traffic = traffic;
-	n5g->peers = peers;
 	n5g->config = &no_config;
 	n5g->terms = (struct h2_terms){
 		.wanted = n5g_wanted,

@@ -59,7 +59,6 @@ struct n5g_load {
 struct n5g {
 	struct check *check;
 	struct traffic *traffic;
-	struct peers *peers;
 	const struct n5g_config *config, *next;
 	struct door door;
 	struct tokens *tokens;

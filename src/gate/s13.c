@@ -43,7 +43,6 @@ struct s13 *s13_alloc(void *ctx, struct check *check, struct traffic *traffic, s
 	}
 	s13->check = check;
 	s13->traffic = traffic;
-	s13->peers = peers;
 	s13->config = &no_config;
 	door_init(&s13->door, traffic, &s13_kind, s13);
 	INIT_LLIST_HEAD(&s13->sessions);

@@ -33,14 +33,26 @@ static bool is_request(const struct diameter_message *m, uint32_t command)
 	return (m->flags & DIAMETER_REQUEST) && m->application == 0 && m->command == command;
 }
 
+typedef int write_fn(const struct diameter_message *request, const struct diameter_us *us,
+		     const struct diameter_fault *fault, uint8_t *buf, size_t size);
+
+static int reply(struct s13_session *s, const struct diameter_message *m, const struct diameter_fault *fault,
+		 write_fn *write, size_t room)
+{
+	uint8_t *to = traffic_reserve(s->conn, room);
+	int len = to ? write(m, &s->s13->us, fault, to, room) : -ENOSPC;
+
+	if (len < 0)
+		return -EPROTO;
+	traffic_commit(s->conn, (size_t)len);
+	return 0;
+}
+
 static void send_error(struct s13_session *s, const struct diameter_message *m, enum diameter_result result)
 {
 	const struct diameter_fault fault = {.result = result};
-	uint8_t *to = traffic_reserve(s->conn, diameter_answer_room(m));
-	int len = to ? diameter_error(m, &s->s13->us, &fault, to, diameter_answer_room(m)) : -ENOSPC;
 
-	if (len > 0)
-		traffic_commit(s->conn, (size_t)len);
+	reply(s, m, &fault, diameter_error, diameter_answer_room(m)); /* where there is room: it may be the last word */
 }
 
 void s13_base_bad_length(struct s13_session *s, const struct diameter_message *m)
@@ -107,13 +119,14 @@ static int turn_away_for(struct s13_session *s, const struct diameter_message *m
 }
 
 /* Of the client's sessions in this state, the one that is open longest; and how many there are. */
-static struct s13_session *oldest_of(const struct s13_session *like, enum s13_state state, unsigned *n)
+static struct s13_session *oldest_of(const struct s13 *s13, const struct gate_client *client, enum s13_state state,
+				     unsigned *n)
 {
 	struct s13_session *s, *oldest = NULL;
 
 	*n = 0;
-	llist_for_each_entry(s, &like->s13->sessions, entry) {
-		if (s->client != like->client || s->state != state)
+	llist_for_each_entry(s, &s13->sessions, entry) {
+		if (s->client != client || s->state != state)
 			continue;
 		if ((*n)++ == 0)
 			oldest = s;
@@ -132,39 +145,27 @@ static void replace(struct s13_session *s)
 	s13_session_goodbye(s, DIAMETER_DO_NOT_WANT_TO_TALK_TO_YOU);
 }
 
-static bool same_host(const struct traffic_conn *a, const struct traffic_conn *b)
-{
-	return a->remote.family == b->remote.family &&
-	       !memcmp(a->remote.octets, b->remote.octets, sizeof(a->remote.octets));
-}
-
 /* Would a connection of this name, of another host and well, have to go for it?  RFC 6733 5.6 rejects the newcomer; a
  * peer that comes back from the same host knows better than we do whether its old connection is dead. */
 static bool is_impostor(const struct s13_session *newcomer, const struct gate_client *client)
 {
-	const struct s13_session *s, *oldest = NULL;
-	unsigned n = 0;
+	unsigned n;
+	const struct s13_session *oldest = oldest_of(newcomer->s13, client, S13_OPEN, &n);
 
-	llist_for_each_entry(s, &newcomer->s13->sessions, entry) {
-		if (s->client != client || s->state != S13_OPEN)
-			continue;
-		if (n++ == 0)
-			oldest = s;
-	}
 	return oldest && n >= newcomer->s13->config->connections_per_peer && oldest->watchdog == S13_OKAY &&
-	       !same_host(oldest->conn, newcomer->conn);
+	       !address_same_host(&oldest->conn->remote, &newcomer->conn->remote);
 }
 
 /* Above what the configuration allows, the oldest connections of the same peer go; above S13_LEAVING on their way out,
  * the oldest of those are waited for no longer. */
-static void limit_connections(const struct s13_session *newest)
+static void limit_connections(const struct s13 *s13, const struct gate_client *client)
 {
 	struct s13_session *oldest;
 	unsigned n;
 
-	while ((oldest = oldest_of(newest, S13_OPEN, &n)) && n > newest->s13->config->connections_per_peer)
+	while ((oldest = oldest_of(s13, client, S13_OPEN, &n)) && n > s13->config->connections_per_peer)
 		replace(oldest);
-	while ((oldest = oldest_of(newest, S13_CLOSING, &n)) && n > S13_LEAVING)
+	while ((oldest = oldest_of(s13, client, S13_CLOSING, &n)) && n > S13_LEAVING)
 		s13_session_cut(oldest, TRAFFIC_END_OURS);
 }
 
@@ -191,7 +192,7 @@ static void open_session(struct s13_session *s, const struct diameter_cer *cer, 
 	level = s13_session_level(s, &s13->comings, "connected");
 	LOGSESSION(s, level, "connected, realm %s%s%s\n", s->realm, s->agent ? ", an agent" : "",
 		   s->home ? "" : ", foreign");
-	limit_connections(s);
+	limit_connections(s13, client);
 }
 
 /* Who does it say it is, and may it? */
@@ -263,36 +264,24 @@ static int another_cer(struct s13_session *s, const struct diameter_message *m)
 
 static int take_dwr(struct s13_session *s, const struct diameter_message *m)
 {
-	size_t room = diameter_answer_room(m) + DIAMETER_BASE_ROOM;
-	uint8_t *to = traffic_reserve(s->conn, room);
 	struct diameter_fault fault = {.result = DIAMETER_SUCCESS};
 	struct diameter_dwr dwr;
-	int len;
 
 	if (diameter_read_dwr(m, &dwr) != DIAMETER_OK)
 		fault = dwr.view.fault;
-	len = to ? diameter_dwa(m, &s->s13->us, &fault, to, room) : -ENOSPC;
-	if (len < 0)
-		return -EPROTO;
-	traffic_commit(s->conn, (size_t)len);
-	return 0;
+	return reply(s, m, &fault, diameter_dwa, diameter_answer_room(m) + DIAMETER_BASE_ROOM);
 }
 
 /* The peer goes, and closes when it has our answer. */
 static int take_dpr(struct s13_session *s, const struct diameter_message *m)
 {
-	size_t room = diameter_answer_room(m) + DIAMETER_BASE_ROOM;
-	uint8_t *to = traffic_reserve(s->conn, room);
 	struct diameter_fault fault = {.result = DIAMETER_SUCCESS};
 	struct diameter_dpr dpr;
-	int len;
 
 	if (diameter_read_dpr(m, &dpr) != DIAMETER_OK)
 		fault = dpr.view.fault;
-	len = to ? diameter_dpa(m, &s->s13->us, &fault, to, room) : -ENOSPC;
-	if (len < 0)
+	if (reply(s, m, &fault, diameter_dpa, diameter_answer_room(m) + DIAMETER_BASE_ROOM))
 		return -EPROTO;
-	traffic_commit(s->conn, (size_t)len);
 	if (fault.result != DIAMETER_SUCCESS)
 		return 0;
 	s->s13->counters.goodbyes_heard++;

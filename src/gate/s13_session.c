@@ -81,7 +81,8 @@ void s13_session_cut(struct s13_session *s, enum traffic_end end)
 		traffic_close(conn, end);
 }
 
-void s13_session_ids(struct s13_session *s, uint32_t *hop_by_hop, uint32_t *end_to_end)
+/* Our own requests carry ids that no two of a connection share. */
+static void draw_ids(struct s13_session *s, uint32_t *hop_by_hop, uint32_t *end_to_end)
 {
 	*hop_by_hop = ++s->hop_by_hop;
 	*end_to_end = ++s->s13->end_to_end;
@@ -93,7 +94,7 @@ static bool say_goodbye(struct s13_session *s, enum diameter_cause cause)
 	uint32_t hop_by_hop, end_to_end;
 	int len;
 
-	s13_session_ids(s, &hop_by_hop, &end_to_end);
+	draw_ids(s, &hop_by_hop, &end_to_end);
 	len = diameter_dpr(&s->s13->us, cause, hop_by_hop, end_to_end, buf, sizeof(buf));
 	return len > 0 && traffic_send(s->conn, buf, (size_t)len);
 }
@@ -136,7 +137,7 @@ static void ask(struct s13_session *s)
 	uint32_t hop_by_hop, end_to_end;
 	int len;
 
-	s13_session_ids(s, &hop_by_hop, &end_to_end);
+	draw_ids(s, &hop_by_hop, &end_to_end);
 	len = diameter_dwr(&s->s13->us, hop_by_hop, end_to_end, buf, sizeof(buf));
 	if (len < 0 || !traffic_send(s->conn, buf, (size_t)len))
 		return; /* no room: the peer does not read, which ends by itself */
@@ -234,11 +235,6 @@ static ssize_t consume(struct traffic_conn *conn, const uint8_t *octets, size_t 
 	return (ssize_t)taken;
 }
 
-static size_t message(const uint8_t *octets, size_t len)
-{
-	return diameter_length(octets, len);
-}
-
 /* --- the connection */
 
 static void refuse_address(struct s13 *s13, const struct traffic_conn *conn)
@@ -297,11 +293,6 @@ static void tick(struct traffic_conn *conn)
 	s13_session_end(s, s->state == S13_WAIT_CER ? TRAFFIC_END_SILENT : TRAFFIC_END_OURS);
 }
 
-static void drained(struct traffic_conn *conn)
-{
-	traffic_resume(conn);
-}
-
 static void closed(struct traffic_conn *conn, enum traffic_end end)
 {
 	struct s13_session *s = conn->data;
@@ -316,11 +307,11 @@ const struct traffic_kind s13_kind = {
 	.in_size = IN_SIZE,
 	.out_size = OUT_SIZE,
 	.sctp_ppid = SCTP_PPID,
-	.message = message,
+	.message = diameter_length,
 	.accepted = accepted,
 	.secured = secured,
 	.consume = consume,
-	.drained = drained,
+	.drained = traffic_resume,
 	.tick = tick,
 	.closed = closed,
 };

@@ -63,7 +63,6 @@ struct s13_session {
 struct s13 {
 	struct check *check;
 	struct traffic *traffic;
-	struct peers *peers;
 	const struct s13_config *config, *next;
 	struct door door;
 	struct llist_head sessions;
@@ -106,8 +105,6 @@ void s13_session_gripe(struct s13_session *session, const char *what);
 /* The level at which a peer's coming or going is told: NOTICE once a minute, else INFO.  Asked once for each:
  * LOGSESSION looks at its level twice. */
 int s13_session_level(struct s13_session *session, struct gripes *gripes, const char *what);
-/* Our own requests carry ids that no two of a connection share. */
-void s13_session_ids(struct s13_session *session, uint32_t *hop_by_hop, uint32_t *end_to_end);
 
 /* s13_base.c: one message that is no check.  Negative: the session must end. */
 int s13_base_message(struct s13_session *session, const struct diameter_message *message);

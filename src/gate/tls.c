@@ -242,7 +242,7 @@ void tls_context_put(struct tls_context *c)
 
 int64_t tls_context_expires_s(const struct tls_context *c)
 {
-	return c->own ? (int64_t)gnutls_x509_crt_get_expiration_time(c->own) : 0;
+	return c && c->own ? (int64_t)gnutls_x509_crt_get_expiration_time(c->own) : 0;
 }
 
 int64_t tls_context_begins_s(const struct tls_context *c)

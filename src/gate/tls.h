@@ -53,7 +53,7 @@ struct tls_context *tls_context_alloc(enum tls_role role, const struct tls_files
 				      const char *alpn, struct weir_why *why);
 struct tls_context *tls_context_get(struct tls_context *context); /* one more user; NULL is fine */
 void tls_context_put(struct tls_context *context);                /* one less; NULL is fine */
-/* Seconds since 1970 when the own certificate ends; 0: there is none. */
+/* Seconds since 1970 when the own certificate ends; 0: there is none, or the context is NULL. */
 int64_t tls_context_expires_s(const struct tls_context *context);
 int64_t tls_context_begins_s(const struct tls_context *context);
 /* Does the own certificate carry this host name, as those judge who verify names?  False where there is none. */

@@ -119,7 +119,7 @@ struct traffic_conn {
 	bool dead, finishing, shut, dirty, resumed;
 	uint32_t room_wanted;      /* by traffic_reserve in vain; 0: nobody waits */
 	struct traffic_host *host; /* of a taken one */
-	bool taken, known; /* came from a listener; said who it is */
+	bool known;                /* said who it is */
 	uint32_t events;
 	uint32_t in_start, in_end, in_size, out_start, out_end, out_size;
 	int64_t stalled_us, deadline_us;

@@ -19,25 +19,22 @@ static struct llist_head *bucket_of(struct traffic *t, const struct gate_address
 
 bool traffic_host_join(struct traffic_conn *c)
 {
-	struct gate_address address = c->remote;
-	struct llist_head *bucket = bucket_of(c->traffic, &address);
+	struct llist_head *bucket = bucket_of(c->traffic, &c->remote);
 	struct traffic_host *host;
 
-	address.port = 0;
 	llist_for_each_entry(host, bucket, entry) {
-		if (address_equal(&host->address, &address))
+		if (address_same_host(&host->address, &c->remote))
 			goto found;
 	}
 	host = calloc(1, sizeof(*host));
 	if (!host)
 		return false;
-	host->address = address;
+	host->address = c->remote;
 	llist_add(&host->entry, bucket);
 found:
 	host->n++;
 	host->n_strangers++;
 	c->host = host;
-	c->taken = true;
 	c->traffic->n_taken++;
 	return true;
 }
@@ -72,7 +69,7 @@ static struct traffic_conn *oldest_stranger(const struct traffic *t, const struc
 	struct traffic_conn *c, *oldest = NULL;
 
 	llist_for_each_entry(c, &t->conns, entry) {
-		if (!c->taken || c->known || (host && c->host != host))
+		if (!c->host || c->known || (host && c->host != host))
 			continue;
 		if (!oldest || c->since_us < oldest->since_us)
 			oldest = c;

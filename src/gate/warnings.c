@@ -69,7 +69,7 @@ static void judge_dates(const struct teller *t, const char *interface, const cha
 static void judge_certificate(const struct teller *t, const char *interface, const char *file,
 			      const struct tls_context *own, const char *name)
 {
-	if (!own || !tls_context_expires_s(own))
+	if (!tls_context_expires_s(own))
 		return;
 	judge_dates(t, interface, file, own);
 	if (name && *name && !tls_context_carries(own, name))
