@@ -9,51 +9,57 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#define MS_A_DAY      INT64_C(86400000)
-#define DAYS_TO_1970  719528 /* from 0000-01-01 */
-#define DAYS_TO_10000 3652425
+#define MS_A_DAY     INT64_C(86400000)
+#define FIRST_DAY    (-719528) /* 0000-01-01, from 1970-01-01 */
+#define LAST_DAY     2932896   /* 9999-12-31 */
+#define DAYS_400     146097
+#define DAYS_TO_1970 865565 /* from -400-03-01, where 400 years begin */
 
-static bool is_leap(int64_t year)
+static bool is_leap(unsigned year)
 {
 	return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 }
 
-static int64_t days_in_month(int64_t year, int64_t month)
+unsigned when_days_in_month(unsigned year, unsigned month)
 {
 	static const uint8_t days[13] = {0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 
 	return days[month] + (month == 2 && is_leap(year));
 }
 
-/* Days from 0000-01-01 to the first of January of a year; year 0 is leap. */
-static int64_t days_before_year(int64_t year)
+/* Counted from March, so that the leap day is the last of its year, and of the year -400, so that all is positive. */
+int64_t when_days(unsigned year, unsigned month, unsigned day)
 {
-	int64_t past = year - 1;
+	unsigned y = year + 400 - (month <= 2), m = (month + 9) % 12, in_400 = y % 400;
 
-	return year == 0 ? 0 : 365 * year + past / 4 - past / 100 + past / 400 + 1;
+	return (int64_t)(y / 400) * DAYS_400 + in_400 * 365 + in_400 / 4 - in_400 / 100 + (153 * m + 2) / 5 + day - 1 -
+	       DAYS_TO_1970;
+}
+
+void when_date(int64_t days, unsigned *year, unsigned *month, unsigned *day)
+{
+	unsigned z = (unsigned)(days + DAYS_TO_1970), in_400 = z % DAYS_400;
+	unsigned y = (in_400 - in_400 / 1460 + in_400 / 36524 - in_400 / 146096) / 365;
+	unsigned in_year = in_400 - (365 * y + y / 4 - y / 100), m = (5 * in_year + 2) / 153;
+
+	*day = in_year - (153 * m + 2) / 5 + 1;
+	*month = m < 10 ? m + 3 : m - 9;
+	*year = y + z / DAYS_400 * 400 + (*month <= 2) - 400;
 }
 
 const char *when_print(char buf[static WEIR_WHEN_TEXT], int64_t ms)
 {
 	int64_t in_day = (ms % MS_A_DAY + MS_A_DAY) % MS_A_DAY;
-	int64_t days = ms / MS_A_DAY - (ms % MS_A_DAY < 0) + DAYS_TO_1970;
-	unsigned year, month = 1, second = (unsigned)(in_day / 1000);
+	int64_t days = ms / MS_A_DAY - (ms % MS_A_DAY < 0);
+	unsigned year, month, day, second = (unsigned)(in_day / 1000);
 
-	if (days < 0 || days >= DAYS_TO_10000) {
+	if (days < FIRST_DAY || days > LAST_DAY) {
 		snprintf(buf, WEIR_WHEN_TEXT, "out-of-range");
 		return buf;
 	}
-	year = (unsigned)(days * 400 / 146097); /* right, or one too many or too few */
-	while (days_before_year(year) > days)
-		year--;
-	while (days_before_year(year + 1) <= days)
-		year++;
-	days -= days_before_year(year);
-	for (; days >= days_in_month(year, month); month++)
-		days -= days_in_month(year, month);
-	snprintf(buf, WEIR_WHEN_TEXT, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", year % 10000, month % 100,
-		 (unsigned)(days + 1) % 100, second / 3600 % 100, second / 60 % 60, second % 60,
-		 (unsigned)(in_day % 1000));
+	when_date(days, &year, &month, &day);
+	snprintf(buf, WEIR_WHEN_TEXT, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", year % 10000, month % 100, day % 100,
+		 second / 3600 % 100, second / 60 % 60, second % 60, (unsigned)(in_day % 1000));
 	return buf;
 }
 
@@ -96,21 +102,18 @@ static void must(struct text *t, bool holds)
 /* YYYY-MM-DD as days since 1970 */
 static int64_t take_date(struct text *t)
 {
-	int64_t year, month, day, days;
+	unsigned year, month, day;
 
-	year = take_number(t, 4);
+	year = (unsigned)take_number(t, 4);
 	must(t, take_one_of(t, "-"));
-	month = take_number(t, 2);
+	month = (unsigned)take_number(t, 2);
 	must(t, take_one_of(t, "-"));
-	day = take_number(t, 2);
+	day = (unsigned)take_number(t, 2);
 	must(t, month >= 1 && month <= 12);
 	if (t->bad)
 		return 0;
-	must(t, day >= 1 && day <= days_in_month(year, month));
-	days = days_before_year(year) + day - 1;
-	for (int64_t m = 1; m < month; m++)
-		days += days_in_month(year, m);
-	return days - DAYS_TO_1970;
+	must(t, day >= 1 && day <= when_days_in_month(year, month));
+	return when_days(year, month, day);
 }
 
 /* .123456 as ms; what is finer is cut */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/mask.h"
+#include "core/when.h"
 
 static bool is_digit(char c)
 {
@@ -102,43 +103,8 @@ static const char day_names[7][4] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "
 static const char month_names[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
 					"Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
-#define S_A_DAY      86400
-#define LAST_S       INT64_C(253402300799) /* the end of the year 9999 */
-#define DAYS_TO_1970 719468                /* from 0000-03-01, where a year of 400 begins */
-#define DAYS_400     146097
-
-static bool is_leap(unsigned year)
-{
-	return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-}
-
-static unsigned days_in_month(unsigned year, unsigned month) /* 1..12 */
-{
-	static const uint8_t days[13] = {0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-
-	return days[month] + (month == 2 && is_leap(year));
-}
-
-/* Days since 1970; a year begins in March, so that the leap day is its last. */
-static int64_t days_of(unsigned year, unsigned month, unsigned day)
-{
-	unsigned y = month <= 2 ? year - 1 : year, m = (month + 9) % 12;
-	unsigned in_400 = y % 400;
-
-	return (int64_t)(y / 400) * DAYS_400 + in_400 * 365 + in_400 / 4 - in_400 / 100 + (153 * m + 2) / 5 + day - 1 -
-	       DAYS_TO_1970;
-}
-
-static void date_of(int64_t days, unsigned *year, unsigned *month, unsigned *day)
-{
-	unsigned z = (unsigned)(days + DAYS_TO_1970), in_400 = z % DAYS_400;
-	unsigned y = (in_400 - in_400 / 1460 + in_400 / 36524 - in_400 / 146096) / 365;
-	unsigned in_year = in_400 - (365 * y + y / 4 - y / 100), m = (5 * in_year + 2) / 153;
-
-	*day = in_year - (153 * m + 2) / 5 + 1;
-	*month = m < 10 ? m + 3 : m - 9;
-	*year = y + z / DAYS_400 * 400 + (*month <= 2);
-}
+#define S_A_DAY 86400
+#define LAST_S  INT64_C(253402300799) /* the end of the year 9999 */
 
 static size_t print_date(char *buf, size_t size, int64_t s, const char *fraction)
 {
@@ -147,7 +113,7 @@ static size_t print_date(char *buf, size_t size, int64_t s, const char *fraction
 
 	s = s < 0 ? 0 : s > LAST_S ? LAST_S : s;
 	in_day = (unsigned)(s % S_A_DAY);
-	date_of(s / S_A_DAY, &year, &month, &day);
+	when_date(s / S_A_DAY, &year, &month, &day);
 	out_print(&out, "%s, %02u %s %04u %02u:%02u:%02u%s GMT", day_names[(s / S_A_DAY + 3) % 7], day,
 		  month_names[month - 1], year, in_day / 3600, in_day / 60 % 60, in_day % 60, fraction);
 	return out_end(&out);
@@ -235,9 +201,9 @@ int sbi_timestamp_read(const char *text, size_t len, int64_t *ms)
 	}
 	in_word(&in, " GMT");
 	if (in.bad || in.at != in.end || year < 1970 || hour > 23 || minute > 59 || second > 60 || !day ||
-	    day > days_in_month(year, month))
+	    day > when_days_in_month(year, month))
 		return -EINVAL;
-	*ms = ((days_of(year, month, day) * S_A_DAY + hour * 3600 + minute * 60 + second) * 1000) + fraction;
+	*ms = ((when_days(year, month, day) * S_A_DAY + hour * 3600 + minute * 60 + second) * 1000) + fraction;
 	return 0;
 }
 
