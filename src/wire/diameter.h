@@ -276,11 +276,14 @@ struct diameter_us {
 	const char *origin_host, *origin_realm;
 	uint32_t state_id; /* Origin-State-Id: rises when we forget (RFC 6733 8.16) */
 };
+/* A group of a Vendor-Id and one number of that vendor's. */
+void diameter_put_of_vendor(struct diameter_out *out, enum diameter_avp group, uint32_t vendor, enum diameter_avp avp,
+			    uint32_t value);
 /* Origin-Host and Origin-Realm. */
 void diameter_put_us(struct diameter_out *out, const struct diameter_us *us);
 
 /* An answer of RFC 6733 7.2 to any request: Session-Id, Origin-Host, Origin-Realm, Result-Code, Failed-AVP, Proxy-Info.
- * DIAMETER_ERROR_MAX octets more than the request suffice twice over: see diameter_answer_room. */
+ * See diameter_answer_room. */
 int diameter_error(const struct diameter_message *request, const struct diameter_us *us,
 		   const struct diameter_fault *fault, uint8_t *buf, size_t size);
 /* Room that suffices for any answer to this request that says no more than what is in this header. */

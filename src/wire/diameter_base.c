@@ -149,8 +149,6 @@ static void put_address(struct diameter_out *out, const struct diameter_address 
 
 static void put_capabilities(struct diameter_out *out, const struct diameter_capabilities *c)
 {
-	size_t group;
-
 	diameter_put_us(out, &c->us);
 	for (unsigned i = 0; i < c->n_addresses; i++)
 		put_address(out, &c->address[i]);
@@ -158,10 +156,8 @@ static void put_capabilities(struct diameter_out *out, const struct diameter_cap
 	diameter_put_text(out, AVP_PRODUCT_NAME, c->product);
 	diameter_put_unsigned(out, AVP_ORIGIN_STATE_ID, c->us.state_id);
 	diameter_put_unsigned(out, AVP_SUPPORTED_VENDOR_ID, c->application.vendor);
-	group = diameter_begin_group(out, AVP_VENDOR_SPECIFIC_APPLICATION_ID);
-	diameter_put_unsigned(out, AVP_VENDOR_ID, c->application.vendor);
-	diameter_put_unsigned(out, AVP_AUTH_APPLICATION_ID, c->application.id);
-	diameter_end_group(out, group);
+	diameter_put_of_vendor(out, AVP_VENDOR_SPECIFIC_APPLICATION_ID, c->application.vendor, AVP_AUTH_APPLICATION_ID,
+			       c->application.id);
 	diameter_put_unsigned(out, AVP_FIRMWARE_REVISION, c->firmware);
 }
 

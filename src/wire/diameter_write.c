@@ -285,13 +285,25 @@ void diameter_put_failed(struct diameter_out *out, const struct diameter_message
 	diameter_end_group(out, failed);
 }
 
-/* --- error answers -------------------------------------------------------------------------------------------- */
+/* --- what many say -------------------------------------------------------------------------------------------- */
+
+void diameter_put_of_vendor(struct diameter_out *out, enum diameter_avp group, uint32_t vendor, enum diameter_avp avp,
+			    uint32_t value)
+{
+	size_t at = diameter_begin_group(out, group);
+
+	diameter_put_unsigned(out, AVP_VENDOR_ID, vendor);
+	diameter_put_unsigned(out, avp, value);
+	diameter_end_group(out, at);
+}
 
 void diameter_put_us(struct diameter_out *out, const struct diameter_us *us)
 {
 	diameter_put_text(out, AVP_ORIGIN_HOST, us->origin_host);
 	diameter_put_text(out, AVP_ORIGIN_REALM, us->origin_realm);
 }
+
+/* --- error answers -------------------------------------------------------------------------------------------- */
 
 int diameter_error(const struct diameter_message *request, const struct diameter_us *us,
 		   const struct diameter_fault *fault, uint8_t *buf, size_t size)

@@ -75,8 +75,6 @@ static void read_imei(struct s13_ecr *ecr)
 		ecr->imei_fault = WEIR_IMEI_LONG;
 	else
 		ecr->imei_fault = imei_from_text(text, len, &ecr->reading);
-	if (ecr->imei_fault != WEIR_IMEI_OK)
-		ecr->reading = (struct weir_imei_reading){.imei.svn = WEIR_NO_SVN, .given_check = -1};
 }
 
 static enum diameter_result read_version(struct s13_ecr *ecr)
@@ -174,20 +172,8 @@ enum diameter_result s13_blame_imei(struct s13_ecr *ecr, enum diameter_result re
 
 static void put_application(struct diameter_out *out)
 {
-	size_t group = diameter_begin_group(out, AVP_VENDOR_SPECIFIC_APPLICATION_ID);
-
-	diameter_put_unsigned(out, AVP_VENDOR_ID, DIAMETER_3GPP);
-	diameter_put_unsigned(out, AVP_AUTH_APPLICATION_ID, S13_APPLICATION);
-	diameter_end_group(out, group);
-}
-
-static void put_unknown(struct diameter_out *out)
-{
-	size_t group = diameter_begin_group(out, AVP_EXPERIMENTAL_RESULT);
-
-	diameter_put_unsigned(out, AVP_VENDOR_ID, DIAMETER_3GPP);
-	diameter_put_unsigned(out, AVP_EXPERIMENTAL_RESULT_CODE, S13_ERROR_UNKNOWN);
-	diameter_end_group(out, group);
+	diameter_put_of_vendor(out, AVP_VENDOR_SPECIFIC_APPLICATION_ID, DIAMETER_3GPP, AVP_AUTH_APPLICATION_ID,
+			       S13_APPLICATION);
 }
 
 static void put_rest(struct diameter_out *out, const struct diameter_us *us)
@@ -207,7 +193,8 @@ void s13_prepare_tail(struct s13_tail *tail, const struct diameter_us *us)
 	tail->known_len = (uint16_t)out.len;
 	out = (struct diameter_out){.buf = tail->unknown, .size = sizeof(tail->unknown)};
 	put_application(&out);
-	put_unknown(&out);
+	diameter_put_of_vendor(&out, AVP_EXPERIMENTAL_RESULT, DIAMETER_3GPP, AVP_EXPERIMENTAL_RESULT_CODE,
+			       S13_ERROR_UNKNOWN);
 	put_rest(&out, us);
 	tail->unknown_len = (uint16_t)out.len;
 }
