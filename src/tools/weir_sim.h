@@ -63,8 +63,6 @@ enum sim_exit sim_exit_of(int err);
 int sim_read_imei(const char *typed, struct weir_imei_reading *reading);
 
 #define SIM_VERDICT_TEXT 128
-/* One line: what was asked for, what was answered, how long it took. */
-void sim_tell(const char *asked, const char *verdict, int64_t us);
 
 /* SIGINT and SIGTERM end listening in order. */
 void sim_catch_signals(void);
@@ -145,8 +143,6 @@ struct sim_protocol {
 	void (*end)(struct sim_dialog *dialog, int err);
 };
 
-/* Wait once and take every whole frame.  1: something came; 0: the time is over; negative: it is of no use any more. */
-int sim_dialog_turn(struct sim_dialog *dialog, int timeout_ms);
 /* Until is_done() or the time is over: 0, -ETIMEDOUT (not told), or another negative errno. */
 int sim_dialog_wait(struct sim_dialog *dialog, bool (*is_done)(const struct sim_dialog *dialog), int timeout_ms);
 /* The commands: sim_command.run of such a counterpart. */

@@ -12,7 +12,8 @@
 
 #define AT_ONCE 64 /* questions in one write */
 
-int sim_dialog_turn(struct sim_dialog *dialog, int timeout_ms)
+/* Wait once and take every whole frame.  1: something came; 0: the time is over; negative: it is of no use any more. */
+static int turn(struct sim_dialog *dialog, int timeout_ms)
 {
 	struct sim_link *link = &dialog->link;
 	int came = sim_link_receive(link, timeout_ms);
@@ -35,7 +36,7 @@ int sim_dialog_wait(struct sim_dialog *dialog, bool (*is_done)(const struct sim_
 	int err = 0;
 
 	while (err >= 0 && !is_done(dialog) && sim_now_us() < stop)
-		err = sim_dialog_turn(dialog, (int)((stop - sim_now_us()) / 1000) + 1);
+		err = turn(dialog, (int)((stop - sim_now_us()) / 1000) + 1);
 	return err < 0 ? err : is_done(dialog) ? 0 : -ETIMEDOUT;
 }
 
@@ -90,7 +91,7 @@ int sim_dialog_listen(void *dialog, int argc, char **argv)
 	if (!err)
 		printf("listening\n");
 	while (err >= 0 && !sim_was_ended())
-		err = sim_dialog_turn(dialog, 500);
+		err = turn(dialog, 500);
 	return err < 0 ? err : 0;
 }
 
@@ -127,7 +128,7 @@ int sim_dialog_load(void *data, int argc, char **argv)
 	while (err >= 0 && dialog->score.answers < load.count) {
 		err = fill(dialog, &load, &sent);
 		if (err >= 0)
-			err = sim_dialog_turn(dialog, dialog->options->timeout_ms);
+			err = turn(dialog, dialog->options->timeout_ms);
 		if (err == 0)
 			err = complain_of_silence(dialog);
 	}

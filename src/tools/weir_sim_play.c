@@ -29,7 +29,8 @@ int sim_read_imei(const char *typed, struct weir_imei_reading *reading)
 	return -EINVAL;
 }
 
-void sim_tell(const char *asked, const char *verdict, int64_t us)
+/* One line: what was asked for, what was answered, how long it took. */
+static void tell(const char *asked, const char *verdict, int64_t us)
 {
 	printf("%s  %-10s %7.3f ms\n", asked, verdict, (double)us / 1000);
 }
@@ -75,7 +76,7 @@ void sim_score_take(struct sim_score *score, const char *asked, const char *verd
 	unsigned i;
 
 	if (!score->times_us)
-		sim_tell(asked, verdict, us);
+		tell(asked, verdict, us);
 	score->answers++;
 	for (i = 0; score->verdicts[i] && strcmp(verdict, score->verdicts[i]) != 0; i++)
 		;

@@ -63,12 +63,6 @@ measure() {
 	[ "$round" = 0 ] || echo "$round $depth $server $line" >>"$work/results"
 }
 
-# column SERVER DEPTH N: the values of one column, by round
-column() { awk -v s="$1" -v d="$2" -v n="$3" '$3 == s && $2 == d { print $n }' "$work/results"; }
-
-# ratio A B DEPTH N: the median of A's column over B's, round by round
-ratio() { paste <(column "$1" "$3" "$4") <(column "$2" "$3" "$4") | awk '{ print $1 / $2 }' | median; }
-
 report() {
 	local depth server
 	printf '%-6s %-6s %12s %10s %10s %12s\n' depth server 'answers/s' 'p50 us' 'p99 us' 'CPU ns each'

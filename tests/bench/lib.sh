@@ -102,3 +102,11 @@ goal() {
 		reached = op == "<=" ? f <= w : f >= w
 		printf "goal %s: %s is %.2f, wanted %s %s\n", reached ? "reached" : "MISSED", s, f, op, w }'
 }
+
+# Results are lines in $work/results: round, case, server, numbers.
+#
+# column SERVER CASE N: the values of one column, by round
+column() { awk -v s="$1" -v d="$2" -v n="$3" '$3 == s && $2 == d { print $n }' "$work/results"; }
+
+# ratio A B CASE N: the median of A's column over B's, round by round
+ratio() { paste <(column "$1" "$3" "$4") <(column "$2" "$3" "$4") | awk '{ print $1 / $2 }' | median; }

@@ -83,12 +83,6 @@ measure() {
 		END { print r, shape, server, rate, mean, cpu / n }' <<<"$said" >>"$work/results"
 }
 
-# column SERVER SHAPE N: the values of one column, by round
-column() { awk -v s="$1" -v d="$2" -v n="$3" '$3 == s && $2 == d { print $n }' "$work/results"; }
-
-# ratio SHAPE N: the median of weir's column over nghttpd's, round by round
-ratio() { paste <(column weir "$1" "$2") <(column nghttpd "$1" "$2") | awk '{ print $1 / $2 }' | median; }
-
 report() {
 	local shape server
 	printf '%-7s %-8s %12s %10s %12s\n' shape server 'answers/s' 'mean us' 'CPU ns each'
@@ -100,7 +94,8 @@ report() {
 		done
 	done
 	for shape in $shapes; do
-		printf '%-7s weir/nghttpd: rate %.2f  CPU %.2f\n' "$shape" "$(ratio "$shape" 4)" "$(ratio "$shape" 6)"
+		printf '%-7s weir/nghttpd: rate %.2f  CPU %.2f\n' "$shape" "$(ratio weir nghttpd "$shape" 4)" \
+			"$(ratio weir nghttpd "$shape" 6)"
 	done
 }
 
@@ -119,6 +114,6 @@ done
 [ -s "$work/results" ] || die "no results"
 report
 for shape in $shapes; do
-	goal "rate at $shape, over nghttpd's" "$(ratio "$shape" 4)" '>=' 1.0
+	goal "rate at $shape, over nghttpd's" "$(ratio weir nghttpd "$shape" 4)" '>=' 1.0
 done
 exit 0

@@ -117,12 +117,6 @@ crowd() {
 	[ "$round" = 0 ] || echo "$round $kind.$n weir $line" >>"$work/results"
 }
 
-# column SERVER CASE N: the values of one column, by round
-column() { awk -v s="$1" -v d="$2" -v n="$3" '$3 == s && $2 == d { print $n }' "$work/results"; }
-
-# ratio A B CASE N: the median of A's column over B's, round by round
-ratio() { paste <(column "$1" "$3" "$4") <(column "$2" "$3" "$4") | awk '{ print $1 / $2 }' | median; }
-
 # row TITLE SERVER CASE
 row() {
 	printf '%-22s %12.0f %10.1f %10.1f %12.0f %12.4f\n' "$1" "$(column "$2" "$3" 4 | median)" \
